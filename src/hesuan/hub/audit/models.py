@@ -1,0 +1,45 @@
+"""Facts: rows of an append-only log, later leaves of a Merkle tree.
+
+A fact is written in the same transaction as what it speaks of; ``leaf_index`` is given afterwards by one
+sequencer that looks for rows without one (never ``id > last``, which loses rows that commit late).
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from hesuan.wire.ids import ID_LENGTH, new_id
+
+
+class Fact(models.Model):
+    """One recorded fact: the public leaf, and privately the salted record that its digest commits to."""
+
+    seq = models.BigAutoField(primary_key=True)
+    id = models.CharField(max_length=ID_LENGTH, unique=True, default=new_id, editable=False)
+    log = models.CharField(max_length=100, default="platform")
+    kind = models.CharField(max_length=64)
+    subject = models.CharField(max_length=100)
+    actor = models.CharField(max_length=64)
+    at = models.DateTimeField()
+    leaf = models.BinaryField()
+    """Canonical JSON of the public leaf."""
+    private = models.JSONField(null=True)
+    """``{"salt": hex, "record": {...}}``; the leaf holds its digest."""
+    leaf_index = models.BigIntegerField(null=True)
+    handed_on_at = models.DateTimeField(null=True)
+    """When the worker gave it to every handler of its kind."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["log", "leaf_index"], name="audit_fact_leaf_once")]
+        indexes = [
+            models.Index(fields=["subject"], name="audit_fact_subject"),
+            models.Index(
+                fields=["seq"], condition=models.Q(handed_on_at__isnull=True), name="audit_fact_not_handed_on"
+            ),
+            models.Index(
+                fields=["seq"], condition=models.Q(leaf_index__isnull=True), name="audit_fact_unsequenced"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"

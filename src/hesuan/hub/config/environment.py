@@ -1,0 +1,96 @@
+"""What the environment says, read once and checked: every setting of the hub by name, with its meaning.
+
+Secrets come from the environment and from nowhere else. In production mode nothing that guards money
+or a login has a default: the hub refuses to start and names what is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from hesuan.errors import Refused, declare
+
+Mode = Literal["development", "production", "test"]
+
+DEVELOPMENT_SECRET = "development only: anybody can read this in the source"  # noqa: S105 - refused in production
+
+VARIABLES = {
+    "HESUAN_MODE": "development (default), production or test",
+    "HESUAN_DATA_DIR": "folder of the SQLite file, the log's key, compiled translations; default ./var/hub",
+    "HESUAN_DATABASE_URL": "sqlite:///… (default: in the data folder) or postgresql://user:password@host/name",
+    "HESUAN_SECRET_KEY": "signs sessions; at least 50 characters; required in production",
+    "HESUAN_ALLOWED_HOSTS": "host names the hub answers to, comma-separated; required in production",
+    "HESUAN_ORIGIN": "the log's origin line, such as compute.example/hesuan/platform; required in production",
+    "HESUAN_OIDC_ISSUER": "OpenID Connect issuer address; empty: local accounts only",
+    "HESUAN_OIDC_CLIENT_ID": "OpenID Connect client id",
+    "HESUAN_OIDC_CLIENT_SECRET": "OpenID Connect client secret",
+}
+
+NOT_A_MODE = declare(
+    "config.not_a_mode",
+    en="HESUAN_MODE is `{value}`; it is development, production or test.",
+    zh="HESUAN_MODE 为“{value}”；只能是 development、production 或 test。",
+)
+SECRET_MISSING = declare(
+    "config.secret_missing",
+    en="In production mode {variable} must be set{why}. Nothing was started.",
+    zh="生产模式必须设置 {variable}{why}。未启动任何服务。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The checked settings of one hub process."""
+
+    mode: Mode
+    data_dir: Path
+    database_url: str
+    secret_key: str
+    allowed_hosts: tuple[str, ...]
+    log_origin: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str
+
+
+def read(environ: Mapping[str, str] = os.environ) -> Environment:
+    """Reads and checks the hub's settings.
+
+    Raises:
+        Refused: ``config.not_a_mode``, ``config.secret_missing``.
+    """
+    mode = environ.get("HESUAN_MODE", "development")
+    if mode not in get_args(Mode):
+        raise Refused(NOT_A_MODE, value=mode)
+    if mode == "production":
+        _refuse_defaults(environ)
+    data_dir = Path(environ.get("HESUAN_DATA_DIR", "var/hub")).resolve()
+    return Environment(
+        mode=cast(Mode, mode),
+        data_dir=data_dir,
+        database_url=environ.get("HESUAN_DATABASE_URL") or f"sqlite:///{data_dir / 'hub.sqlite3'}",
+        secret_key=environ.get("HESUAN_SECRET_KEY") or DEVELOPMENT_SECRET,
+        allowed_hosts=_words(environ.get("HESUAN_ALLOWED_HOSTS", "127.0.0.1,localhost,testserver")),
+        log_origin=environ.get("HESUAN_ORIGIN") or "localhost/hesuan/platform",
+        oidc_issuer=environ.get("HESUAN_OIDC_ISSUER", ""),
+        oidc_client_id=environ.get("HESUAN_OIDC_CLIENT_ID", ""),
+        oidc_client_secret=environ.get("HESUAN_OIDC_CLIENT_SECRET", ""),
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _refuse_defaults(environ: Mapping[str, str]) -> None:
+    secret = environ.get("HESUAN_SECRET_KEY", "")
+    if secret in ("", DEVELOPMENT_SECRET) or len(secret) < 50:
+        why = " to a secret of at least 50 characters of your own"
+        raise Refused(SECRET_MISSING, variable="HESUAN_SECRET_KEY", why=why)
+    for variable in ("HESUAN_ALLOWED_HOSTS", "HESUAN_ORIGIN", "HESUAN_DATABASE_URL"):
+        if not environ.get(variable):
+            raise Refused(SECRET_MISSING, variable=variable, why="")

@@ -1,0 +1,9 @@
+"""Every address of the hub. Rooms add their own line here and nowhere else."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("accounts/", include("allauth.urls")),
+]
