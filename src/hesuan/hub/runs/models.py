@@ -1,1 +1,87 @@
+"""Runs: one attempt of one order at one centre, the states its agent reported, and what it printed."""
+
 from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from hesuan.hub.market.models import Order
+from hesuan.wire.ids import ID_LENGTH, new_id
+
+
+class Run(models.Model):
+    """One attempt at one centre. Its state follows from the messages of its agent and from nothing else."""
+
+    class State(models.TextChoices):
+        CREATED = "CREATED"
+        """The command lies ready; the agent has not spoken of it yet."""
+        SUBMITTED = "SUBMITTED"
+        RUNNING = "RUNNING"
+        UNKNOWN = "UNKNOWN"
+        """The agent lost sight of it. Not final: nothing is settled until accounting says what happened."""
+        COMPLETED = "COMPLETED"
+        FAILED = "FAILED"
+        KILLED = "KILLED"
+        """Ended by a signal that the user did not send."""
+        TIMEOUT = "TIMEOUT"
+        CANCELLED = "CANCELLED"
+        REFUSED = "REFUSED"
+        """The agent did not start it; the reason says why."""
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="run")
+    agent_id = models.CharField(max_length=ID_LENGTH, db_index=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.CREATED)
+    cores = models.PositiveIntegerField()
+    time_limit_s = models.PositiveIntegerField()
+    exit_status = models.IntegerField(null=True)
+    signal = models.IntegerField(null=True)
+    reason = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(cores__gt=0, time_limit_s__gt=0), name="runs_run_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.state}"
+
+
+class RunState(models.Model):
+    """One state as reported, whether or not it moved the run; kept for the reader of the order page."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="states")
+    state = models.CharField(max_length=16, choices=Run.State.choices)
+    at = models.DateTimeField()
+    reason = models.TextField(blank=True)
+    received_at = models.DateTimeField()
+    moved = models.BooleanField()
+    """Whether the run took this state on: late and repeated reports do not."""
+
+    class Meta:
+        ordering = ["at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "state", "at"], name="runs_state_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.state}"
+
+
+class RunLog(models.Model):
+    """A piece of what the run printed, at its place [characters from the start]."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="log_pieces")
+    offset = models.PositiveBigIntegerField()
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["offset"]
+        constraints = [models.UniqueConstraint(fields=["run", "offset"], name="runs_log_once")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} at {self.offset}"
