@@ -1,0 +1,53 @@
+# Two commands for a newcomer: `make demo` and `make test`. Needs Python 3.11, pip, git and make; no root.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock messages reference clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.installed-demo  ## the whole road once on this machine, then the console; ARGS=--once ends after the story
+	$(BIN)/hesuan demo $(ARGS)
+
+test: $(VENV)/.installed-dev  ## every test this machine can run, and what was left out and why; ARGS go to pytest
+	$(BIN)/python -m tools.run_tests $(ARGS)
+
+check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, translations, references, secrets, house tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m tools.messages check
+	$(BIN)/python -m tools.reference check
+	$(BIN)/python -m tools.secret_scan
+	$(BIN)/python -m pytest -q tests/house
+
+format: $(VENV)/.installed-dev  ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+messages: $(VENV)/.installed-dev  ## collect the console's texts into the translation catalogues
+	$(BIN)/python -m tools.messages update
+
+reference: $(VENV)/.installed-dev  ## write docs/reference from the code
+	$(BIN)/python -m tools.reference write
+
+lock: $(VENV)/.installed-dev  ## lock the dependencies anew, with hashes and without any index's address
+	PATH=$(CURDIR)/$(BIN):$$PATH sh requirements/lock.sh
+
+clean:  ## remove what the commands above made
+	rm -rf $(VENV) var artefacts .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# Debian keeps ensurepip in a package of its own, so the environment is made without pip and the system's pip fills it.
+$(VENV)/bin/python:
+	$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/.installed-%: requirements/%.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked dependencies ($<) into $(VENV) …"
+	$(PYTHON) -m pip --python $(VENV)/bin/python install --disable-pip-version-check --require-hashes -r $<
+	$(PYTHON) -m pip --python $(VENV)/bin/python install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,132 @@
+"""``make test``: every test this machine can run, and plainly what was left out and why.
+
+Three passes, each its own pytest: everything on SQLite; everything that touches a database again on
+PostgreSQL; and the journeys in Chromium on both. ``HESUAN_TEST_REQUIRE=postgresql,browser`` turns a missing
+engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tools import postgres
+
+ENGINES = {
+    "postgresql": "Debian: apt-get install postgresql",
+    "browser": "Debian: apt-get install chromium fonts-noto-cjk",
+}
+
+
+@dataclass
+class Outcome:
+    """What one pass came to."""
+
+    title: str
+    passed: int = 0
+    failed: int = 0
+    skipped: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the passes and prints the summary; 0 when nothing failed and nothing required was left out."""
+    required = {word for word in os.environ.get("HESUAN_TEST_REQUIRE", "").split(",") if word}
+    unknown = required - set(ENGINES)
+    if unknown:
+        sys.exit(f"HESUAN_TEST_REQUIRE names {sorted(unknown)}; engines are {sorted(ENGINES)}.")
+    missing = _missing()
+    browser = [] if "browser" not in missing else ["-m", "not browser"]
+    outcomes = [_run("SQLite", {}, [*browser, *arguments])]
+    with _server(missing) as address:
+        if address:
+            marked = "database" if "browser" not in missing else "database and not browser"
+            environment = {"HESUAN_DATABASE_URL": address}
+            outcomes.append(_run("PostgreSQL", environment, ["-m", marked, *arguments]))
+    return _summary(outcomes, missing, required)
+
+
+def chromium() -> str | None:
+    """The browser's program, or ``None``."""
+    return os.environ.get("HESUAN_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def _missing() -> dict[str, str]:
+    missing = {}
+    if "HESUAN_TEST_POSTGRESQL" not in os.environ and postgres.programs() is None:
+        missing["postgresql"] = "no PostgreSQL server programs found"
+    if chromium() is None:
+        missing["browser"] = "no Chromium found"
+    return missing
+
+
+@contextmanager
+def _server(missing: dict[str, str]) -> Iterator[str | None]:
+    given = os.environ.get("HESUAN_TEST_POSTGRESQL")
+    if "postgresql" in missing:
+        yield None
+    else:
+        with nullcontext(given) if given else postgres.temporary_server() as address:
+            yield address
+
+
+def _run(title: str, environment: dict[str, str], arguments: list[str]) -> Outcome:
+    print(f"\n=== Tests on {title} ===", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        variables = {key: value for key, value in os.environ.items() if key != "HESUAN_DATABASE_URL"}
+        variables |= {"HESUAN_MODE": "test", **environment}
+        command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *arguments]
+        code = subprocess.run(command, env=variables, check=False).returncode
+        outcome = Outcome(title, exit_code=code)
+        if report.exists():
+            _count(report, outcome)
+    return outcome
+
+
+def _count(report: Path, outcome: Outcome) -> None:
+    for case in ElementTree.parse(report).getroot().iter("testcase"):  # noqa: S314 - pytest wrote it just now
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            outcome.failed += 1
+        elif "skipped" in kinds:
+            skipped = case.find("skipped")
+            reason = skipped.get("message", "") if skipped is not None else ""
+            outcome.skipped.append(f"{case.get('classname')}::{case.get('name')} ({reason})")
+        else:
+            outcome.passed += 1
+
+
+def _summary(outcomes: list[Outcome], missing: dict[str, str], required: set[str]) -> int:
+    print("\n=== Summary ===")
+    for outcome in outcomes:
+        counts = f"{outcome.passed} passed, {outcome.failed} failed, {len(outcome.skipped)} skipped"
+        print(f"{outcome.title}: {counts}")
+        for skipped in outcome.skipped:
+            print(f"  skipped: {skipped}")
+    for engine, reason in missing.items():
+        print(f"Left out: {engine} tests - {reason}. {ENGINES[engine]}")
+    if not missing:
+        print("Left out: nothing; both databases and a browser were there.")
+    forbidden = required & set(missing)
+    problems = [f"required but missing: {name}" for name in sorted(forbidden)]
+    if required and any(outcome.skipped for outcome in outcomes):
+        problems.append("a test was skipped although its engine was required")
+    problems += [f"{o.title}: pytest ended with {o.exit_code}" for o in outcomes if o.exit_code]
+    for problem in problems:
+        print(f"FAILED: {problem}")
+    passed, failed = sum(o.passed for o in outcomes), sum(o.failed for o in outcomes)
+    print(f"{passed} passed, {failed} failed, {sum(len(o.skipped) for o in outcomes)} skipped")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
