@@ -1,0 +1,359 @@
+"""What a ledger decides, on plain values: one function for PostgreSQL, SQLite and the property test.
+
+``decide`` looks at a *journal* (events that belong together: all happen or none does), the accounts they
+touch, the attempts already known and the holds they resolve. It touches nothing; the caller writes what it
+returns. The semantics are those of TigerBeetle's transfers: a hold is resolved once, and the first outcome
+of an id is its outcome for ever, also when it was a refusal — otherwise a late copy of a request that was
+refused, and answered as refused, could still spend.
+
+Refusals are ranked: the first in the order of :class:`Refusal` that applies to an event is its answer. In a
+journal the first event that is refused names the reason; all the others are ``linked_failed``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, get_args
+
+Kind = Literal["transfer", "hold", "capture", "release"]
+Code = Literal["fund", "issue", "deposit", "hold", "capture", "release", "settle", "expire", "reverse"]
+
+KINDS: tuple[str, ...] = get_args(Kind)
+CODES: tuple[str, ...] = get_args(Code)
+RESOLVING = ("capture", "release")
+MAX_AMOUNT_FEN = 2**53 - 1
+"""Largest amount of one event [fen]: what a signed document can carry."""
+MAX_COUNTER_FEN = 2**63 - 1
+"""Largest value of an account's counter [fen]; SQLite would silently turn a larger one into a float."""
+
+Ref = tuple[str, str]
+"""An account by ``(ledger, key)``."""
+
+
+class Refusal(StrEnum):
+    """Why an event was refused, in order of precedence."""
+
+    ID_USED_OTHERWISE = "id_used_otherwise"
+    """The id came before with another content or in another journal; the first outcome stands."""
+    LINKED_FAILED = "linked_failed"
+    """Another event of the same journal was refused."""
+    AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    AMOUNT_ABOVE_LIMIT = "amount_above_limit"
+    ACCOUNTS_MUST_DIFFER = "accounts_must_differ"
+    DEBIT_ACCOUNT_NOT_FOUND = "debit_account_not_found"
+    CREDIT_ACCOUNT_NOT_FOUND = "credit_account_not_found"
+    HOLD_NOT_FOUND = "hold_not_found"
+    NOT_A_HOLD = "not_a_hold"
+    """``pending_id`` names a transfer that is no hold."""
+    HOLD_ACCOUNTS_DIFFER = "hold_accounts_differ"
+    """Ledger, debit or credit were named and are not those of the hold."""
+    HOLD_ALREADY_CAPTURED = "hold_already_captured"
+    HOLD_ALREADY_RELEASED = "hold_already_released"
+    HOLD_EXPIRED = "hold_expired"
+    """Too late to capture, or a new hold that would end before it begins."""
+    CAPTURE_ABOVE_HOLD = "capture_above_hold"
+    RELEASE_NOT_WHOLE = "release_not_whole"
+    AVAILABLE_EXCEEDED = "available_exceeded"
+    COUNTER_OVERFLOW = "counter_overflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a caller asks for.
+
+    ``transfer`` and ``hold`` name both accounts; ``capture`` and ``release`` name the hold by ``pending_id``
+    (and may repeat its accounts). A capture of less than its hold gives the rest back in the same event; a
+    release gives back the whole hold and says its amount, or 0 for "whatever it was".
+    """
+
+    id: str
+    kind: Kind
+    ledger: str
+    amount_fen: int
+    code: Code
+    debit: str = ""
+    credit: str = ""
+    pending_id: str = ""
+    expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        assert self.id and len(self.id) <= 100, f"event id {self.id!r} must have 1 to 100 characters"
+        assert self.kind in KINDS, self.kind
+        assert self.code in CODES, self.code
+        assert type(self.amount_fen) is int, "money is an int of fen"
+        assert bool(self.pending_id) == (self.kind in RESOLVING), "only captures and releases name a hold"
+        assert self.expires_at is None or (self.kind == "hold" and self.expires_at.tzinfo is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to one event; the same for every repetition of its id."""
+
+    id: str
+    ok: bool
+    refusal: Refusal | None = None
+    facts: dict[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """An account's state [fen]. Also used for a change of it, where members may be negative."""
+
+    debits_posted: int = 0
+    credits_posted: int = 0
+    debits_pending: int = 0
+    credits_pending: int = 0
+    may_overdraw: bool = False
+
+    @property
+    def available_fen(self) -> int:
+        """What may still be spent or held."""
+        return self.credits_posted - self.debits_posted - self.debits_pending
+
+    def plus(self, change: Counters) -> Counters:
+        """The counters after a change."""
+        return replace(
+            self,
+            debits_posted=self.debits_posted + change.debits_posted,
+            credits_posted=self.credits_posted + change.credits_posted,
+            debits_pending=self.debits_pending + change.debits_pending,
+            credits_pending=self.credits_pending + change.credits_pending,
+        )
+
+    def largest(self) -> int:
+        """The largest counter [fen]."""
+        return max(self.debits_posted, self.credits_posted, self.debits_pending, self.credits_pending)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A transfer that a capture or release names: normally a hold, and what became of it."""
+
+    id: str
+    kind: str
+    ledger: str
+    debit: str
+    credit: str
+    amount_fen: int
+    expires_at: datetime | None = None
+    resolved_by: str = ""
+    """``capture``, ``release``, or empty while the hold is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An attempt already on record: the digest of its journal, and its outcome."""
+
+    digest: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """A transfer to be written."""
+
+    event: Event
+    debit: Ref
+    credit: Ref
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to answer (one outcome an event, in their order) and what to write."""
+
+    outcomes: tuple[Outcome, ...]
+    new: tuple[Outcome, ...] = ()
+    """Outcomes to remember; the others were remembered before."""
+    movements: tuple[Movement, ...] = ()
+    changes: dict[Ref, Counters] = field(default_factory=dict)
+    """Account → what to add to its counters."""
+
+
+@dataclass(slots=True)
+class _Books:
+    """Working copy of the accounts and holds while one journal is decided."""
+
+    accounts: dict[Ref, Counters]
+    targets: dict[str, Target]
+    at: datetime
+    movements: list[Movement] = field(default_factory=list)
+    changes: dict[Ref, Counters] = field(default_factory=dict)
+
+
+class _No(Exception):
+    def __init__(self, refusal: Refusal, **facts: str | int) -> None:
+        self.refusal = refusal
+        self.facts = facts
+
+
+def decide(
+    events: Sequence[Event],
+    *,
+    accounts: Mapping[Ref, Counters],
+    known: Mapping[str, Remembered],
+    pending: Mapping[str, Target],
+    digest: str,
+    at: datetime,
+) -> Decision:
+    """Decides one journal.
+
+    Args:
+        events: At least one, ids distinct; decided in this order, each seeing the ones before it.
+        accounts: State of every account that exists among those the events touch, read under lock.
+        known: Attempts on record among the events' ids, read after the lock.
+        pending: The transfers that captures and releases name, with their resolution.
+        digest: Digest of the whole journal.
+        at: The server's time.
+    """
+    assert events and len({event.id for event in events}) == len(events), "a journal has distinct ids"
+    if known:
+        return _repeated(events, known, digest)
+    books = _Books(dict(accounts), dict(pending), at)
+    for event in events:
+        try:
+            _apply(event, books)
+        except _No as no:
+            return _refused(events, event, no)
+    outcomes = tuple(Outcome(event.id, ok=True) for event in events)
+    return Decision(outcomes, new=outcomes, movements=tuple(books.movements), changes=books.changes)
+
+
+def _repeated(events: Sequence[Event], known: Mapping[str, Remembered], digest: str) -> Decision:
+    """At least one id is on record. Ids of the same journal were recorded together, so all of them are."""
+    outcomes, new = [], []
+    culprit = next((event.id for event in events if event.id in known), "")
+    for event in events:
+        before = known.get(event.id)
+        if before is None:
+            facts: dict[str, str | int] = {"id": event.id, "by": culprit}
+            outcome = Outcome(event.id, ok=False, refusal=Refusal.LINKED_FAILED, facts=facts)
+            new.append(outcome)
+        elif before.digest == digest:
+            outcome = before.outcome
+        else:
+            outcome = Outcome(event.id, ok=False, refusal=Refusal.ID_USED_OTHERWISE, facts={"id": event.id})
+        outcomes.append(outcome)
+    return Decision(tuple(outcomes), new=tuple(new))
+
+
+def _refused(events: Sequence[Event], culprit: Event, no: _No) -> Decision:
+    outcomes = tuple(
+        Outcome(event.id, ok=False, refusal=no.refusal, facts={"id": event.id, **no.facts})
+        if event is culprit
+        else Outcome(
+            event.id, ok=False, refusal=Refusal.LINKED_FAILED, facts={"id": event.id, "by": culprit.id}
+        )
+        for event in events
+    )
+    return Decision(outcomes, new=outcomes)
+
+
+def _apply(event: Event, books: _Books) -> None:
+    """Adds one event's movement and changes to the books.
+
+    Raises:
+        _No: with the first refusal that applies.
+    """
+    if event.kind != "release" or event.amount_fen:
+        _check_amount(event)
+    if event.kind in RESOLVING:
+        _resolve(event, books)
+    else:
+        _move(event, books)
+
+
+def _check_amount(event: Event) -> None:
+    if event.amount_fen <= 0:
+        raise _No(Refusal.AMOUNT_NOT_POSITIVE, asked_fen=event.amount_fen)
+    if event.amount_fen > MAX_AMOUNT_FEN:
+        raise _No(Refusal.AMOUNT_ABOVE_LIMIT, asked_fen=event.amount_fen, limit_fen=MAX_AMOUNT_FEN)
+
+
+def _move(event: Event, books: _Books) -> None:
+    debit, credit = (event.ledger, event.debit), (event.ledger, event.credit)
+    amount = event.amount_fen
+    if debit == credit:
+        raise _No(Refusal.ACCOUNTS_MUST_DIFFER, ledger=event.ledger, account=event.debit)
+    for ref, refusal in (
+        (debit, Refusal.DEBIT_ACCOUNT_NOT_FOUND),
+        (credit, Refusal.CREDIT_ACCOUNT_NOT_FOUND),
+    ):
+        if ref not in books.accounts:
+            raise _No(refusal, ledger=ref[0], account=ref[1])
+    if event.expires_at is not None and event.expires_at <= books.at:
+        raise _No(
+            Refusal.HOLD_EXPIRED, hold=event.id, expired_at=_text(event.expires_at), now=_text(books.at)
+        )
+    payer = books.accounts[debit]
+    if not payer.may_overdraw and payer.available_fen < amount:
+        available = payer.available_fen
+        raise _No(
+            Refusal.AVAILABLE_EXCEEDED,
+            ledger=debit[0],
+            account=debit[1],
+            asked_fen=amount,
+            available_fen=available,
+            held_fen=payer.debits_pending,
+        )
+    if event.kind == "hold":
+        _change(books, debit, Counters(debits_pending=amount))
+        _change(books, credit, Counters(credits_pending=amount))
+        books.targets[event.id] = Target(
+            event.id, "hold", event.ledger, event.debit, event.credit, amount, event.expires_at
+        )
+    else:
+        _change(books, debit, Counters(debits_posted=amount))
+        _change(books, credit, Counters(credits_posted=amount))
+    books.movements.append(Movement(event, debit, credit, amount))
+
+
+def _resolve(event: Event, books: _Books) -> None:
+    hold = _open_hold(event, books)
+    if event.kind == "capture" and event.amount_fen > hold.amount_fen:
+        raise _No(
+            Refusal.CAPTURE_ABOVE_HOLD, hold=hold.id, asked_fen=event.amount_fen, held_fen=hold.amount_fen
+        )
+    if event.kind == "release" and event.amount_fen not in (0, hold.amount_fen):
+        raise _No(
+            Refusal.RELEASE_NOT_WHOLE, hold=hold.id, asked_fen=event.amount_fen, held_fen=hold.amount_fen
+        )
+    captured = event.amount_fen if event.kind == "capture" else 0
+    debit, credit = (hold.ledger, hold.debit), (hold.ledger, hold.credit)
+    _change(books, debit, Counters(debits_posted=captured, debits_pending=-hold.amount_fen))
+    _change(books, credit, Counters(credits_posted=captured, credits_pending=-hold.amount_fen))
+    books.targets[hold.id] = replace(hold, resolved_by=event.kind)
+    books.movements.append(Movement(event, debit, credit, captured or hold.amount_fen))
+
+
+def _open_hold(event: Event, books: _Books) -> Target:
+    hold = books.targets.get(event.pending_id)
+    if hold is None:
+        raise _No(Refusal.HOLD_NOT_FOUND, hold=event.pending_id)
+    if hold.kind != "hold":
+        raise _No(Refusal.NOT_A_HOLD, hold=hold.id, kind=hold.kind)
+    named = (event.ledger, event.debit or hold.debit, event.credit or hold.credit)
+    if named != (hold.ledger, hold.debit, hold.credit):
+        raise _No(Refusal.HOLD_ACCOUNTS_DIFFER, hold=hold.id)
+    if hold.resolved_by == "capture":
+        raise _No(Refusal.HOLD_ALREADY_CAPTURED, hold=hold.id)
+    if hold.resolved_by == "release":
+        raise _No(Refusal.HOLD_ALREADY_RELEASED, hold=hold.id)
+    if event.kind == "capture" and hold.expires_at is not None and hold.expires_at <= books.at:
+        raise _No(Refusal.HOLD_EXPIRED, hold=hold.id, expired_at=_text(hold.expires_at), now=_text(books.at))
+    return hold
+
+
+def _change(books: _Books, ref: Ref, change: Counters) -> None:
+    after = books.accounts[ref].plus(change)
+    if after.largest() > MAX_COUNTER_FEN:
+        raise _No(Refusal.COUNTER_OVERFLOW, ledger=ref[0], account=ref[1], limit_fen=MAX_COUNTER_FEN)
+    books.accounts[ref] = after
+    books.changes[ref] = books.changes.get(ref, Counters()).plus(change)
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")

@@ -1,0 +1,105 @@
+"""Reads of the ledger. The ledger knows no organisation: rooms above say whose account a key is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+
+from hesuan.errors import NotFound, declare
+from hesuan.hub.ledger.models import Account, Transfer
+
+ACCOUNT_UNKNOWN = declare(
+    "ledger.account_unknown",
+    en="Ledger {ledger} has no account {account}.",
+    zh="账本 {ledger} 中没有账户 {account}。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account's four counters [fen]."""
+
+    debits_posted: int
+    credits_posted: int
+    debits_pending: int
+    credits_pending: int
+
+    @property
+    def available_fen(self) -> int:
+        """What may still be spent or held; negative only where the account may overdraw."""
+        return self.credits_posted - self.debits_posted - self.debits_pending
+
+    @property
+    def posted_fen(self) -> int:
+        """What is there, holds not counted."""
+        return self.credits_posted - self.debits_posted
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRow:
+    """One transfer as a reader sees it; accounts by key."""
+
+    seq: int
+    id: str
+    kind: str
+    code: str
+    debit: str
+    credit: str
+    amount_fen: int
+    journal: str
+    pending_id: str
+    at: datetime
+    expires_at: datetime | None
+
+
+def balance(ledger: str, key: str) -> Balance:
+    """An account's counters.
+
+    Raises:
+        NotFound: ``ledger.account_unknown``.
+    """
+    counters = (
+        Account.objects.filter(ledger=ledger, key=key)
+        .values_list("debits_posted", "credits_posted", "debits_pending", "credits_pending")
+        .first()
+    )
+    if counters is None:
+        raise NotFound(ACCOUNT_UNKNOWN, ledger=ledger, account=key)
+    return Balance(*counters)
+
+
+def exists(ledger: str, key: str) -> bool:
+    """Whether an account was opened."""
+    return Account.objects.filter(ledger=ledger, key=key).exists()
+
+
+def transfers(ledger: str, key: str) -> list[TransferRow]:
+    """Every transfer of an account on either side, in order."""
+    touching = Q(debit__ledger=ledger, debit__key=key) | Q(credit__ledger=ledger, credit__key=key)
+    return list(_rows(touching))
+
+
+def journal(event_id: str) -> list[TransferRow]:
+    """Every transfer posted together with an event, in order; empty when it was refused or unknown."""
+    ids = Transfer.objects.filter(id=event_id).values_list("journal", flat=True)
+    return list(_rows(Q(journal__in=list(ids))))
+
+
+def _rows(which: Q) -> Iterator[TransferRow]:
+    for row in Transfer.objects.filter(which).select_related("debit", "credit").order_by("seq"):
+        yield TransferRow(
+            seq=row.seq,
+            id=row.id,
+            kind=row.kind,
+            code=row.code,
+            debit=row.debit.key,
+            credit=row.credit.key,
+            amount_fen=row.amount_fen,
+            journal=row.journal,
+            pending_id=row.pending_id or "",
+            at=row.at,
+            expires_at=row.expires_at,
+        )
