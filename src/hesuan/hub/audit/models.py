@@ -1,7 +1,8 @@
-"""Facts: rows of an append-only log, later leaves of a Merkle tree.
+"""Facts: rows of an append-only log, later leaves of a Merkle tree; the tree; its signed checkpoints.
 
 A fact is written in the same transaction as what it speaks of; ``leaf_index`` is given afterwards by one
 sequencer that looks for rows without one (never ``id > last``, which loses rows that commit late).
+Triggers refuse changes of what was recorded, and deletions (migration 0002).
 """
 
 from __future__ import annotations
@@ -43,3 +44,47 @@ class Fact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
+
+
+class Log(models.Model):
+    """One log; its row is the lock that only one sequencer holds at a time."""
+
+    name = models.CharField(primary_key=True, max_length=100)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Node(models.Model):
+    """The hash of a complete subtree: ``2**level`` leaves from leaf ``index * 2**level`` on."""
+
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="nodes")
+    level = models.PositiveSmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["log", "level", "index"], name="audit_node_once")]
+
+    def __str__(self) -> str:
+        return f"{self.log_id} {self.level}/{self.index}"
+
+
+class Checkpoint(models.Model):
+    """The log's size and root at one moment, signed (C2SP tlog-checkpoint)."""
+
+    log = models.ForeignKey(Log, on_delete=models.PROTECT, related_name="checkpoints")
+    size = models.BigIntegerField()
+    root = models.BinaryField(max_length=32)
+    note = models.TextField()
+    """The signed note, exactly as published."""
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["log", "size"], name="audit_checkpoint_size_once"),
+            models.CheckConstraint(condition=models.Q(size__gt=0), name="audit_checkpoint_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.log_id} {self.size}"

@@ -1,14 +1,35 @@
-"""The audit room's verbs: record a fact (here), sequence facts into the log and sign checkpoints."""
+"""The audit room's verbs: record a fact, sequence facts into the log and sign a checkpoint, hand facts on."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import transaction
 from django.utils import timezone
 
-from hesuan.hub.audit.models import Fact
+from hesuan.errors import Refused, declare
+from hesuan.hub.audit import signing
+from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
+from hesuan.hub.audit.selectors import NodeReader, latest_checkpoint
+from hesuan.wire import checkpoint as notes
+from hesuan.wire import merkle
 from hesuan.wire.canonical import Json, canonical, digest
+
+MAX_LEAF_BYTES = 4096
+BATCH = 2_000
+"""Facts sequenced in one transaction, under one checkpoint."""
+RESERVED = frozenset({"v", "kind", "subject", "at", "private"})
+
+FORKED = declare(
+    "audit.log_forked",
+    en="Log {log}: the stored tree no longer leads to the checkpoint signed at size {size}:"
+    " signed root {signed}, stored root {stored}. No checkpoint was signed."
+    " Compare the database with a backup before anything else.",
+    zh="日志 {log}：库中的树与规模 {size} 处已签名的检查点不符：已签根 {signed}，库中根 {stored}。"
+    "未签发检查点。请先与备份比对数据库。",
+)
 
 
 def record(
@@ -18,7 +39,7 @@ def record(
     actor: str,
     public: Mapping[str, Json] | None = None,
     private: Mapping[str, Json] | None = None,
-    log: str = "platform",
+    log: str = signing.PLATFORM,
 ) -> Fact:
     """Writes one fact inside the caller's transaction.
 
@@ -32,15 +53,88 @@ def record(
     """
     at = timezone.now()
     sealed = None if private is None else {"salt": secrets.token_hex(16), "record": dict(private)}
+    members = dict(public or {})
+    assert RESERVED.isdisjoint(members), f"{RESERVED & set(members)} are the log's own members of a leaf"
     leaf: dict[str, Json] = {
         "v": 1,
         "kind": kind,
         "subject": subject,
         "at": at.strftime("%Y-%m-%dT%H:%MZ"),
-        **dict(public or {}),
+        **members,
     }
     if sealed is not None:
         leaf["private"] = digest(sealed)
+    content = canonical(leaf)
+    assert len(content) <= MAX_LEAF_BYTES, f"a leaf of {len(content)} bytes; at most {MAX_LEAF_BYTES}"
     return Fact.objects.create(
-        log=log, kind=kind, subject=subject, actor=actor, at=at, leaf=canonical(leaf), private=sealed
+        log=log, kind=kind, subject=subject, actor=actor, at=at, leaf=content, private=sealed
     )
+
+
+def sequence(log: str = signing.PLATFORM) -> Checkpoint | None:
+    """Gives every committed fact without one its leaf index, and signs a checkpoint.
+
+    Never inside another transaction: a checkpoint speaks to the world, and what it covers must be committed.
+    Any number of callers may call at once; the log's row lets them in one by one.
+
+    Returns:
+        The newest checkpoint made, or ``None`` when there was nothing new.
+
+    Raises:
+        Refused: ``audit.log_forked``: nothing inconsistent with an earlier checkpoint is ever signed.
+    """
+    private = signing.private_key()
+    newest = None
+    while made := _sequence_batch(log, private):
+        newest = made
+    return newest
+
+
+@transaction.atomic(durable=True)
+def _sequence_batch(log: str, private: Ed25519PrivateKey) -> Checkpoint | None:
+    Log.objects.bulk_create([Log(name=log)], ignore_conflicts=True)
+    Log.objects.select_for_update().get(name=log)
+    # Only now, under the lock, each statement sees all that earlier holders committed.
+    previous = latest_checkpoint(log)
+    size = previous.size if previous else 0
+    facts = list(Fact.objects.filter(log=log, leaf_index=None).order_by("seq")[:BATCH])
+    if not facts:
+        return None
+    reader = NodeReader(log)
+    if previous:
+        _refuse_a_fork(previous, reader)
+    _append(log, facts, size, reader)
+    size += len(facts)
+    root = merkle.root(size, reader)
+    text = notes.Checkpoint(signing.origin(log), size, root).text()
+    note = notes.sign_note(text, name=signing.origin(log), private=private)
+    return Checkpoint.objects.create(log_id=log, size=size, root=root, note=note, at=timezone.now())
+
+
+def _append(log: str, facts: Sequence[Fact], size: int, reader: NodeReader) -> None:
+    nodes = []
+    for index, fact in enumerate(facts, start=size):
+        fact.leaf_index = index
+        for level, position, value in merkle.new_nodes(index, merkle.leaf_hash(bytes(fact.leaf)), reader):
+            reader.known[level, position] = value
+            nodes.append(Node(log_id=log, level=level, index=position, hash=value))
+    Fact.objects.bulk_update(facts, ["leaf_index"], batch_size=500)
+    Node.objects.bulk_create(nodes, batch_size=500)
+
+
+def _refuse_a_fork(previous: Checkpoint, reader: NodeReader) -> None:
+    stored = merkle.root(previous.size, reader)
+    if stored != bytes(previous.root):
+        raise Refused(
+            FORKED,
+            log=previous.log_id,
+            size=previous.size,
+            signed=bytes(previous.root).hex(),
+            stored=stored.hex(),
+        )
+
+
+def mark_handed_on(*, facts: Iterable[Fact]) -> None:
+    """Notes that every handler of these facts' kinds has had them; a second call changes nothing."""
+    seqs = [fact.seq for fact in facts]
+    Fact.objects.filter(seq__in=seqs, handed_on_at=None).update(handed_on_at=timezone.now())

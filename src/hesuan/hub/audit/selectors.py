@@ -1,0 +1,139 @@
+"""Reads of the audit room: facts, checkpoints, proofs, the log's key.
+
+Leaves are public by nature; the private record behind a leaf opens to auditors and to the hub itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from hesuan.errors import NotFound, Refused, declare
+from hesuan.hub.audit import signing
+from hesuan.hub.audit.models import Checkpoint, Fact, Node
+from hesuan.wire import merkle
+from hesuan.wire.canonical import Json
+
+NOT_SEQUENCED = declare(
+    "audit.not_sequenced",
+    en="Fact {fact} is recorded and not yet in the log; the next checkpoint covers it. Ask again shortly.",
+    zh="事实 {fact} 已记录，尚未进入日志；下一个检查点将包含它，请稍后再取。",
+)
+NO_CHECKPOINT = declare(
+    "audit.no_checkpoint",
+    en="Log {log} has no checkpoint yet: nothing has been recorded in it.",
+    zh="日志 {log} 尚无检查点：还没有任何记录。",
+)
+
+
+class Reader(Protocol):
+    """Who reads: what this room needs to know of an actor."""
+
+    @property
+    def is_system(self) -> bool: ...
+
+    def has(self, role: str, organisation_id: str | None = None) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FactView:
+    """One fact as a reader may see it; ``private`` is ``None`` for those who may not open it."""
+
+    id: str
+    kind: str
+    subject: str
+    at: datetime
+    leaf_index: int | None
+    leaf: dict[str, Json]
+    private: dict[str, Any] | None
+
+
+class NodeReader:
+    """``node(level, index)`` over the stored tree, remembering what it read."""
+
+    def __init__(self, log: str) -> None:
+        self.log = log
+        self.known: dict[tuple[int, int], bytes] = {}
+
+    def __call__(self, level: int, index: int) -> bytes:
+        if (level, index) not in self.known:
+            stored = Node.objects.values_list("hash", flat=True).get(
+                log_id=self.log, level=level, index=index
+            )
+            self.known[level, index] = bytes(stored)
+        return self.known[level, index]
+
+
+def latest_checkpoint(log: str = signing.PLATFORM) -> Checkpoint | None:
+    """The newest checkpoint of a log, or ``None`` before the first."""
+    return Checkpoint.objects.filter(log_id=log).order_by("-size").first()
+
+
+def log_key(log: str = signing.PLATFORM) -> str:
+    """The log's public key as a verifier key: ``name+key id+base 64``."""
+    return signing.public_key(log).text()
+
+
+def inclusion(fact: Fact) -> dict[str, Json]:
+    """The proof that a fact is in the log, as a receipt file carries it.
+
+    ``{"leaf": {...}, "index": n, "size": n, "hashes": [hex…], "checkpoint": note}``, newest checkpoint.
+
+    Raises:
+        Refused: ``audit.not_sequenced``.
+    """
+    fact.refresh_from_db(fields=["leaf_index"])
+    checkpoint = latest_checkpoint(fact.log)
+    if fact.leaf_index is None or checkpoint is None:
+        raise Refused(NOT_SEQUENCED, fact=fact.id)
+    path = merkle.inclusion_proof(fact.leaf_index, checkpoint.size, NodeReader(fact.log))
+    return {
+        "leaf": json.loads(bytes(fact.leaf)),
+        "index": fact.leaf_index,
+        "size": checkpoint.size,
+        "hashes": [value.hex() for value in path],
+        "checkpoint": checkpoint.note,
+    }
+
+
+def consistency(first: int, second: int, log: str = signing.PLATFORM) -> list[bytes]:
+    """The proof that the log of ``first`` leaves is a beginning of the log of ``second``.
+
+    Raises:
+        NotFound: ``audit.no_checkpoint``, when the log is shorter.
+    """
+    newest = latest_checkpoint(log)
+    if newest is None or not 0 < first <= second <= newest.size:
+        raise NotFound(NO_CHECKPOINT, log=log)
+    return merkle.consistency_proof(first, second, NodeReader(log))
+
+
+def facts(actor: Reader, subject: str) -> list[FactView]:
+    """All facts about one object, oldest first."""
+    opens = actor.is_system or actor.has("auditor")
+    return [view(fact, opens=opens) for fact in Fact.objects.filter(subject=subject).order_by("seq")]
+
+
+def view(fact: Fact, *, opens: bool) -> FactView:
+    """A fact as somebody may see it; ``opens``: with its private record."""
+    private: dict[str, Any] | None = fact.private if opens else None
+    leaf: dict[str, Json] = json.loads(bytes(fact.leaf))
+    return FactView(fact.id, fact.kind, fact.subject, fact.at, fact.leaf_index, leaf, private)
+
+
+def facts_to_hand_on(limit: int = 500) -> list[Fact]:
+    """Facts that the worker has not yet given to every handler of their kind, oldest first."""
+    return list(Fact.objects.filter(handed_on_at=None).order_by("seq")[:limit])
+
+
+def fact(fact_id: str) -> Fact | None:
+    """One fact by its id."""
+    return Fact.objects.filter(id=fact_id).first()
+
+
+def sequenced(log: str, indexes: Iterable[int]) -> list[Fact]:
+    """The facts at some leaf indexes, in order."""
+    return list(Fact.objects.filter(log=log, leaf_index__in=list(indexes)).order_by("leaf_index"))

@@ -1,0 +1,42 @@
+"""The log's name and key: where the private key lives, and the public key as verifiers write it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.conf import settings
+
+from hesuan.wire import keys
+from hesuan.wire.checkpoint import LogKey, log_key
+
+PLATFORM = "platform"
+"""The one log of this platform; each programme may get its own later."""
+KEY_FILE = "log-key.pem"
+
+
+def origin(log: str) -> str:
+    """The origin line of a log, which is also its key's name."""
+    platform: str = settings.ENVIRONMENT.log_origin
+    return platform if log == PLATFORM else f"{platform}/{log}"
+
+
+def private_key() -> Ed25519PrivateKey:
+    """The log's private key in the data folder, made at first use.
+
+    Raises:
+        Refused: ``keys.too_open``.
+        InputFault: ``keys.not_a_private_key``.
+    """
+    return _load(Path(settings.DATA_DIR) / KEY_FILE)
+
+
+def public_key(log: str = PLATFORM) -> LogKey:
+    """The log's public key under the log's origin."""
+    return log_key(origin(log), private_key())
+
+
+@cache
+def _load(path: Path) -> Ed25519PrivateKey:
+    return keys.load_or_create(path)

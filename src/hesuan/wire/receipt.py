@@ -1,0 +1,140 @@
+"""Receipts: what a settled run cost and why, recomputable by anybody from the document alone.
+
+The charge is computed here and nowhere else: the hub settles with :func:`charge_fen`, the site agent computes
+it again before it signs, ``hesuan verify`` computes it again offline. One rule, one function.
+
+The rule: started seconds of wall time, at most the time limit; times cores, at most the quoted; times the
+quoted price per core-hour, whole fen, rounded down; times the share that the quote states for the final
+state, rounded down; never above the quote's highest charge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hesuan.errors import InputFault, declare
+from hesuan.units import SECONDS_PER_HOUR, billed_seconds
+from hesuan.wire import keys
+from hesuan.wire.canonical import Json, canonical
+
+RECEIPT_DOMAIN = "hesuan-receipt-v1"
+LEAF_KIND = "receipt.issued"
+
+MALFORMED = declare(
+    "receipt.malformed",
+    en="{wanted} is needed here; found {found}.",
+    zh="此处应为 {wanted}；实际为 {found}。",
+)
+NO_RULE = declare(
+    "receipt.no_rule_for_state",
+    en="The quote states no share for a run that ended {state}; it names {states}. Nothing is guessed.",
+    zh="报价单未规定以 {state} 结束的运行应付的比例；已规定的有 {states}。不凭猜测计费。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One charge with every number that went into it."""
+
+    state: str
+    share_percent: int
+    billed_s: int
+    cores: int
+    price_fen_per_core_hour: int
+    full_fen: int
+    """Before the share and the quote's limit: billed seconds × cores × price, rounded down."""
+    charge_fen: int
+    max_charge_fen: int
+
+    def document(self) -> dict[str, Json]:
+        """The members it fills in a receipt's ``charge``; vouchers and co-pay come beside them."""
+        return {
+            "state": self.state,
+            "share_percent": self.share_percent,
+            "billed_s": self.billed_s,
+            "cores": self.cores,
+            "price_fen_per_core_hour": self.price_fen_per_core_hour,
+            "charge_fen": self.charge_fen,
+            "max_charge_fen": self.max_charge_fen,
+        }
+
+
+def charge_fen(usage: Mapping[str, Any], quote: Mapping[str, Any]) -> Charge:
+    """The charge of a run, from its usage body and the quote document it ran under.
+
+    Args:
+        usage: ``state``, ``wall_ms`` and ``cores`` of the final usage report.
+        quote: ``cores``, ``price.fen_per_core_hour``, ``time_limit_s``, ``max_charge_fen``, ``charge_rule``.
+
+    Raises:
+        InputFault: ``receipt.malformed`` or ``receipt.no_rule_for_state``, naming the field.
+    """
+    state = usage.get("state")
+    rule, price = _object(quote, "quote", "charge_rule"), _object(quote, "quote", "price")
+    if not isinstance(state, str) or state not in rule:
+        raise InputFault(NO_RULE, where="usage.state", state=state, states=", ".join(sorted(rule)))
+    share_percent = _whole(rule, "quote.charge_rule", state)
+    if share_percent > 100:
+        raise _malformed(f"quote.charge_rule.{state}", share_percent, "0–100")
+    billed_s = min(billed_seconds(_whole(usage, "usage", "wall_ms")), _whole(quote, "quote", "time_limit_s"))
+    cores = min(_whole(usage, "usage", "cores"), _whole(quote, "quote", "cores"))
+    price_fen = _whole(price, "quote.price", "fen_per_core_hour")
+    max_fen = _whole(quote, "quote", "max_charge_fen")
+    full_fen = billed_s * cores * price_fen // SECONDS_PER_HOUR
+    return Charge(
+        state=state,
+        share_percent=share_percent,
+        billed_s=billed_s,
+        cores=cores,
+        price_fen_per_core_hour=price_fen,
+        full_fen=full_fen,
+        charge_fen=min(full_fen * share_percent // 100, max_fen),
+        max_charge_fen=max_fen,
+    )
+
+
+def sign_receipt(receipt: Mapping[str, Json], private: Ed25519PrivateKey) -> str:
+    """The site's signature over a receipt, base 64."""
+    return keys.sign(private, domain=RECEIPT_DOMAIN, value=dict(receipt))
+
+
+def signed_by(receipt: Mapping[str, Json], *, key: str, signature: object) -> bool:
+    """Whether the site's signature over a receipt is by that public key."""
+    return keys.verify(key, domain=RECEIPT_DOMAIN, value=dict(receipt), signature=signature)
+
+
+def receipt_file(
+    *, receipt: Mapping[str, Json], site: Mapping[str, Json], proof: Mapping[str, Json], log_key: str
+) -> bytes:
+    """The bytes of a receipt file: canonical JSON and one line end.
+
+    Args:
+        receipt: The receipt document.
+        site: ``{"agent", "key", "signature"}``.
+        proof: ``{"leaf", "index", "size", "hashes", "checkpoint"}``.
+        log_key: The log's verifier key.
+    """
+    document = {"receipt": dict(receipt), "site": dict(site), "proof": dict(proof), "log_key": log_key}
+    return canonical(document) + b"\n"
+
+
+def _object(holder: Mapping[str, Any], where: str, name: str) -> Mapping[str, Any]:
+    value = holder.get(name)
+    if not isinstance(value, Mapping):
+        raise _malformed(f"{where}.{name}", value, "{}")
+    return value
+
+
+def _whole(holder: Mapping[str, Any], where: str, name: str) -> int:
+    value = holder.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _malformed(f"{where}.{name}", value, "0, 1, 2, …")
+    return value
+
+
+def _malformed(where: str, value: object, wanted: str) -> InputFault:
+    return InputFault(MALFORMED, where=where, wanted=wanted, found=ascii(value)[:80])
