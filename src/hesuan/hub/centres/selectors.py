@@ -1,0 +1,222 @@
+"""Reads of the centres room.
+
+Who sees what: an admitted centre and what it holds (not its host's name) is public to everybody signed in;
+a centre that has only applied, and every centre's agents, are seen by its organisation's members, platform
+operators and auditors. To anybody else they do not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from hesuan.errors import NotFound, declare
+from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, Inventory
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.models import Organisation
+from hesuan.wire.canonical import Json
+
+NEWEST_RUNS = 50
+"""How many finished runs stand beside the newest benchmark as evidence."""
+COMMANDS_AT_ONCE = 100
+
+CENTRE_NOT_FOUND = declare(
+    "centre.not_found",
+    en="There is no centre {centre}, or none that you may see.",
+    zh="没有算力中心 {centre}，或您无权查看。",
+)
+AGENT_NOT_FOUND = declare(
+    "centre.agent_not_found",
+    en="There is no site agent {agent}, or none that you may see.",
+    zh="没有站点代理 {agent}，或您无权查看。",
+)
+ORGANISATION_NOT_FOUND = declare(
+    "centre.organisation_not_found",
+    en="There is no organisation {organisation}, or none that you belong to.",
+    zh="没有机构 {organisation}，或您不属于该机构。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePoint:
+    """One measured point of an app on one centre's machine."""
+
+    units: int
+    wall_ms: int
+    source: str
+    """``benchmark`` or ``run:<run id>``."""
+    at: datetime
+
+
+def centres(actor: Actor) -> list[Centre]:
+    """Every centre the actor may see, by name."""
+    return list(_visible(actor).order_by("name", "id"))
+
+
+def centre(actor: Actor, centre_id: str) -> Centre:
+    """One centre.
+
+    Raises:
+        NotFound: ``centre.not_found``.
+    """
+    found = _visible(actor).filter(pk=centre_id).first()
+    if found is None:
+        raise NotFound(CENTRE_NOT_FOUND, centre=centre_id)
+    return found
+
+
+def inner_centre(actor: Actor, centre_id: str) -> Centre:
+    """One centre, for those who may look inside it.
+
+    Raises:
+        NotFound: ``centre.not_found``, to everybody else, admitted or not.
+    """
+    found = _inner(actor).filter(pk=centre_id).first()
+    if found is None:
+        raise NotFound(CENTRE_NOT_FOUND, centre=centre_id)
+    return found
+
+
+def agents(actor: Actor, centre_id: str) -> list[Agent]:
+    """Every agent a centre ever had, newest first.
+
+    Raises:
+        NotFound: to who may not look inside.
+    """
+    return list(inner_centre(actor, centre_id).agents.order_by("-enrolled_at", "-id"))
+
+
+def inventory(actor: Actor, centre_id: str, source: str = Inventory.Source.OBSERVED) -> Inventory | None:
+    """The newest inventory of a centre; who may not look inside reads it without the host's name.
+
+    Raises:
+        NotFound: to who may not see the centre.
+    """
+    seen = centre(actor, centre_id)
+    newest = newest_inventory(seen.id, source)
+    if newest is not None and not _inner(actor).filter(pk=centre_id).exists():
+        newest.body = {key: value for key, value in newest.body.items() if key != "host"}
+    return newest
+
+
+def inventory_history(actor: Actor, centre_id: str) -> list[Inventory]:
+    """Everything ever declared or observed, newest first.
+
+    Raises:
+        NotFound: to who may not look inside.
+    """
+    return list(inner_centre(actor, centre_id).inventories.order_by("-at", "-id"))
+
+
+def benchmarks(actor: Actor, centre_id: str) -> list[Benchmark]:
+    """What was measured at a centre, newest first: the public ground of its predictions.
+
+    Raises:
+        NotFound: to who may not see the centre.
+    """
+    return list(centre(actor, centre_id).benchmarks.order_by("-at", "-id")[:200])
+
+
+def organisation_of(actor: Actor, organisation_id: str) -> Organisation:
+    """An organisation the actor belongs to (a platform operator belongs everywhere).
+
+    Raises:
+        NotFound: ``centre.organisation_not_found``.
+    """
+    found = Organisation.objects.filter(pk=organisation_id).first()
+    mine = actor.is_system or actor.has("platform_operator") or organisation_id in actor.organisations()
+    if found is None or not mine:
+        raise NotFound(ORGANISATION_NOT_FOUND, organisation=organisation_id)
+    return found
+
+
+def roles_in(actor: Actor, organisation_id: str) -> frozenset[str]:
+    """The actor's roles in one organisation."""
+    return actor.roles.get(organisation_id, frozenset())
+
+
+# What other rooms ask on behalf of no person.
+
+
+def agent_for(centre_id: str) -> Agent | None:
+    """The agent that takes a centre's commands: the one enrolled last and not revoked."""
+    return (
+        Agent.objects.filter(centre_id=centre_id, revoked_at__isnull=True)
+        .order_by("-enrolled_at", "-id")
+        .first()
+    )
+
+
+def newest_inventory(centre_id: str, source: str = Inventory.Source.OBSERVED) -> Inventory | None:
+    """The newest inventory of one source."""
+    return Inventory.objects.filter(centre_id=centre_id, source=source).order_by("-at", "-id").first()
+
+
+def allows_scripts(centre_id: str) -> bool:
+    """Whether the centre's agent says it runs scripts; without an inventory it does not."""
+    newest = newest_inventory(centre_id)
+    return newest is not None and newest.body.get("scripts_allowed") is True
+
+
+def app_digest_at(centre_id: str, app: str) -> str | None:
+    """The digest of an app as the centre's agent holds it now; ``None`` when it has none of that name."""
+    newest = newest_inventory(centre_id)
+    for entry in newest.body.get("apps", []) if newest else []:
+        if entry["name"] == app:
+            return str(entry["digest"])
+    return None
+
+
+def evidence(centre_id: str, app: str, cores: int, *, app_digest: str | None = None) -> list[EvidencePoint]:
+    """Measured points of one app, one digest (the centre's present one unless told) and one core count.
+
+    The newest benchmark, which spans sizes, and the newest ``NEWEST_RUNS`` finished runs; newest first.
+    """
+    wanted = app_digest or app_digest_at(centre_id, app)
+    if wanted is None:
+        return []
+    rows = Benchmark.objects.filter(centre_id=centre_id, app=app, app_digest=wanted, cores=cores)
+    newest = rows.order_by("-at", "-id")
+    chosen = [*newest.filter(source="benchmark")[:1], *newest.exclude(source="benchmark")[:NEWEST_RUNS]]
+    return [
+        EvidencePoint(units=point["units"], wall_ms=point["wall_ms"], source=row.source, at=row.at)
+        for row in sorted(chosen, key=lambda row: (row.at, row.id), reverse=True)
+        for point in row.points
+    ]
+
+
+def measured_cores(centre_id: str, app: str, app_digest: str) -> list[int]:
+    """The core counts at which an app of this digest was ever measured at a centre, ascending."""
+    rows = Benchmark.objects.filter(centre_id=centre_id, app=app, app_digest=app_digest)
+    return sorted(set(rows.values_list("cores", flat=True)))
+
+
+def commands_after(agent_id: str, seq: int) -> list[Command]:
+    """At most ``COMMANDS_AT_ONCE`` commands with a number above ``seq``, oldest first."""
+    return list(Command.objects.filter(agent_id=agent_id, seq__gt=seq).order_by("seq")[:COMMANDS_AT_ONCE])
+
+
+def benchmark_body(row: Benchmark) -> dict[str, Json]:
+    """A benchmark as its message told it."""
+    return {
+        "app": row.app,
+        "app_digest": row.app_digest,
+        "cores": row.cores,
+        "points": row.points,
+        "checked": row.checked,
+    }
+
+
+def _inner(actor: Actor) -> QuerySet[Centre]:
+    if actor.is_system or actor.has("platform_operator") or actor.has("auditor"):
+        return Centre.objects.all()
+    return Centre.objects.filter(organisation_id__in=actor.organisations())
+
+
+def _visible(actor: Actor) -> QuerySet[Centre]:
+    if actor.is_system or actor.has("platform_operator") or actor.has("auditor"):
+        return Centre.objects.all()
+    mine = Q(organisation_id__in=actor.organisations())
+    return Centre.objects.filter(mine | Q(state=Centre.State.ADMITTED))

@@ -1,0 +1,438 @@
+"""The centres room's verbs: register, admit, enrol, revoke; take in what agents report; leave commands.
+
+Commands are numbered under a lock on their agent's row that is held until the commit, so the order of the
+numbers is the order of the commits: an agent that asks for everything after n can never miss one that
+commits late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from hesuan.errors import Conflict, NotFound, Refused, declare
+from hesuan.hub.audit import services as audit
+from hesuan.hub.centres import rules, selectors
+from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, EnrolmentCode, Inventory
+from hesuan.hub.identity.actors import Actor
+from hesuan.wire.canonical import Json, canonical, digest
+from hesuan.wire.ids import new_id
+
+ENROL_DOMAIN = "hesuan-enrol-v1"
+
+ROLE_MISSING = declare(
+    "centre.role_missing",
+    en="This needs the role {role} at {at}. Ask who manages the memberships there.",
+    zh="此操作需要在{at}担任 {role} 角色。请联系管理成员身份的人员。",
+)
+CODE_UNKNOWN = declare(
+    "centre.code_unknown",
+    en="This enrolment code is not known here."
+    " Check the letters, or ask the centre's operator for a new code.",
+    zh="未找到该注册码。请核对字符，或请算力中心运营人员重新签发。",
+)
+CODE_USED = declare(
+    "centre.code_used",
+    en="This enrolment code was used at {used_at} by another key; a code enrols one agent."
+    " Ask the centre's operator for a new code.",
+    zh="该注册码已于 {used_at} 被另一把密钥使用；一个注册码只能注册一个站点代理。请重新签发。",
+)
+CODE_EXPIRED = declare(
+    "centre.code_expired",
+    en="This enrolment code was good until {expires_at}; it is {now} now."
+    " Ask the centre's operator for a new code.",
+    zh="该注册码有效期至 {expires_at}，现在是 {now}。请算力中心运营人员重新签发。",
+)
+PROOF_INVALID = declare(
+    "centre.proof_invalid",
+    en="The proof is not a signature by the key {key} over this code and name. The code was not used up.",
+    zh="证明不是密钥 {key} 对该注册码和名称的签名。注册码未被消耗。",
+)
+KEY_TAKEN = declare(
+    "centre.key_taken",
+    en="The key {key} belongs to an agent already enrolled. Make a new key for a new agent.",
+    zh="密钥 {key} 已属于一个已注册的站点代理。请为新的代理生成新密钥。",
+)
+NAME_TAKEN = declare(
+    "centre.name_taken",
+    en="This organisation already has a centre named {name}.",
+    zh="该机构已有名为“{name}”的算力中心。",
+)
+COMMAND_CONFLICT = declare(
+    "centre.command_conflict",
+    en="Command {command} was given before as {before}, now as {now}. A new command needs a new id.",
+    zh="指令 {command} 先前内容为 {before}，现为 {now}。新指令须使用新的 id。",
+)
+EVIDENCE_CONFLICT = declare(
+    "centre.evidence_conflict",
+    en="Measurement {id} was recorded before with other figures ({before}; now {now}). The first stands.",
+    zh="测量 {id} 先前已记录不同数值（{before}；现为 {now}）。以第一次为准。",
+)
+AFTER_UNKNOWN = declare(
+    "centre.after_unknown",
+    en="The agent acknowledges command {after}, but only {last} were ever sent to it."
+    " It belongs to another hub, or this hub was restored from an older copy.",
+    zh="站点代理确认到第 {after} 条指令，但本平台只向其发送过 {last} 条。"
+    "该代理属于另一平台，或本平台由较旧的备份恢复。",
+)
+
+
+def register_centre(*, actor: Actor, organisation_id: str, name: str, city: str) -> Centre:
+    """An organisation applies with a site. The same name again is the same centre when the city is too.
+
+    Raises:
+        NotFound: the organisation, to a stranger.
+        Refused: ``centre.role_missing``; ``centre.name_taken`` with another city.
+    """
+    with transaction.atomic():
+        organisation = selectors.organisation_of(actor, organisation_id)
+        if not rules.may_register(selectors.roles_in(actor, organisation_id), by_platform=_platform(actor)):
+            raise Refused(ROLE_MISSING, role="owner / centre_operator", at=organisation.name)
+        existing = Centre.objects.filter(organisation=organisation, name=name).first()
+        if existing is not None and existing.city == city:
+            return existing
+        if existing is not None:
+            raise Refused(NAME_TAKEN, name=name)
+        centre = Centre.objects.create(organisation=organisation, name=name, city=city)
+        audit.record(
+            kind="centre.registered",
+            subject=centre.id,
+            actor=actor.identity_id,
+            public={"organisation": organisation.id, "name": name, "city": city},
+        )
+        return centre
+
+
+def admit_centre(*, actor: Actor, centre_id: str) -> Centre:
+    """The platform admits a centre; twice is once.
+
+    Raises:
+        NotFound: to who may not see it.
+        Refused: ``centre.role_missing`` to anybody but a platform operator.
+    """
+    with transaction.atomic():
+        selectors.centre(actor, centre_id)
+        if not _platform(actor):
+            raise Refused(ROLE_MISSING, role="platform_operator", at="the platform")
+        centre = Centre.objects.select_for_update().get(pk=centre_id)
+        if centre.state == Centre.State.ADMITTED:
+            return centre
+        centre.state = Centre.State.ADMITTED
+        centre.admitted_at = timezone.now()
+        centre.save(update_fields=["state", "admitted_at"])
+        audit.record(
+            kind="centre.admitted",
+            subject=centre.id,
+            actor=actor.identity_id,
+            public={"organisation": centre.organisation_id},
+        )
+        return centre
+
+
+def issue_enrolment_code(*, actor: Actor, centre_id: str) -> str:
+    """A fresh code for one agent of a centre, good for fifteen minutes; only its hash is kept.
+
+    Raises:
+        NotFound: to a stranger.
+        Refused: ``centre.role_missing``.
+    """
+    code, now = rules.new_code(), timezone.now()
+    with transaction.atomic():
+        centre = _operated_centre(actor, centre_id)
+        row = EnrolmentCode.objects.create(
+            centre=centre,
+            sha256=rules.code_sha256(code),
+            issued_by=actor.identity_id,
+            issued_at=now,
+            expires_at=now + rules.CODE_LIFETIME,
+        )
+        audit.record(
+            kind="centre.code_issued",
+            subject=centre.id,
+            actor=actor.identity_id,
+            public={"code_id": row.id},
+        )
+    return code
+
+
+def enrol(*, code: str, name: str, key: str, proof: str) -> Agent:
+    """Turns a code and a key into an agent. The same code with the same key again gives the same agent.
+
+    Args:
+        code: As a person typed it.
+        name: The agent's own name for itself.
+        key: ``ed25519:`` and the public key in base64.
+        proof: Signature by that key over ``{"code", "key", "name"}`` in the domain ``hesuan-enrol-v1``.
+
+    Raises:
+        Refused: ``centre.proof_invalid`` (nothing is used up), ``centre.code_unknown``, ``centre.code_used``,
+            ``centre.code_expired``, ``centre.key_taken``, in this order.
+    """
+    _check_proof(code=code, name=name, key=key, proof=proof)
+    now = timezone.now()
+    with transaction.atomic():
+        row = _locked_code(code)
+        if row.agent is not None and row.agent.public_key == key and row.agent.revoked_at is None:
+            return row.agent
+        if row.used_at is not None:
+            raise Refused(CODE_USED, used_at=_minute(row.used_at))
+        if rules.is_expired(row.expires_at, now):
+            raise Refused(CODE_EXPIRED, expires_at=_minute(row.expires_at), now=_minute(now))
+        if Agent.objects.filter(public_key=key).exists():
+            raise Refused(KEY_TAKEN, key=key)
+        agent = Agent.objects.create(
+            centre_id=row.centre_id, name=name, public_key=key, enrolled_at=now, last_seen_at=now
+        )
+        row.used_at, row.agent = now, agent
+        row.save(update_fields=["used_at", "agent"])
+        audit.record(
+            kind="agent.enrolled",
+            subject=agent.id,
+            actor=agent.id,
+            public={"centre": row.centre_id, "code_id": row.id, "key": key},
+        )
+        return agent
+
+
+def revoke_agent(*, actor: Actor, agent_id: str, reason: str) -> Agent:
+    """From now on nothing this agent signs is accepted; twice is once.
+
+    Raises:
+        NotFound: to a stranger.
+        Refused: ``centre.role_missing``.
+    """
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update().filter(pk=agent_id).first()
+        if agent is None:
+            raise NotFound(selectors.AGENT_NOT_FOUND, agent=agent_id)
+        _operated_centre(actor, agent.centre_id)
+        if agent.revoked_at is not None:
+            return agent
+        agent.revoked_at = timezone.now()
+        agent.save(update_fields=["revoked_at"])
+        audit.record(
+            kind="agent.revoked",
+            subject=agent.id,
+            actor=actor.identity_id,
+            public={"centre": agent.centre_id},
+            private={"reason": reason},
+        )
+        return agent
+
+
+def declare_inventory(*, actor: Actor, centre_id: str, body: Mapping[str, Json]) -> Inventory:
+    """What a person says the centre holds; the same as the newest declared adds nothing.
+
+    Raises:
+        NotFound: to a stranger.
+        Refused: ``centre.role_missing``.
+        Faults: every fault of the body.
+    """
+    with transaction.atomic():
+        centre = _operated_centre(actor, centre_id)
+        return _add_inventory(
+            centre_id=centre.id, agent_id=None, inventory_id=new_id(), body=body, by=actor.identity_id
+        )
+
+
+def record_inventory(*, agent_id: str, message_id: str, body: Mapping[str, Json]) -> Inventory:
+    """What an agent observed at its own centre; the same as the newest observed adds nothing.
+
+    Raises:
+        Faults: every fault of the body.
+    """
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update().get(pk=agent_id)
+        known = Inventory.objects.filter(pk=message_id).first()
+        return known or _add_inventory(
+            centre_id=agent.centre_id, agent_id=agent.id, inventory_id=message_id, body=body, by=agent.id
+        )
+
+
+def record_benchmark(*, agent_id: str, message_id: str, body: Mapping[str, Json]) -> Benchmark:
+    """The points of one benchmark an agent ran at its own centre, stored once by message id.
+
+    Args:
+        agent_id: Who measured.
+        message_id: The inbox message's id.
+        body: ``{"app", "app_digest", "cores", "points": [{"units", "wall_ms"}], "checked": {…}}``.
+
+    Raises:
+        Faults: every fault of the body.
+        Conflict: ``centre.evidence_conflict``.
+    """
+    return _add_evidence(
+        agent_id=agent_id,
+        evidence_id=message_id,
+        source="benchmark",
+        kind="centre.benchmarked",
+        body=body,
+    )
+
+
+def add_measured_run(
+    *,
+    run_id: str,
+    agent_id: str,
+    app: str,
+    app_digest: str,
+    cores: int,
+    units: int,
+    wall_ms: int,
+) -> Benchmark:
+    """One finished run as one measured point, stored once by run id: the next quote is better for it.
+
+    Raises:
+        Conflict: ``centre.evidence_conflict``.
+    """
+    body: dict[str, Json] = {
+        "app": app,
+        "app_digest": app_digest,
+        "cores": cores,
+        "points": [{"units": units, "wall_ms": wall_ms}],
+        "checked": {},
+    }
+    return _add_evidence(
+        agent_id=agent_id, evidence_id=run_id, source=f"run:{run_id}", kind="centre.run_measured", body=body
+    )
+
+
+def command(*, agent_id: str, command_id: str, kind: str, body: Mapping[str, Json]) -> Command:
+    """Leaves one command for an agent, inside the caller's transaction or its own; idempotent by id.
+
+    Raises:
+        Conflict: ``centre.command_conflict`` when the id came before with another kind, body or agent.
+        InputFault: ``wire.not_canonical``.
+    """
+    content: dict[str, Json] = {"agent": agent_id, "kind": kind, "body": dict(body)}
+    canonical(content)
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
+        known = Command.objects.filter(pk=command_id).first()
+        if known is not None:
+            before: dict[str, Json] = {"agent": known.agent_id, "kind": known.kind, "body": known.body}
+            if digest(before) != digest(content):
+                raise Conflict(
+                    COMMAND_CONFLICT, command=command_id, before=digest(before), now=digest(content)
+                )
+            return known
+        assert kind in Command.Kind.values, kind
+        agent.last_command_seq += 1
+        agent.save(update_fields=["last_command_seq"])
+        return Command.objects.create(
+            id=command_id, agent=agent, seq=agent.last_command_seq, kind=kind, body=dict(body)
+        )
+
+
+def commands_after(agent_id: str, seq: int) -> list[Command]:
+    """Every command an agent does not hold yet, oldest first. Reads only."""
+    return selectors.commands_after(agent_id, seq)
+
+
+def seen(*, agent_id: str, at: datetime, acknowledged_seq: int | None = None) -> None:
+    """Notes that an agent called, and what it says it holds; neither ever goes back.
+
+    Raises:
+        Conflict: ``centre.after_unknown`` when it acknowledges commands this hub never sent.
+    """
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
+        acknowledged = max(agent.acknowledged_seq, acknowledged_seq or 0)
+        if acknowledged > agent.last_command_seq:
+            raise Conflict(AFTER_UNKNOWN, after=acknowledged, last=agent.last_command_seq)
+        agent.acknowledged_seq = acknowledged
+        agent.last_seen_at = max(agent.last_seen_at or at, at)
+        agent.save(update_fields=["acknowledged_seq", "last_seen_at"])
+
+
+def _check_proof(*, code: str, name: str, key: str, proof: str) -> None:
+    from hesuan.wire import keys
+
+    value: dict[str, Json] = {"code": code, "key": key, "name": name}
+    if not keys.verify(key, domain=ENROL_DOMAIN, value=value, signature=proof):
+        raise Refused(PROOF_INVALID, key=key)
+
+
+def _locked_code(code: str) -> EnrolmentCode:
+    wanted = rules.code_sha256(code)
+    row = EnrolmentCode.objects.select_for_update(of=("self",)).filter(sha256=wanted).first()
+    if row is None or not rules.same_hash(row.sha256, wanted):
+        raise Refused(CODE_UNKNOWN)
+    return row
+
+
+def _operated_centre(actor: Actor, centre_id: str) -> Centre:
+    """The centre, for who may operate it; a stranger learns nothing."""
+    centre = selectors.inner_centre(actor, centre_id)
+    roles = selectors.roles_in(actor, centre.organisation_id)
+    if not rules.may_operate(roles, by_platform=_platform(actor)):
+        raise Refused(ROLE_MISSING, role="centre_operator", at=centre.name)
+    return centre
+
+
+def _add_inventory(
+    *, centre_id: str, agent_id: str | None, inventory_id: str, body: Mapping[str, Json], by: str
+) -> Inventory:
+    rules.check_inventory(body)
+    source = Inventory.Source.DECLARED if agent_id is None else Inventory.Source.OBSERVED
+    newest = selectors.newest_inventory(centre_id, source)
+    fingerprint = digest(dict(body))
+    if newest is not None and newest.digest == fingerprint:
+        return newest
+    row = Inventory.objects.create(
+        id=inventory_id,
+        centre_id=centre_id,
+        agent_id=agent_id,
+        source=source,
+        body=dict(body),
+        digest=fingerprint,
+        at=timezone.now(),
+    )
+    audit.record(
+        kind=f"centre.inventory_{source}",
+        subject=centre_id,
+        actor=by,
+        public={"before": newest.digest if newest else None, "after": fingerprint},
+    )
+    return row
+
+
+def _add_evidence(
+    *, agent_id: str, evidence_id: str, source: str, kind: str, body: Mapping[str, Json]
+) -> Benchmark:
+    rules.check_benchmark(body)
+    fingerprint = digest(dict(body))
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
+        known = Benchmark.objects.filter(pk=evidence_id).first()
+        if known is not None:
+            before = selectors.benchmark_body(known)
+            if known.agent_id != agent_id or digest(before) != fingerprint:
+                raise Conflict(EVIDENCE_CONFLICT, id=evidence_id, before=digest(before), now=fingerprint)
+            return known
+        row = Benchmark.objects.create(
+            id=evidence_id,
+            agent=agent,
+            centre_id=agent.centre_id,
+            source=source,
+            at=timezone.now(),
+            **dict(body),
+        )
+        audit.record(
+            kind=kind,
+            subject=agent.centre_id,
+            actor=agent_id,
+            public={"app": row.app, "app_digest": row.app_digest, "digest": fingerprint},
+        )
+        return row
+
+
+def _platform(actor: Actor) -> bool:
+    return actor.is_system or actor.has("platform_operator")
+
+
+def _minute(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,192 @@
+"""Shapes of what agents send: a small table of what each key must be, checked strictly and all at once.
+
+An agent is a program of ours on somebody else's machine: its words are checked like a stranger's. Unknown
+keys are refused (a misspelt one would otherwise be lost silently), every fault is returned with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from hesuan.errors import InputFault, declare, unknown_key
+from hesuan.wire.canonical import MAX_INTEGER
+
+WRONG_SHAPE = declare(
+    "message.wrong_shape",
+    en="{found} stands where {wanted} is needed.",
+    zh="此处应为 {wanted}，实为 {found}。",
+)
+KEY_MISSING = declare(
+    "message.key_missing",
+    en="The key `{key}` is missing.",
+    zh="缺少键“{key}”。",
+)
+
+
+class Shape(Protocol):
+    """What a value must be."""
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        """Every fault of a value that stands at ``where``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string of a length between two bounds."""
+
+    longest: int
+    shortest: int = 1
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        wanted = f"a text of {self.shortest} to {self.longest} characters"
+        fits = isinstance(value, str) and self.shortest <= len(value) <= self.longest
+        return [] if fits else [_wrong(value, wanted, where)]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An integer between two bounds; true and false are not integers."""
+
+    least: int = 0
+    most: int = MAX_INTEGER
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        wanted = f"a whole number from {self.least} to {self.most}"
+        fits = isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most
+        return [] if fits else [_wrong(value, wanted, where)]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """true or false."""
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        return [] if isinstance(value, bool) else [_wrong(value, "true or false", where)]
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        fits = isinstance(value, str) and value in self.words
+        return [] if fits else [_wrong(value, f"one of {', '.join(self.words)}", where)]
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A shape, or null."""
+
+    shape: Shape
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        return [] if value is None else self.shape.faults(value, where)
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list of one shape."""
+
+    shape: Shape
+    longest: int
+    shortest: int = 0
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        if not isinstance(value, list) or not self.shortest <= len(value) <= self.longest:
+            return [_wrong(value, f"a list of {self.shortest} to {self.longest} items", where)]
+        return [fault for i, item in enumerate(value) for fault in self.shape.faults(item, f"{where}.{i}")]
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """An object with free keys and values of one shape."""
+
+    shape: Shape
+    longest: int = 100
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        if not isinstance(value, Mapping) or len(value) > self.longest:
+            return [_wrong(value, f"an object of at most {self.longest} keys", where)]
+        return [fault for key, item in value.items() for fault in self.shape.faults(item, f"{where}.{key}")]
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Any JSON value without floats, at most a few levels deep: an app's own words."""
+
+    depth: int = 4
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        inner = Plain(self.depth - 1)
+        match value:
+            case None | bool() | str():
+                return []
+            case int():
+                return Whole(-MAX_INTEGER).faults(value, where)
+            case list() if self.depth:
+                return [fault for i, item in enumerate(value) for fault in inner.faults(item, f"{where}.{i}")]
+            case dict() if self.depth:
+                return [f for key, item in value.items() for f in inner.faults(item, f"{where}.{key}")]
+            case _:
+                return [_wrong(value, "text, a whole number, true, false, null, or a shallow object", where)]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An object with exactly these keys; those named optional may be missing."""
+
+    members: Mapping[str, Shape]
+    optional: frozenset[str] = frozenset()
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        if not isinstance(value, Mapping):
+            return [_wrong(value, "an object", where)]
+        missing = self.members.keys() - self.optional - value.keys()
+        found = [InputFault(KEY_MISSING, where=where, key=key) for key in sorted(missing)]
+        for key, item in value.items():
+            if key in self.members:
+                found += self.members[key].faults(item, f"{where}.{key}")
+            else:
+                found.append(unknown_key(str(key), self.members, where=where))
+        return found
+
+
+def _wrong(value: object, wanted: str, where: str) -> InputFault:
+    found = repr(value)
+    return InputFault(
+        WRONG_SHAPE, where=where, wanted=wanted, found=found if len(found) <= 60 else f"{found[:57]}…"
+    )
+
+
+NAME = Text(100)
+DIGEST = Text(80)
+CORES = Whole(1, 100_000)
+
+INVENTORY = Record(
+    {
+        "host": Text(255),
+        "cores": CORES,
+        "memory_bytes": Whole(1),
+        "cards": ListOf(
+            Record({"chip": NAME, "count": Whole(1, 100_000), "memory_bytes": Whole()}), longest=1000
+        ),
+        "software": MapOf(Text(200, 0)),
+        "engine": NAME,
+        "isolation": ListOf(Text(1000), longest=50),
+        "apps": ListOf(Record({"name": NAME, "digest": DIGEST, "work_unit": NAME}), longest=1000),
+        "scripts_allowed": Flag(),
+    }
+)
+BENCHMARK = Record(
+    {
+        "app": NAME,
+        "app_digest": DIGEST,
+        "cores": CORES,
+        "points": ListOf(Record({"units": Whole(1), "wall_ms": Whole(1)}), longest=1000, shortest=1),
+        "checked": MapOf(Plain()),
+    }
+)
