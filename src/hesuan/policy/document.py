@@ -3,7 +3,7 @@
 A programme decides over public money, and its text is evidence. YAML as commonly read guesses types: ``no``
 is false, ``1/1`` a string but ``0.30`` a binary float, ``2023-01-12`` a date in one reader and text in
 another, ``12:30`` the number 750. It also lets a text refer to itself, repeat a key (the last one wins,
-silently) and stretch one value over several lines. Each of these can turn a rule into another rule that nobody
+silently) and stretch one value over several lines. Each of these can turn a rule into another that nobody
 wrote.
 
 So this reader knows a small part and refuses the rest, with line and column:
