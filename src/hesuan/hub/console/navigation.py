@@ -1,0 +1,62 @@
+"""Navigation: which entries a person sees, from their roles alone.
+
+An entry that is left out is a courtesy, not a protection: the pages ask the selectors themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from hesuan.hub.identity.actors import Actor
+
+USERS = frozenset({"owner", "member"})
+OFFICE = frozenset({"programme_officer", "reviewer", "approver", "auditor", "platform_operator"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One link: a route name, its text, and the first path segments that it stands for."""
+
+    route: str
+    text: str | Promise
+    segments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Entries under one heading."""
+
+    heading: str | Promise
+    entries: tuple[Entry, ...]
+
+
+HOME = Entry("console:home", _("Home"), ("",))
+OFFERINGS = Entry("console:offerings", _("Offerings"), ("offerings",))
+QUOTES = Entry("console:quotes", _("Quotes"), ("quotes",))
+ORDERS = Entry("console:orders", _("Orders"), ("orders", "receipts"))
+VOUCHERS = Entry("console:vouchers", _("Vouchers"), ("vouchers",))
+PROGRAMMES = Entry("console:programmes", _("Programmes"), ("programmes",))
+APPLICATIONS = Entry("console:applications", _("Applications"), ("applications",))
+CENTRES = Entry("console:centres", _("Centres"), ("centres",))
+LOG = Entry("console:log", _("Public log"), ("log",))
+
+
+def groups(actor: Actor) -> tuple[Group, ...]:
+    """The navigation of one person."""
+    known = bool(actor.identity_id)
+    roles = frozenset().union(*actor.roles.values()) if actor.roles else frozenset[str]()
+    work = [HOME, OFFERINGS]
+    if roles & (USERS | OFFICE):
+        work += [QUOTES, ORDERS]
+    funding = [PROGRAMMES]
+    if roles & (USERS | OFFICE):
+        funding += [APPLICATIONS, VOUCHERS]
+    open_to_all = [CENTRES, LOG] if known else [LOG]
+    return (
+        Group(_("Work"), tuple(work)),
+        Group(_("Funding"), tuple(funding)),
+        Group(_("Supply and proof"), tuple(open_to_all)),
+    )

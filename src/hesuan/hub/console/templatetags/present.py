@@ -1,0 +1,122 @@
+"""Template side of :mod:`hesuan.hub.console.present`: thin filters and a few inclusion tags."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from hesuan.hub.console import charts, present, words
+from hesuan.money import format_yuan
+from hesuan.units import format_bytes
+from hesuan.wire.ids import new_id as fresh_id
+
+register = template.Library()
+NOTHING = "—"
+
+
+@register.filter
+def yuan(fen: int | None) -> str:
+    """Fen → ``¥1,200.50``."""
+    return NOTHING if fen is None else format_yuan(int(fen))
+
+
+@register.filter
+def duration(ms: int | None) -> str:
+    """Milliseconds → words."""
+    return NOTHING if ms is None else present.duration(int(ms))
+
+
+@register.filter
+def seconds(value: int | None) -> str:
+    """Seconds → words."""
+    return NOTHING if value is None else present.duration(int(value) * 1000)
+
+
+@register.filter
+def bytesize(value: int | None) -> str:
+    """Bytes → ``3.0 GiB``."""
+    return NOTHING if value is None else format_bytes(int(value))
+
+
+@register.filter
+def grouped(value: int | None) -> str:
+    """Thousands separated."""
+    return NOTHING if value is None else present.grouped(int(value))
+
+
+@register.filter
+def said(pair: object) -> str:
+    """The reader's sentence of an ``{"en", "zh"}`` pair."""
+    return present.both_languages(pair)
+
+
+@register.filter
+def word(value: str, table: str) -> str:
+    """A stored value in the reader's language, from a table of :mod:`words`; unknown ones stay as they are."""
+    return str(words.TABLES[table].get(str(value), value))
+
+
+@register.filter
+def moment(at: datetime | str | None, form: str = "seconds") -> SafeString | str:
+    """A ``<time>`` element with its zone; takes RFC 3339 text too, as documents carry it."""
+    if not at:
+        return NOTHING
+    known = datetime.fromisoformat(at) if isinstance(at, str) else at
+    text = present.local_time(known, seconds=form == "seconds")
+    stamp = present.utc_stamp(known)
+    return format_html('<time datetime="{}" title="{}">{}</time>', stamp, stamp, text)
+
+
+@register.filter
+def ago(at: datetime | None) -> SafeString | str:
+    """How long ago, with the exact moment behind it."""
+    if not at:
+        return NOTHING
+    stamp = present.utc_stamp(at)
+    return format_html('<time datetime="{}" title="{}">{}</time>', stamp, stamp, present.since(at, timezone.now()))
+
+
+@register.filter
+def inline_svg(text: str) -> SafeString:
+    """An SVG that this server drew itself, without its XML prologue."""
+    return mark_safe(re.sub(r"<\?xml[^>]*\?>", "", text))  # noqa: S308 - drawn by this server, never by a user
+
+
+@register.simple_tag
+def new_id() -> str:
+    """A fresh id for a form: sent twice, the deed is done once."""
+    return fresh_id()
+
+
+@register.inclusion_tag("console/parts/kind.html")
+def kind(value: str) -> dict[str, Any]:
+    """The badge that says what weight a figure has."""
+    return {
+        "value": value,
+        "text": present.KINDS.get(value, value),
+        "meaning": present.KIND_MEANINGS.get(value, ""),
+    }
+
+
+@register.inclusion_tag("console/parts/state.html")
+def state(value: str, table: str) -> dict[str, Any]:
+    """A state with its colour and its word; the word alone would do."""
+    return {"value": value, "text": words.TABLES[table].get(str(value), value), "tone": words.tone(str(value))}
+
+
+@register.inclusion_tag("console/parts/interval.html")
+def interval_bar(low_ms: int, mid_ms: int, high_ms: int, actual_ms: int | None = None) -> dict[str, Any]:
+    """The predicted interval as a drawing, what happened beside it."""
+    return {"place": charts.interval(low_ms, mid_ms, high_ms, actual_ms), "width": charts.WIDTH}
+
+
+@register.inclusion_tag("console/parts/split.html")
+def split_bar(first: int, second: int) -> dict[str, Any]:
+    """Two parts of one whole as a drawing."""
+    return {"place": charts.split(first, second), "width": charts.WIDTH}
