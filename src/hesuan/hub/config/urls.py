@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import set_language
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
+    path("language/", set_language, name="set_language"),
+    path("", include("hesuan.hub.console.urls")),
 ]
+
+handler404 = "hesuan.hub.console.views.pages.not_found"
+handler500 = "hesuan.hub.console.views.pages.server_error"

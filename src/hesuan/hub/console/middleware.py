@@ -23,8 +23,7 @@ def policy(oidc_issuer: str = "") -> str:
     issuer = urlsplit(oidc_issuer)
     forms = f"'self' {issuer.scheme}://{issuer.netloc}" if issuer.netloc else "'self'"
     return (
-        "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none';"
-        f" form-action {forms}"
+        f"default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action {forms}"
     )
 
 
@@ -42,7 +41,7 @@ class ContentSecurityPolicyMiddleware:
 
 
 class ErrorPageMiddleware:
-    """Turns Hesuan's own errors from console pages into pages; the API and the gateway answer for themselves."""
+    """Turns Hesuan's errors from console views into pages; the API and the gateway answer for themselves."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -8,9 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from hesuan.figures import Kind
 from hesuan.units import MS_PER_SECOND, SECONDS_PER_HOUR
@@ -36,7 +35,7 @@ KIND_MEANINGS: dict[str, str | Promise] = {
 
 
 def duration(ms: int) -> str:
-    """``12340`` [ms] → ``"12.34 s"`` or ``"12.34 秒"``; above a minute whole seconds, ``"1 h 02 min 05 s"``."""
+    """``12340`` [ms] → ``"12.34 s"`` or ``"12.34 秒"``; above a minute ``"1 h 02 min 05 s"``."""
     if ms < 60 * MS_PER_SECOND:
         digits = 2 if ms < 10 * MS_PER_SECOND else 1
         return _("%(seconds)s s") % {"seconds": f"{ms / MS_PER_SECOND:.{digits}f}"}

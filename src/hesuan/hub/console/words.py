@@ -35,7 +35,10 @@ APPLICATION: Words = {
     "REJECTED": pgettext_lazy("application", "rejected"),
     "ISSUED": pgettext_lazy("application", "issued"),
 }
-CENTRE: Words = {"applied": pgettext_lazy("centre", "waits for admission"), "admitted": pgettext_lazy("centre", "admitted")}
+CENTRE: Words = {
+    "applied": pgettext_lazy("centre", "waits for admission"),
+    "admitted": pgettext_lazy("centre", "admitted"),
+}
 RECEIPT: Words = {"DRAFT": _("waits for the site's signature"), "SIGNED": _("signed and in the log")}
 ROLE: Words = {
     "owner": _("owner"),
@@ -85,7 +88,9 @@ TABLES: dict[str, Words] = {
 }
 
 _GOOD = frozenset({"COMPLETED", "SETTLED", "SIGNED", "ISSUED", "active", "admitted", "ACCEPTED"})
-_GOING = frozenset({"RUNNING", "SUBMITTED", "PLACED", "OPEN", "REVIEWED", "APPROVED", "DRAFT", "applied", "PENDING"})
+_GOING = frozenset(
+    {"RUNNING", "SUBMITTED", "PLACED", "OPEN", "REVIEWED", "APPROVED", "DRAFT", "applied", "PENDING"}
+)
 _BAD = frozenset({"FAILED", "KILLED", "TIMEOUT", "REFUSED", "UNKNOWN", "REJECTED"})
 
 

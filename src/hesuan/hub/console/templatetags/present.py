@@ -58,7 +58,7 @@ def said(pair: object) -> str:
 
 @register.filter
 def word(value: str, table: str) -> str:
-    """A stored value in the reader's language, from a table of :mod:`words`; unknown ones stay as they are."""
+    """A stored value in the reader's language, from a table of :mod:`words`; unknown ones stay."""
     return str(words.TABLES[table].get(str(value), value))
 
 
@@ -79,7 +79,9 @@ def ago(at: datetime | None) -> SafeString | str:
     if not at:
         return NOTHING
     stamp = present.utc_stamp(at)
-    return format_html('<time datetime="{}" title="{}">{}</time>', stamp, stamp, present.since(at, timezone.now()))
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', stamp, stamp, present.since(at, timezone.now())
+    )
 
 
 @register.filter
@@ -107,7 +109,11 @@ def kind(value: str) -> dict[str, Any]:
 @register.inclusion_tag("console/parts/state.html")
 def state(value: str, table: str) -> dict[str, Any]:
     """A state with its colour and its word; the word alone would do."""
-    return {"value": value, "text": words.TABLES[table].get(str(value), value), "tone": words.tone(str(value))}
+    return {
+        "value": value,
+        "text": words.TABLES[table].get(str(value), value),
+        "tone": words.tone(str(value)),
+    }
 
 
 @register.inclusion_tag("console/parts/interval.html")

@@ -39,7 +39,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, known, 404)
 
 
-def server_error(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Django's 500 handler. Draws without the database: that may be what broke."""
     broken = HesuanError(BROKEN)
     return render(None, "500.html", {"faults": faults.lines(broken), "here": "/"}, status=500)  # type: ignore[arg-type]
