@@ -1,15 +1,29 @@
-"""What every test shares: settings for tests, and three people (owner, colleague, stranger)."""
+"""What every test shares: settings for tests, and the people.
+
+Three people stand in every test of tenancy: the *owner*, a *colleague* in the same organisation, and a
+*stranger* who owns another. Each fixture is a :class:`tests.people.Person`: ``owner.actor`` for services and
+selectors, ``owner.client`` for pages, ``owner.identity`` and ``owner.organisation`` for rows.
+
+Databases: SQLite, unless ``HESUAN_DATABASE_URL`` names a PostgreSQL server.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 os.environ.setdefault("HESUAN_MODE", "test")
 os.environ.setdefault("HESUAN_DATA_DIR", tempfile.mkdtemp(prefix="hesuan-test-"))
+
+if TYPE_CHECKING:  # at run time the settings must be found first
+    from django.test import Client
+    from tests.people import Person
+
+    from hesuan.hub.identity.models import Organisation
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -28,3 +42,91 @@ def _sweep_past_the_append_only_triggers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lifted)
         yield
+
+
+def _organisation(name: str, kind: str) -> Organisation:
+    from tests.people import make_organisation
+
+    return make_organisation(name, kind)
+
+
+def _person(username: str, organisation: Organisation, role: str) -> Person:
+    from tests.people import make_person
+
+    return make_person(username, organisation, role)
+
+
+@pytest.fixture
+def organisation(db: None) -> Organisation:
+    """The enterprise of owner and colleague."""
+    return _organisation("Zhongyuan Bio", "enterprise")
+
+
+@pytest.fixture
+def owner(organisation: Organisation) -> Person:
+    return _person("olivia", organisation, "owner")
+
+
+@pytest.fixture
+def colleague(organisation: Organisation) -> Person:
+    return _person("colin", organisation, "member")
+
+
+@pytest.fixture
+def stranger(db: None) -> Person:
+    """Owns another enterprise."""
+    return _person("stella", _organisation("Elsewhere Ltd", "enterprise"), "owner")
+
+
+@pytest.fixture
+def programme_office(db: None) -> Organisation:
+    return _organisation("Henan Programme Office", "programme_office")
+
+
+@pytest.fixture
+def officer(programme_office: Organisation) -> Person:
+    """Writes and activates programmes."""
+    return _person("oscar", programme_office, "programme_officer")
+
+
+@pytest.fixture
+def reviewer(programme_office: Organisation) -> Person:
+    return _person("rita", programme_office, "reviewer")
+
+
+@pytest.fixture
+def approver(programme_office: Organisation) -> Person:
+    return _person("adam", programme_office, "approver")
+
+
+@pytest.fixture
+def platform(db: None) -> Organisation:
+    return _organisation("Hesuan Platform", "platform")
+
+
+@pytest.fixture
+def platform_operator(platform: Organisation) -> Person:
+    return _person("petra", platform, "platform_operator")
+
+
+@pytest.fixture
+def centre_organisation(db: None) -> Organisation:
+    return _organisation("Zhengzhou Supercomputing", "centre")
+
+
+@pytest.fixture
+def centre_operator(centre_organisation: Organisation) -> Person:
+    return _person("carla", centre_organisation, "centre_operator")
+
+
+@pytest.fixture
+def auditor(db: None) -> Person:
+    return _person("arthur", _organisation("Audit Office", "audit_office"), "auditor")
+
+
+@pytest.fixture
+def nobody(db: None) -> Client:
+    """A browser in which nobody is signed in."""
+    from django.test import Client
+
+    return Client()

@@ -25,6 +25,8 @@ VARIABLES = {
     "HESUAN_SECRET_KEY": "signs sessions; at least 50 characters; required in production",
     "HESUAN_ALLOWED_HOSTS": "host names the hub answers to, comma-separated; required in production",
     "HESUAN_ORIGIN": "the log's origin line, such as compute.example/hesuan/platform; required in production",
+    "HESUAN_REQUIRE_MFA": "on or off: roles that move public money need TOTP; default on in production",
+    "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
     "HESUAN_OIDC_ISSUER": "OpenID Connect issuer address; empty: local accounts only",
     "HESUAN_OIDC_CLIENT_ID": "OpenID Connect client id",
     "HESUAN_OIDC_CLIENT_SECRET": "OpenID Connect client secret",
@@ -40,6 +42,23 @@ SECRET_MISSING = declare(
     en="In production mode {variable} must be set{why}. Nothing was started.",
     zh="生产模式必须设置 {variable}{why}。未启动任何服务。",
 )
+NOT_A_CHOICE = declare(
+    "config.not_a_choice",
+    en="{variable} is `{value}`; it is {first} or {second}. Nothing was started.",
+    zh="{variable} 为“{value}”；只能是 {first} 或 {second}。未启动任何服务。",
+)
+OIDC_INCOMPLETE = declare(
+    "config.oidc_incomplete",
+    en="Single sign-on needs HESUAN_OIDC_ISSUER, HESUAN_OIDC_CLIENT_ID and HESUAN_OIDC_CLIENT_SECRET"
+    " together; {missing} is missing. Set it, or none of them.",
+    zh="单点登录需要同时设置 HESUAN_OIDC_ISSUER、HESUAN_OIDC_CLIENT_ID 和 HESUAN_OIDC_CLIENT_SECRET；"
+    "缺少 {missing}。请补全，或全部不设。",
+)
+OIDC_NOT_SECURE = declare(
+    "config.oidc_not_secure",
+    en="HESUAN_OIDC_ISSUER is `{value}`; in production mode it begins with https://. Nothing was started.",
+    zh="HESUAN_OIDC_ISSUER 为“{value}”；生产模式下须以 https:// 开头。未启动任何服务。",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +71,8 @@ class Environment:
     secret_key: str
     allowed_hosts: tuple[str, ...]
     log_origin: str
+    require_mfa: bool
+    signup_open: bool
     oidc_issuer: str
     oidc_client_id: str
     oidc_client_secret: str
@@ -61,13 +82,15 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
     """Reads and checks the hub's settings.
 
     Raises:
-        Refused: ``config.not_a_mode``, ``config.secret_missing``.
+        Refused: ``config.not_a_mode``, ``config.secret_missing``, ``config.not_a_choice``,
+            ``config.oidc_incomplete``, ``config.oidc_not_secure``.
     """
     mode = environ.get("HESUAN_MODE", "development")
     if mode not in get_args(Mode):
         raise Refused(NOT_A_MODE, value=mode)
     if mode == "production":
         _refuse_defaults(environ)
+    _check_oidc(environ, production=mode == "production")
     data_dir = Path(environ.get("HESUAN_DATA_DIR", "var/hub")).resolve()
     return Environment(
         mode=cast(Mode, mode),
@@ -76,6 +99,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         secret_key=environ.get("HESUAN_SECRET_KEY") or DEVELOPMENT_SECRET,
         allowed_hosts=_words(environ.get("HESUAN_ALLOWED_HOSTS", "127.0.0.1,localhost,testserver")),
         log_origin=environ.get("HESUAN_ORIGIN") or "localhost/hesuan/platform",
+        require_mfa=_choice(environ, "HESUAN_REQUIRE_MFA", "on", "off", default=mode == "production"),
+        signup_open=_choice(environ, "HESUAN_SIGNUP", "open", "closed", default=True),
         oidc_issuer=environ.get("HESUAN_OIDC_ISSUER", ""),
         oidc_client_id=environ.get("HESUAN_OIDC_CLIENT_ID", ""),
         oidc_client_secret=environ.get("HESUAN_OIDC_CLIENT_SECRET", ""),
@@ -94,3 +119,20 @@ def _refuse_defaults(environ: Mapping[str, str]) -> None:
     for variable in ("HESUAN_ALLOWED_HOSTS", "HESUAN_ORIGIN", "HESUAN_DATABASE_URL"):
         if not environ.get(variable):
             raise Refused(SECRET_MISSING, variable=variable, why="")
+
+
+def _choice(environ: Mapping[str, str], variable: str, yes: str, no: str, *, default: bool) -> bool:
+    value = environ.get(variable, "") or (yes if default else no)
+    if value not in (yes, no):
+        raise Refused(NOT_A_CHOICE, variable=variable, value=value, first=yes, second=no)
+    return value == yes
+
+
+def _check_oidc(environ: Mapping[str, str], *, production: bool) -> None:
+    names = ("HESUAN_OIDC_ISSUER", "HESUAN_OIDC_CLIENT_ID", "HESUAN_OIDC_CLIENT_SECRET")
+    missing = [name for name in names if not environ.get(name)]
+    if 0 < len(missing) < len(names):
+        raise Refused(OIDC_INCOMPLETE, missing=missing[0])
+    issuer = environ.get(names[0], "")
+    if issuer and production and not issuer.startswith("https://"):
+        raise Refused(OIDC_NOT_SECURE, value=issuer)

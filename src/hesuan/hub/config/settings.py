@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "hesuan.hub.identity.middleware.SecondFactorMiddleware",
     "hesuan.hub.console.middleware.ErrorPageMiddleware",
 ]
 
@@ -115,6 +116,14 @@ if ENVIRONMENT.mode == "test":
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_USERNAME_MIN_LENGTH = 3
+ACCOUNT_USERNAME_BLACKLIST = ["admin", "administrator", "hesuan", "operator", "platform", "root", "system"]
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_ADAPTER = "hesuan.hub.identity.adapters.AccountAdapter"
+SIGNUP_OPEN = ENVIRONMENT.signup_open
+REQUIRE_MFA = ENVIRONMENT.require_mfa
+MFA_ADAPTER = "hesuan.hub.identity.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "合算 Hesuan"
 LOGIN_URL = "account_login"

@@ -1,11 +1,31 @@
-"""Reads of the identity room."""
+"""Reads of the identity room, and the two questions every other room's selectors ask of an actor.
+
+``visible_to`` says which rows of an organisation an actor may know of; what is not visible is *not found*.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db.models import Q, QuerySet
+
+from hesuan.errors import NotFound, Refused, declare
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.identity.models import Identity, Membership
+from hesuan.hub.identity.models import ApiToken, Identity, Membership, Organisation
+from hesuan.hub.identity.rules import PUBLIC_MONEY_ROLES
+
+ORGANISATION_NOT_FOUND = declare(
+    "identity.organisation_not_found",
+    en="There is no organisation {organisation}, or none that you belong to.",
+    zh="没有组织 {organisation}，或您不属于该组织。",
+)
+SECOND_FACTOR_MISSING = declare(
+    "identity.second_factor_missing",
+    en="{name} holds the role {role}, which moves public money: set up a one-time-password app first.",
+    zh="{name} 持有角色 {role}，可动用公共资金：请先启用动态口令应用。",
+)
 
 
 def actor_of(identity: Identity) -> Actor:
@@ -17,3 +37,74 @@ def actor_of(identity: Identity) -> Actor:
         roles[organisation_id].add(role)
     frozen = {organisation_id: frozenset(held) for organisation_id, held in roles.items()}
     return Actor(identity_id=identity.id, name=str(identity), roles=frozen)
+
+
+def sees_everything(actor: Actor) -> bool:
+    """The hub itself, an auditor, and the platform's operator see every organisation's rows."""
+    return actor.is_system or actor.has("auditor") or actor.has("platform_operator")
+
+
+def visible_to(actor: Actor, path: str = "organisation_id") -> Q:
+    """The condition on a query that leaves what an actor may know of.
+
+    Args:
+        actor: Who asks.
+        path: From the queried row to an organisation's id, such as ``order__organisation_id``.
+    """
+    return Q() if sees_everything(actor) else Q(**{f"{path}__in": sorted(actor.organisations())})
+
+
+def organisations(actor: Actor) -> list[Organisation]:
+    """The organisations an actor belongs to, by name (all of them, for those who see everything)."""
+    return list(Organisation.objects.filter(visible_to(actor, "id")).order_by("name", "id"))
+
+
+def organisation(actor: Actor, organisation_id: str) -> Organisation:
+    """One organisation.
+
+    Raises:
+        NotFound: it does not exist, or the actor does not belong to it; the two are told alike.
+    """
+    found = Organisation.objects.filter(visible_to(actor, "id"), pk=organisation_id).first()
+    if found is None:
+        raise NotFound(ORGANISATION_NOT_FOUND, organisation=organisation_id)
+    return found
+
+
+def members(actor: Actor, organisation_id: str) -> QuerySet[Membership]:
+    """Who belongs to an organisation, with their roles.
+
+    Raises:
+        NotFound: as :func:`organisation`.
+    """
+    organisation(actor, organisation_id)
+    found = Membership.objects.filter(organisation_id=organisation_id)
+    return found.select_related("identity").order_by("identity__username", "role")
+
+
+def tokens(actor: Actor) -> list[ApiToken]:
+    """The actor's own tokens, newest first; revoked and ended ones too."""
+    return list(ApiToken.objects.filter(identity_id=actor.identity_id).order_by("-created_at"))
+
+
+def second_factor_missing(identity: Identity) -> str:
+    """The public-money role for which this identity lacks the second factor it should have; empty: none.
+
+    Always empty where ``HESUAN_REQUIRE_MFA`` is off.
+    """
+    if not settings.REQUIRE_MFA:
+        return ""
+    if Authenticator.objects.filter(user=identity, type=Authenticator.Type.TOTP).exists():
+        return ""
+    role = identity.memberships.filter(role__in=PUBLIC_MONEY_ROLES).values_list("role", flat=True).first()
+    return role or ""
+
+
+def require_second_factor(identity: Identity) -> None:
+    """Asks for the second factor.
+
+    Raises:
+        Refused: ``identity.second_factor_missing``.
+    """
+    if role := second_factor_missing(identity):
+        raise Refused(SECOND_FACTOR_MISSING, name=str(identity), role=role)

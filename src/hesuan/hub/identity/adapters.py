@@ -1,0 +1,42 @@
+"""What Hesuan asks of allauth beyond its settings."""
+
+from __future__ import annotations
+
+import base64
+from hashlib import sha256
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.http import HttpRequest
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """Local accounts."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
+        """``HESUAN_SIGNUP`` decides; single sign-on is not asked here."""
+        return bool(settings.SIGNUP_OPEN)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Keeps one-time-password secrets encrypted: a copy of the database alone makes no second factor."""
+
+    def encrypt(self, text: str) -> str:
+        """Encrypts with the current secret key."""
+        return _fernet().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Decrypts with the current secret key or one of those before it."""
+        return _fernet().decrypt(encrypted_text.encode()).decode()
+
+
+def _fernet() -> MultiFernet:
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return MultiFernet([Fernet(_derive(key)) for key in keys])
+
+
+def _derive(key: str) -> bytes:
+    """A Fernet key for this one purpose; the secret key has entropy enough (production: ≥ 50 characters)."""
+    return base64.urlsafe_b64encode(sha256(b"hesuan second factor\0" + key.encode()).digest())
