@@ -5,8 +5,11 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.i18n import set_language
 
+from hesuan.hub.api import site as api_site
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
+    path("api/", include(api_site.urls())),
     path("language/", set_language, name="set_language"),
     path("", include("hesuan.hub.console.urls")),
 ]

@@ -1,0 +1,88 @@
+"""Who asks: a bearer token ``hsn_…``, or the console's session with its CSRF token.
+
+The two never mix: a request that carries a token is judged by the token alone, so that a page somewhere else
+cannot lend a signed-in person's session to a forged header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from ninja.security import APIKeyCookie, HttpBearer
+from ninja.utils import check_csrf
+
+from hesuan.errors import Refused, declare
+from hesuan.hub.identity import selectors
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.models import ApiToken, Identity
+
+TOKEN_REFUSED = declare(
+    "api.token_refused",
+    en="This token is not known here, has expired or was revoked. Make a new one: `hesuan hub token`.",
+    zh="令牌无效、已过期或已撤销。请重新生成：`hesuan hub token`。",
+)
+CSRF_REFUSED = declare(
+    "api.csrf_refused",
+    en="A signed-in page that changes something must send its CSRF token in `X-CSRFToken`; this one did not.",
+    zh="通过登录会话修改数据时，必须在 `X-CSRFToken` 中发送 CSRF 令牌；此请求未发送。",
+)
+
+
+class Bearer(HttpBearer):
+    """``Authorization: Bearer hsn_…``."""
+
+    openapi_bearerFormat = "hsn_…"  # noqa: N815 - the name OpenAPI gives it
+
+    def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
+        """The actor whose token this is.
+
+        Raises:
+            Refused: ``api.token_refused``.
+        """
+        del request
+        actor = _authenticate_token(token)
+        if actor is None:
+            raise Refused(TOKEN_REFUSED)
+        return actor
+
+
+class Session(APIKeyCookie):
+    """The console's session cookie; whatever changes something also needs the CSRF token."""
+
+    param_name = "sessionid"
+
+    def __init__(self) -> None:
+        super().__init__(csrf=False)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """The signed-in actor, or ``None``.
+
+        Raises:
+            Refused: ``api.csrf_refused``.
+        """
+        return None if "Authorization" in request.headers else self.authenticate(request, None)
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Actor | None:
+        """See :meth:`__call__`."""
+        del key
+        if not isinstance(request.user, Identity):
+            return None
+        if check_csrf(request) is not None:
+            raise Refused(CSRF_REFUSED)
+        return selectors.actor_of(request.user)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The actor that authentication left on the request."""
+    actor = getattr(request, "auth", None)
+    assert isinstance(actor, Actor), "a route without authentication asked for its actor"
+    return actor
+
+
+def _authenticate_token(token: str) -> Actor | None:
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    row = ApiToken.objects.filter(sha256=digest, revoked_at=None, expires_at__gt=timezone.now()).first()
+    return selectors.actor_of(row.identity) if row else None

@@ -1,0 +1,213 @@
+"""The one place where an error becomes an HTTP answer: RFC 9457 problems, and the table of their statuses.
+
+The ``code`` and the ``facts`` are for programs; ``title`` and ``detail`` are for people, in the language the
+request asks for. A status is found by the code, then by its suffix or
+longest prefix, then by the error's class.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import translation
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError
+
+from hesuan.errors import (
+    Faults,
+    HesuanError,
+    InputFault,
+    NotFound,
+    Refused,
+    Unavailable,
+    declare,
+)
+from hesuan.hub.api import faults
+from hesuan.wire.canonical import Json
+from hesuan.wire.ids import new_id
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "/api/v1/errors/"
+
+STATUS: dict[str, int] = {
+    # by code; by prefix, a dot at its end; by suffix, a dot at its beginning
+    "api.sign_in_required": 401,
+    "api.token_refused": 401,
+    "api.csrf_refused": 403,
+    "api.not_json": 400,
+    "api.key_missing": 400,
+    "api.in_flight": 409,
+    "api.key_reused": 422,
+    "api.too_large": 413,
+    "api.no_such_address": 404,
+    "api.broken": 500,
+    ".role_missing": 403,
+}
+STATUS_OF_CLASS: tuple[tuple[type[HesuanError], int], ...] = (
+    (NotFound, 404),
+    (InputFault, 422),
+    (Refused, 409),
+    (Unavailable, 503),
+    (HesuanError, 500),
+)
+STATUS_OF_FAULTS = 422
+
+TITLES: dict[int, tuple[str, str]] = {
+    400: ("The request cannot be read", "请求无法读取"),
+    401: ("Sign in first", "请先登录"),
+    403: ("Not for this person", "无权操作"),
+    404: ("Not found", "未找到"),
+    409: ("Refused", "已拒绝"),
+    413: ("Too large", "内容过大"),
+    422: ("The data is faulty", "数据有误"),
+    500: ("Our fault", "平台出错"),
+    503: ("Not answering", "暂不可用"),
+}
+
+SIGN_IN_REQUIRED = declare(
+    "api.sign_in_required",
+    en="This address wants a signed-in person: send `Authorization: Bearer hsn_…` or sign in on the console.",
+    zh="此地址需要登录：请发送 `Authorization: Bearer hsn_…`，或先在控制台登录。",
+)
+NO_SUCH_ADDRESS = declare(
+    "api.no_such_address",
+    en="There is nothing at {method} {path}. /api/v1/openapi.json lists every address.",
+    zh="{method} {path} 不存在。/api/v1/openapi.json 列出全部地址。",
+)
+TOO_LARGE = declare(
+    "api.too_large",
+    en="The body has {size_bytes} bytes; this hub takes at most {limit_bytes}.",
+    zh="请求体为 {size_bytes} 字节；平台最多接受 {limit_bytes} 字节。",
+)
+BROKEN = declare(
+    "api.broken",
+    en="The hub failed on this request. The operator's log has it under {reference}.",
+    zh="平台处理此请求时出错；运营方日志编号 {reference}。",
+)
+
+
+def status_of(error: HesuanError | Faults) -> int:
+    """The HTTP status of an error, by the tables above."""
+    if isinstance(error, Faults):
+        return STATUS_OF_FAULTS
+    return status_of_code(error.code.name) or next(
+        status for kind, status in STATUS_OF_CLASS if isinstance(error, kind)
+    )
+
+
+def status_of_code(name: str) -> int | None:
+    """The status that the code, its suffix or its longest prefix decides; ``None``: its class does."""
+    room, _, rest = name.partition(".")
+    if name in STATUS or f".{rest}" in STATUS:
+        return STATUS.get(name) or STATUS[f".{rest}"]
+    return STATUS.get(f"{room}.")
+
+
+def document(error: HesuanError | Faults, *, path: str, language: str) -> dict[str, Json]:
+    """The problem document of an error, in one language."""
+    many = isinstance(error, Faults)
+    first = error.faults[0] if isinstance(error, Faults) else error
+    status = status_of(error)
+    en, zh = TITLES[status]
+    body: dict[str, Json] = {
+        "type": TYPE_PREFIX + first.code.name,
+        "title": zh if language.startswith("zh") else en,
+        "status": status,
+        **_said(first, language),
+        "instance": path,
+    }
+    if many or isinstance(first, InputFault):
+        found: Sequence[HesuanError] = error.faults if isinstance(error, Faults) else (first,)
+        body["faults"] = [_said(fault, language) for fault in found]
+    return body
+
+
+def response(error: HesuanError | Faults, request: HttpRequest) -> HttpResponse:
+    """The HTTP answer to an error."""
+    language = translation.get_language() or "en"
+    body = document(error, path=request.path, language=language)
+    status = status_of(error)
+    answer = HttpResponse(
+        json.dumps(body, ensure_ascii=False).encode(), status=status, content_type=MEDIA_TYPE
+    )
+    if status == 401:
+        answer["WWW-Authenticate"] = 'Bearer realm="hesuan"'
+    if status == 503:
+        answer["Retry-After"] = "5"
+    return answer
+
+
+def install(api: NinjaAPI) -> None:
+    """Makes every error that can leave a route a problem document."""
+    for kind in (HesuanError, Faults):
+        api.add_exception_handler(kind, _ours)
+    api.add_exception_handler(AuthenticationError, _signed_out)
+    api.add_exception_handler(HttpError, _unreadable)
+    api.add_exception_handler(Http404, lambda request, _: no_such_address(request))
+    api.add_exception_handler(RequestDataTooBig, lambda request, _: too_large(request))
+    api.add_exception_handler(Exception, _broken)
+
+
+def _ours(request: HttpRequest, error: Any) -> HttpResponse:
+    return response(error, request)
+
+
+def _signed_out(request: HttpRequest, error: Any) -> HttpResponse:
+    del error
+    return response(Refused(SIGN_IN_REQUIRED), request)
+
+
+def _unreadable(request: HttpRequest, error: Any) -> HttpResponse:
+    """django-ninja wraps what our parser raised; the cause is what to tell."""
+    cause = error.__cause__
+    if isinstance(cause, HesuanError | Faults):
+        return response(cause, request)
+    if isinstance(cause, RequestDataTooBig):
+        return too_large(request)
+    return response(InputFault(faults.NOT_JSON, reason=str(error)), request)
+
+
+def _broken(request: HttpRequest, error: Any) -> HttpResponse:
+    """A broken program: a reference for the person, the traceback for the log alone."""
+    reference = new_id()
+    log.error("%s %s failed, reference %s", request.method, request.path, reference, exc_info=error)
+    return response(HesuanError(BROKEN, reference=reference), request)
+
+
+def no_such_address(request: HttpRequest) -> HttpResponse:
+    """The answer where no route is."""
+    return response(NotFound(NO_SUCH_ADDRESS, method=request.method, path=request.path), request)
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    """The answer to a body above the limit."""
+    size = request.headers.get("Content-Length", "?")
+    return response(Refused(TOO_LARGE, size_bytes=size, limit_bytes=faults.MAX_BODY_BYTES), request)
+
+
+def _said(error: HesuanError, language: str) -> dict[str, Json]:
+    return {
+        "code": error.code.name,
+        "detail": error.sentence(language),
+        "where": error.where,
+        "facts": {name: _plain(value) for name, value in error.facts.items()},
+    }
+
+
+def _plain(value: object) -> Json:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case list() | tuple() | set() | frozenset():
+            return [_plain(item) for item in value]
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case _:
+            return str(value)

@@ -1,0 +1,74 @@
+"""``/api/v1``: the rooms' routes, authentication, strict JSON and problems put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path, re_path
+from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI
+from ninja.errors import ValidationErrorContext
+from ninja.renderers import JSONRenderer
+
+import hesuan
+from hesuan.errors import Faults
+from hesuan.hub.api import faults, problems
+from hesuan.hub.api.auth import Bearer, Session
+from hesuan.hub.api.routes import market, me, orders
+
+
+class Readable(JSONRenderer):
+    """JSON in which Chinese reads as Chinese."""
+
+    json_dumps_params = {"ensure_ascii": False}
+
+
+class Api(NinjaAPI):
+    """NinjaAPI whose validation errors are our faults, each with its place and the nearest right key."""
+
+    def validation_error_from_error_contexts(self, error_contexts: list[ValidationErrorContext[Any]]) -> Any:
+        """Every fault of path, query, header and body together."""
+        return Faults(
+            fault
+            for context in error_contexts
+            for fault in faults.from_pydantic(
+                context.pydantic_validation_error,
+                type(context.model) if not isinstance(context.model, type) else context.model,
+                str(context.model.__ninja_param_source__),
+            )
+        )
+
+
+api = Api(
+    title="合算 Hesuan",
+    version=hesuan.__version__,
+    description=(
+        "Publicly funded computing: find, quote, run, meter, settle, audit, warn. Everything the console"
+        " does, the API does. Amounts are decimal strings in yuan (`amount_yuan`) or integers in fen"
+        " (`amount_fen`); times are RFC 3339 UTC; errors are RFC 9457 problems with a stable `code`; what"
+        " belongs to another organisation is answered 404."
+    ),
+    urls_namespace="api",
+    docs_url=None,
+    auth=[Bearer(), Session()],
+    parser=faults.StrictParser(),
+    renderer=Readable(),
+    openapi_extra={"info": {"license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}}},
+)
+problems.install(api)
+api.add_router("", me.router, tags=["me"])
+api.add_router("", market.router, tags=["find and quote"])
+api.add_router("", orders.router, tags=["run, meter and settle"])
+
+
+@csrf_exempt
+def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Every address under ``/api/`` that no route has."""
+    del rest
+    return problems.no_such_address(request)
+
+
+def urls() -> list[URLPattern | URLResolver]:
+    """The addresses of this room, to be included under ``api/``."""
+    return [path("v1/", api.urls), re_path(r"^(?P<rest>.*)$", nothing_here)]

@@ -1,0 +1,232 @@
+"""What every address of the API has in common: problems, languages, strict JSON, signing in."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import timedelta
+from hashlib import sha256
+
+import pytest
+from django.core.exceptions import RequestDataTooBig
+from django.test import Client, RequestFactory
+from django.utils import timezone
+from pydantic import BaseModel, ConfigDict, ValidationError
+from tools.reference import import_everything
+
+from hesuan import errors
+from hesuan.errors import Faults, InputFault
+from hesuan.hub.api import faults, problems
+from hesuan.hub.api.faults import MAX_BODY_BYTES, from_pydantic, read_json
+from hesuan.hub.identity.models import ApiToken, Identity
+
+pytestmark = pytest.mark.django_db
+
+ENGLISH = {"Accept-Language": "en"}
+
+
+@pytest.fixture
+def wang() -> Identity:
+    return Identity.objects.create_user("wang", password="a long enough password", display_name="Wang")
+
+
+def token_of(identity: Identity, *, days: int = 1) -> str:
+    token = "hsn_" + secrets.token_urlsafe(32)
+    ApiToken.objects.create(
+        identity=identity,
+        sha256=sha256(token.encode()).hexdigest(),
+        label="test",
+        expires_at=timezone.now() + timedelta(days=days),
+    )
+    return token
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", **ENGLISH}
+
+
+# -- signing in ------------------------------------------------------------------------------------------
+
+
+def test_a_token_tells_who_asks(client: Client, wang: Identity) -> None:
+    answer = client.get("/api/v1/me", headers=bearer(token_of(wang)))
+    assert (answer.status_code, answer.json()["name"]) == (200, "Wang")
+
+
+def test_nobody_is_asked_to_sign_in(client: Client) -> None:
+    answer = client.get("/api/v1/me", headers=ENGLISH)
+    assert (answer.status_code, answer.json()["code"]) == (401, "api.sign_in_required")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_an_expired_token_is_refused(client: Client, wang: Identity) -> None:
+    answer = client.get("/api/v1/me", headers=bearer(token_of(wang, days=-1)))
+    assert (answer.status_code, answer.json()["code"]) == (401, "api.token_refused")
+
+
+def test_a_wrong_token_is_not_helped_out_by_the_session(client: Client, wang: Identity) -> None:
+    client.force_login(wang)
+    assert client.get("/api/v1/me", headers=bearer("hsn_wrong")).json()["code"] == "api.token_refused"
+    assert client.get("/api/v1/me", headers={"Authorization": "Basic x"}).status_code == 401
+
+
+def test_a_session_reads_without_and_writes_only_with_its_csrf_token(wang: Identity) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(wang)
+    assert client.get("/api/v1/me").status_code == 200
+    answer = client.post("/api/v1/quote-requests", b"{}", content_type="application/json", headers=ENGLISH)
+    assert (answer.status_code, answer.json()["code"]) == (403, "api.csrf_refused")
+
+
+# -- problems --------------------------------------------------------------------------------------------
+
+
+def test_a_problem_has_the_members_of_rfc_9457_and_ours(client: Client) -> None:
+    answer = client.get("/api/v1/nothing", headers=ENGLISH)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "/api/v1/errors/api.no_such_address",
+        "title": "Not found",
+        "status": 404,
+        "detail": "There is nothing at GET /api/v1/nothing. /api/v1/openapi.json lists every address.",
+        "instance": "/api/v1/nothing",
+        "code": "api.no_such_address",
+        "where": "",
+        "facts": {"method": "GET", "path": "/api/v1/nothing"},
+    }
+
+
+def test_the_sentence_is_in_the_language_asked_for(client: Client) -> None:
+    answer = client.get("/api/v1/nothing", headers={"Accept-Language": "zh-CN"})
+    assert answer.json()["detail"] == "GET /api/v1/nothing 不存在。/api/v1/openapi.json 列出全部地址。"
+    assert answer.json()["title"] == "未找到"
+
+
+def test_the_type_of_a_problem_is_an_address_that_explains_it(client: Client) -> None:
+    problem = client.get("/api/v1/nothing").json()
+    assert client.get(problem["type"]).json() == {
+        "code": "api.no_such_address",
+        "en": errors.REGISTRY["api.no_such_address"].en,
+        "zh": errors.REGISTRY["api.no_such_address"].zh,
+    }
+
+
+def test_every_class_of_error_has_a_status() -> None:
+    code = errors.Code("test.any", en="x", zh="x")
+    table = {
+        errors.NotFound: 404,
+        errors.InputFault: 422,
+        errors.Refused: 409,
+        errors.Conflict: 409,
+        errors.Unavailable: 503,
+        errors.HesuanError: 500,
+    }
+    assert {kind: problems.status_of(kind(code)) for kind in table} == table
+
+
+def test_a_codes_own_status_wins_over_its_suffix_and_that_over_its_prefix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(problems, "STATUS", {"test.": 400, ".deep": 413, "test.one": 401, "own.deep": 409})
+    names = ("test.one", "test.deep", "test.other", "own.deep", "other.deep", "testing.other")
+    assert [problems.status_of_code(name) for name in names] == [401, 413, 400, 409, 413, None]
+
+
+def test_every_status_in_the_tables_has_its_titles() -> None:
+    statuses = {*problems.STATUS.values(), *(status for _, status in problems.STATUS_OF_CLASS)}
+    assert statuses | {problems.STATUS_OF_FAULTS} <= set(problems.TITLES)
+
+
+def test_every_code_of_the_status_table_is_declared() -> None:
+    import_everything()
+    for key in problems.STATUS:
+        assert any(name == key or name.endswith(key) or name.startswith(key) for name in errors.REGISTRY), key
+
+
+def test_a_broken_program_tells_a_reference_and_nothing_of_itself(
+    client: Client, wang: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("secret inner detail")
+
+    monkeypatch.setattr("hesuan.hub.api.routes.me.Me", broken)
+    answer = client.get("/api/v1/me", headers=bearer(token_of(wang)))
+    assert (answer.status_code, answer.json()["code"]) == (500, "api.broken")
+    assert "secret" not in answer.content.decode()
+
+
+# -- strict JSON -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["1.0", "12.5", "1e3", "NaN", "Infinity", "-Infinity"])
+def test_a_float_is_refused_with_its_place(text: str) -> None:
+    with pytest.raises(Faults) as raised:
+        read_json(f'{{"a": [1, {{"amount": {text}}}]}}'.encode())
+    (fault,) = raised.value.faults
+    assert (fault.code.name, fault.where) == ("api.fraction_refused", "a.1.amount")
+    assert text in fault.sentence()
+
+
+def test_every_fault_of_a_body_is_told_at_once() -> None:
+    with pytest.raises(Faults) as raised:
+        read_json(b'{"a": 1.5, "b": 2.5, "c": 1, "c": 2}')
+    assert [(fault.where, fault.code.name) for fault in raised.value.faults] == [
+        ("a", "api.fraction_refused"),
+        ("b", "api.fraction_refused"),
+        ("c", "api.key_twice"),
+    ]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_not_json_is_said(body: bytes) -> None:
+    with pytest.raises(InputFault) as raised:
+        read_json(body)
+    assert raised.value.code.name == "api.not_json"
+
+
+def test_integers_and_text_pass() -> None:
+    assert read_json(b'{"a": [1, "1.50", null, true]}') == {"a": [1, "1.50", None, True]}
+
+
+def test_a_body_above_the_limit_is_refused_before_it_is_read() -> None:
+    request = RequestFactory().post("/", b" " * (MAX_BODY_BYTES + 1), content_type="application/json")
+    with pytest.raises(RequestDataTooBig):
+        faults.StrictParser().parse_body(request)
+    problem = json.loads(problems.too_large(request).content)
+    assert (problem["status"], problem["facts"]["limit_bytes"]) == (413, MAX_BODY_BYTES)
+
+
+# -- bodies ----------------------------------------------------------------------------------------------
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    pipeline: int
+
+
+class Outer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    plan: Inner
+    name: str
+
+
+def faults_of(value: object) -> list[InputFault]:
+    try:
+        Outer.model_validate(value)
+    except ValidationError as error:
+        return from_pydantic(error, Outer, "path")
+    return []
+
+
+def test_an_unknown_key_names_its_place_and_the_nearest_right_key() -> None:
+    (fault,) = faults_of({"plan": {"pipeline": 1, "pipline": 2}, "name": "x"})
+    assert fault.sentence() == "plan.pipline: `pipline` is not a key here. Did you mean `pipeline`?"
+
+
+def test_a_missing_key_and_a_wrong_type_are_told_together() -> None:
+    told = {(fault.where, fault.code.name) for fault in faults_of({"plan": {"pipeline": "1"}})}
+    assert told == {("plan.pipeline", "api.wrong_form"), ("name", "api.missing")}
+
+
+def test_the_openapi_document_is_version_3_1(client: Client) -> None:
+    assert client.get("/api/v1/openapi.json").json()["openapi"] == "3.1.0"
