@@ -18,10 +18,10 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.centres import rules, selectors
 from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, EnrolmentCode, Inventory
 from hesuan.hub.identity.actors import Actor
+from hesuan.wire import keys
 from hesuan.wire.canonical import Json, canonical, digest
 from hesuan.wire.ids import new_id
-
-ENROL_DOMAIN = "hesuan-enrol-v1"
+from hesuan.wire.messages import ENROL_DOMAIN
 
 ROLE_MISSING = declare(
     "centre.role_missing",
@@ -349,8 +349,6 @@ def seen(*, agent_id: str, at: datetime, acknowledged_seq: int | None = None) ->
 
 
 def _check_proof(*, code: str, name: str, key: str, proof: str) -> None:
-    from hesuan.wire import keys
-
     value: dict[str, Json] = {"code": code, "key": key, "name": name}
     if not keys.verify(key, domain=ENROL_DOMAIN, value=value, signature=proof):
         raise Refused(PROOF_INVALID, key=key)
