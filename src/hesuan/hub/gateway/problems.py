@@ -6,7 +6,7 @@ from django.http import JsonResponse
 
 from hesuan.errors import Conflict, Faults, HesuanError, InputFault, NotFound, Refused, Unavailable, declare
 
-PROBLEM_TYPE = "urn:hesuan:error:"
+PROBLEM_TYPE = "/api/v1/errors/"
 CONTENT_TYPE = "application/problem+json"
 
 TOO_LARGE = declare(
