@@ -1,1 +1,0 @@
-"""One command, ``hesuan``: thin; it parses, calls and prints."""

@@ -1,0 +1,1 @@
+"""Meters: what a run has used, read from somebody other than the run itself."""

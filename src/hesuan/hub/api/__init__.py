@@ -1,1 +1,0 @@
-"""The room of ``/api/v1``: everything the console does, for programs."""

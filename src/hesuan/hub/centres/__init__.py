@@ -1,1 +1,0 @@
-"""Centres, their site agents, what was measured there, and the commands left for them."""

@@ -1,1 +1,0 @@
-"""The site agents' door: signed messages in, commands out; nothing is decided here."""

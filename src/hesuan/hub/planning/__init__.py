@@ -1,1 +1,0 @@
-"""Predictions for work orders: the only room that calls the planner."""

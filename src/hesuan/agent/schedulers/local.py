@@ -1,0 +1,256 @@
+"""The local engine: processes on this machine, metered by the kernel.
+
+A run is a directory named by its id. It is prepared under another name and appears by one rename, which the
+system refuses a second time: that is how it is submitted exactly once. A supervisor process of its own stands
+beside each job (see ``supervisor``); this class only starts supervisors and reads directories, so it has no
+memory to lose. Runs wait in the order they came until enough cores are free, and each job is bound to the
+cores it was given, so that neighbours do not slow each other down by our doing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from hesuan.agent import durable
+from hesuan.agent.manifests import IGNORED, folder_digest
+from hesuan.agent.meters import kernel
+from hesuan.agent.schedulers.contract import (
+    FOLDER_DIFFERS,
+    RUN_CONFLICT,
+    RUN_UNKNOWN,
+    TOO_MANY_CORES,
+    Observation,
+    RunSpec,
+    RunState,
+    Usage,
+)
+from hesuan.agent.schedulers.rundir import RunDirectory, utc_now
+from hesuan.errors import Conflict, NotFound, Refused
+from hesuan.wire.canonical import digest
+
+_SUPERVISOR = "hesuan.agent.schedulers.supervisor"
+_STAGING = ".new-"
+_STALE_STAGING_S = 600
+_RELAUNCH_MAX_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """A supervisor started by this process; ``number`` counts the tries for its run."""
+
+    process: subprocess.Popen[bytes]
+    cpus: frozenset[int]
+    at: float
+    number: int
+
+    @property
+    def again_at(self) -> float:
+        """When another try makes sense, if this one ended without taking the run [monotonic s]."""
+        return self.at + min(_RELAUNCH_MAX_S, 0.25 * 2.0**self.number)
+
+
+class LocalScheduler:
+    """Runs jobs as processes of this machine; the promises stand in ``contract``."""
+
+    name = "local"
+    isolation = (
+        "Jobs run as the agent's own user: a job can read what that user can, other jobs' files too.",
+        "Jobs share the network of this machine; nothing is filtered.",
+        "Memory and disk space are not limited per job; cores are bound, not reserved.",
+        "The environment is made new for each job: no secret of the agent is passed on.",
+    )
+
+    def __init__(self, root: Path, *, cores: int) -> None:
+        self.root = root
+        self.cores = cores
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._launches: dict[str, _Launch] = {}
+        self._over: set[str] = set()
+        self._swept: set[str] = set()
+        self._clear_staging()
+
+    def submit(self, spec: RunSpec) -> None:
+        """Makes the run's directory, if it is not there, and starts it when its turn comes."""
+        if spec.cores > self.cores:
+            raise Refused(TOO_MANY_CORES, asked=spec.cores, available=self.cores)
+        if not self._directory_exists(spec.run):
+            self._create(spec)
+        known = self._known(spec.run).document()
+        if known != spec.document():
+            raise Conflict(RUN_CONFLICT, run=spec.run, known=digest(known), given=digest(spec.document()))
+        self.advance()
+
+    def poll(self, run: str) -> Observation:
+        """What the run's files say; a supervisor that vanished leaves UNKNOWN, and its job is ended."""
+        observed = self._known(run).observe()
+        if observed.state == RunState.SUBMITTED:
+            self.advance()
+            observed = self._known(run).observe()
+        if observed.state == RunState.UNKNOWN:
+            self._sweep(run)
+        return observed
+
+    def cancel(self, run: str) -> None:
+        """Leaves the request beside the run, where its supervisor looks."""
+        directory = self._known(run)
+        if directory.final() is None and not directory.cancel_requested():
+            durable.write(directory.path / "cancel", b"")
+        if directory.claim() is None:
+            self._launch(directory, frozenset())
+
+    def usage(self, run: str) -> Usage | None:
+        """The record its supervisor left with the last word."""
+        final = self._known(run).final()
+        return final[0] if final else None
+
+    def log(self, run: str, offset: int, limit: int) -> bytes:
+        """The job's standard output and error, as they came, up to their bound."""
+        try:
+            with self._known(run).log.open("rb") as file:
+                file.seek(offset)
+                return file.read(limit)
+        except FileNotFoundError:
+            return b""
+
+    def output(self, run: str) -> Path:
+        """The folder where the job left what it has made."""
+        return self._known(run).output
+
+    def advance(self) -> None:
+        """Starts waiting runs, oldest first, while their cores are free; never one before an older one."""
+        waiting, busy = self._survey()
+        free = self._processors() - busy
+        for directory in waiting:
+            cores = int(directory.spec()["cores"])
+            if cores > len(free):
+                return
+            given = frozenset(sorted(free)[:cores])
+            free -= given
+            self._launch(directory, given)
+
+    def _processors(self) -> frozenset[int]:
+        """The processors this agent hands out, by number where the system names them."""
+        able = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(self.cores)
+        return frozenset(list(able)[: self.cores])
+
+    def _survey(self) -> tuple[list[RunDirectory], frozenset[int]]:
+        """Runs that nobody has taken, oldest first, and the processors of those that are under way."""
+        waiting: list[tuple[str, str, RunDirectory]] = []
+        busy: set[int] = set()
+        for path in self.root.iterdir():
+            if path.name in self._over or path.name.startswith("."):
+                continue
+            directory = RunDirectory(path)
+            claim = directory.claim()
+            if directory.final() is not None or (claim is not None and not directory.supervised()):
+                self._over.add(path.name)
+                self._forget(path.name)
+            elif claim is not None:
+                busy.update(cast("list[int]", claim["cpus"]))
+            elif self._is_starting(path.name):
+                busy.update(self._launches[path.name].cpus)
+            else:
+                waiting.append((str(directory.spec()["submitted_at"]), path.name, directory))
+        return [directory for *_, directory in sorted(waiting)], frozenset(busy)
+
+    def _is_starting(self, run: str) -> bool:
+        return run in self._launches and self._launches[run].process.poll() is None
+
+    def _forget(self, run: str) -> None:
+        """Lets go of a supervisor that has ended, so that it does not stay behind as a zombie."""
+        if run in self._launches:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._launches[run].process.wait(timeout=5)
+                del self._launches[run]
+
+    def _launch(self, directory: RunDirectory, cpus: frozenset[int]) -> None:
+        """Starts a supervisor; a run that was taken in the meantime makes it end at once."""
+        before = self._launches.get(directory.run)
+        now = time.monotonic()
+        if before is not None and (self._is_starting(directory.run) or now < before.again_at):
+            return
+        with (directory.path / "supervisor.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own module, the path of our own directory
+                [sys.executable, "-m", _SUPERVISOR, str(directory.path), "--cpus", ",".join(map(str, cpus))],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=directory.path,
+                env=_supervisor_environment(),
+                start_new_session=True,
+            )
+        self._launches[directory.run] = _Launch(process, cpus, now, before.number + 1 if before else 0)
+
+    def _clear_staging(self) -> None:
+        """Removes what an agent killed while preparing a run has left."""
+        for path in self.root.glob(f"{_STAGING}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _STALE_STAGING_S:
+                    shutil.rmtree(path)
+
+    def _create(self, spec: RunSpec) -> None:
+        """Prepares the directory under another name and renames it; a lost race is a run that is there."""
+        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.root))
+        try:
+            for name in ("work", "output", "tmp"):
+                (staging / name).mkdir(mode=0o700)
+            if spec.folder is not None:
+                _copy_folder(spec, staging / "app")
+            durable.write_json(staging / "spec.json", {**spec.document(), "submitted_at": utc_now()})
+            with contextlib.suppress(OSError):
+                staging.rename(self.root / spec.run)
+            durable.sync_directory(self.root)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _sweep(self, run: str) -> None:
+        """Ends what a vanished supervisor left running: nobody meters it, and nobody is to pay for it."""
+        if run in self._swept:
+            return
+        self._swept.add(run)
+        for pid in kernel.carrying("HESUAN_RUN", run):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _directory_exists(self, run: str) -> bool:
+        assert run and not run.startswith(".") and Path(run).name == run, f"{run!r} cannot name a run"
+        return (self.root / run).is_dir()
+
+    def _known(self, run: str) -> RunDirectory:
+        if not self._directory_exists(run):
+            raise NotFound(RUN_UNKNOWN, run=run)
+        return RunDirectory(self.root / run)
+
+    def wait(self, run: str, *, timeout_s: float) -> Observation:
+        """Polls until the run has ended or the time is over; for command lines and tests."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            observed = self.poll(run)
+            if observed.state.final or time.monotonic() > deadline:
+                return observed
+            time.sleep(0.05)
+
+
+def _copy_folder(spec: RunSpec, target: Path) -> None:
+    """Copies the application and digests the copy: what is digested is what will run."""
+    assert spec.folder is not None
+    shutil.copytree(spec.folder, target, ignore=shutil.ignore_patterns(*IGNORED), symlinks=True)
+    found = folder_digest(target)
+    if found != spec.folder_digest:
+        raise Refused(FOLDER_DIFFERS, found=found, ordered=spec.folder_digest)
+
+
+def _supervisor_environment() -> dict[str, str]:
+    """Just enough for our own interpreter to find our own code."""
+    source = str(Path(__file__).parents[3])
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONPATH": source, "PYTHONDONTWRITEBYTECODE": "1"}

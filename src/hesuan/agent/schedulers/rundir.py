@@ -1,0 +1,166 @@
+"""One run's directory: the files of the local engine, each written once, and what together they say.
+
+::
+
+    spec.json      what to run                            by the engine; makes the directory exist at all
+    app/           the application's files, copied         by the engine, before the directory exists
+    cancel         the user has asked for the end          by the engine
+    claim.json     which supervisor has taken the run      by the supervisor, before anything is started
+    started.json   when, and which process                 by the supervisor
+    final.json     how it ended, and its usage             by the supervisor; the last word
+    log            the job's output, bounded
+    work/ output/ tmp/   the job's own places
+
+The state is read from which of them exist. A supervisor that is gone without ``final.json`` leaves UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from hesuan.agent import durable
+from hesuan.agent.meters import kernel
+from hesuan.agent.schedulers.contract import Observation, RunState, Usage
+from hesuan.wire.canonical import Json, digest
+
+LOG_LIMIT_BYTES = 1 << 20
+_RESULT_LIMIT_BYTES = 64 << 10
+_RESULT_KEYS, _RESULT_TEXT = 64, 512
+_MAX_INTEGER = 2**53 - 1
+
+
+def utc_now() -> str:
+    """Now, RFC 3339 UTC with six decimals, the form of ``wire.messages.format_at``."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """The directory of one run."""
+
+    path: Path
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self.path.name
+
+    @property
+    def output(self) -> Path:
+        """Where the job leaves what it has made."""
+        return self.path / "output"
+
+    @property
+    def log(self) -> Path:
+        """The job's output text."""
+        return self.path / "log"
+
+    def spec(self) -> dict[str, Any]:
+        """What to run: the members of ``RunSpec.document``, and ``submitted_at``."""
+        value = durable.read_json(self.path / "spec.json")
+        assert value is not None, f"{self.path} has no spec.json"
+        return value
+
+    def document(self) -> dict[str, Json]:
+        """The specification alone, to compare with another."""
+        return {key: value for key, value in self.spec().items() if key != "submitted_at"}
+
+    def cancel_requested(self) -> bool:
+        """Whether the user has asked for the end."""
+        return (self.path / "cancel").exists()
+
+    def claim(self) -> dict[str, object] | None:
+        """The supervisor that took the run: ``identity``, ``at``, ``cpus``."""
+        return durable.read_json(self.path / "claim.json")
+
+    def final(self) -> tuple[Usage, str] | None:
+        """Usage and reason, once the run has ended."""
+        value = durable.read_json(self.path / "final.json")
+        if value is None:
+            return None
+        usage = cast("dict[str, Json]", value["usage"])
+        return Usage(**usage), str(value["reason"])  # type: ignore[arg-type]
+
+    def supervised(self) -> bool:
+        """Whether the supervisor that took the run is alive."""
+        claim = self.claim()
+        return claim is not None and kernel.is_alive(str(claim["identity"]))
+
+    def observe(self) -> Observation:
+        """The run's state as its files tell it."""
+        started = durable.read_json(self.path / "started.json")
+        claim = self.claim()
+        supervised = self.supervised()
+        # The last word is read last: it may have been written while we looked.
+        if (final := self.final()) is not None:
+            return _final_observation(*final)
+        if claim is None:
+            return Observation(self.run, RunState.SUBMITTED, str(self.spec()["submitted_at"]))
+        if not supervised:
+            return Observation(self.run, RunState.UNKNOWN, str(claim["at"]), reason=_vanished(claim, started))
+        if started is None:
+            return Observation(self.run, RunState.SUBMITTED, str(self.spec()["submitted_at"]))
+        return Observation(self.run, RunState.RUNNING, str(started["at"]))
+
+
+def _final_observation(usage: Usage, reason: str) -> Observation:
+    return Observation(
+        usage.run, RunState(usage.state), usage.ended_at, reason, usage.exit_status, usage.signal
+    )
+
+
+def _vanished(claim: dict[str, object], started: dict[str, object] | None) -> str:
+    what = "while the job ran" if started else "before it recorded the start of the job"
+    return (
+        f"The run's supervisor (boot/pid/start {claim['identity']}) vanished {what}; how the job ended is not"
+        " known, so no usage is claimed."
+    )
+
+
+def output_digest(folder: Path) -> str:
+    """The digest of a folder's regular files: names, sizes, SHA-256; links and devices by their kind."""
+    entries: list[Json] = []
+    for path in sorted(folder.rglob("*"), key=os.fsencode):
+        name = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode):
+            entries.append([name, path.stat().st_size, _sha256(path)])
+        elif not stat.S_ISDIR(mode):
+            entries.append([name, 0, "link" if stat.S_ISLNK(mode) else "special"])
+    return digest({"files": entries})
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def self_reported(folder: Path) -> dict[str, Json]:
+    """What the job says of itself in ``output/result.json``: whole numbers and short texts, a bounded few.
+
+    Anything else in the file is left out; a missing or broken file says nothing.
+    """
+    path = folder / "result.json"
+    try:
+        if path.is_symlink() or path.stat().st_size > _RESULT_LIMIT_BYTES:
+            return {}
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    kept = {key: item for key, item in value.items() if len(key) <= 64 and _reportable(item)}
+    return dict(list(kept.items())[:_RESULT_KEYS])
+
+
+def _reportable(item: object) -> bool:
+    if isinstance(item, str):
+        return len(item) <= _RESULT_TEXT and item.isprintable()
+    return isinstance(item, int) and not isinstance(item, bool) and abs(item) <= _MAX_INTEGER
