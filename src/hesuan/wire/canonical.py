@@ -13,12 +13,20 @@ import json
 from hesuan.errors import InputFault, declare
 
 MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 64
+"""Objects and arrays within one another; more is an attack on the reader, not a document."""
 
 NOT_CANONICAL = declare(
     "wire.not_canonical",
     en="{value} cannot be signed: a document holds objects, arrays, strings, booleans, null"
     " and integers within ±9007199254740991.",
     zh="{value} 无法签名：文档只能包含对象、数组、字符串、布尔值、null 和 ±9007199254740991 以内的整数。",
+)
+
+TOO_DEEP = declare(
+    "wire.too_deep",
+    en="More than {limit} objects and arrays stand within one another; nothing that Hesuan signs is so deep.",
+    zh="对象与数组嵌套超过 {limit} 层；合算签名的文档没有这么深。",
 )
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
@@ -28,9 +36,9 @@ def canonical(value: object) -> bytes:
     """The canonical bytes of a value: keys sorted by UTF-16 code units, no white space, UTF-8.
 
     Raises:
-        InputFault: ``wire.not_canonical``, naming the place as ``$.a.0.b``.
+        InputFault: ``wire.not_canonical`` or ``wire.too_deep``, naming the place as ``$.a.0.b``.
     """
-    return _encode(value, "$").encode()
+    return _encode(value, "$", 0).encode()
 
 
 def digest(value: object) -> str:
@@ -38,26 +46,31 @@ def digest(value: object) -> str:
     return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
 
 
-def _encode(value: object, where: str) -> str:
+def _encode(value: object, where: str, depth: int) -> str:
+    if depth > MAX_DEPTH:
+        raise InputFault(TOO_DEEP, where=where[:80], limit=MAX_DEPTH)
     match value:
         case None | bool() | str():
             return _scalar(value, where)
         case int() if abs(value) <= MAX_INTEGER:
-            return str(value)
+            return int.__repr__(value)
         case list() | tuple():
-            return "[" + ",".join(_encode(item, f"{where}.{i}") for i, item in enumerate(value)) + "]"
+            items = [_encode(item, f"{where}.{i}", depth + 1) for i, item in enumerate(value)]
+            return "[" + ",".join(items) + "]"
         case dict():
-            return "{" + ",".join(_members(value, where)) + "}"
+            return "{" + ",".join(_members(value, where, depth)) + "}"
         case _:
-            raise InputFault(NOT_CANONICAL, where=where, value=repr(value))
+            raise InputFault(NOT_CANONICAL, where=where, value=_shown(value))
 
 
-def _members(value: dict[object, object], where: str) -> list[str]:
+def _members(value: dict[object, object], where: str, depth: int) -> list[str]:
     for key in value:
         if not isinstance(key, str):
-            raise InputFault(NOT_CANONICAL, where=where, value=f"key {key!r}")
+            raise InputFault(NOT_CANONICAL, where=where, value=f"key {_shown(key)}")
     ordered = sorted(value.items(), key=lambda member: str(member[0]).encode("utf-16-be", "surrogatepass"))
-    return [f"{_scalar(str(key), where)}:{_encode(item, f'{where}.{key}')}" for key, item in ordered]
+    return [
+        f"{_scalar(str(key), where)}:{_encode(item, f'{where}.{key}', depth + 1)}" for key, item in ordered
+    ]
 
 
 def _scalar(value: bool | str | None, where: str) -> str:
@@ -65,5 +78,12 @@ def _scalar(value: bool | str | None, where: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise InputFault(NOT_CANONICAL, where=where, value=ascii(value)) from None
+        raise InputFault(NOT_CANONICAL, where=where, value=_shown(value)) from None
     return text
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int):
+        return f"an integer of {value.bit_length()} bits"
+    text = ascii(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -145,6 +145,16 @@ def key_id(text: str) -> str:
     return hashlib.sha256(public_bytes(parse_public(text))).hexdigest()[:32]
 
 
+def fingerprint(text: str) -> str:
+    """:func:`key_id` in groups of four, to be read aloud and compared.
+
+    Raises:
+        InputFault: ``keys.not_a_public_key``.
+    """
+    digits = key_id(text)
+    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
 def sign(private: Ed25519PrivateKey, *, domain: str, value: object) -> str:
     """Signs a value for one purpose; base 64 of the 64 bytes.
 

@@ -19,10 +19,93 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hesuan.errors import InputFault, declare
 from hesuan.units import SECONDS_PER_HOUR, billed_seconds
 from hesuan.wire import keys
-from hesuan.wire.canonical import Json, canonical
+from hesuan.wire.canonical import Json, canonical, digest
+from hesuan.wire.reading import Exactly, Listing, Members, Perhaps, Shape, Text, Whole
 
 RECEIPT_DOMAIN = "hesuan-receipt-v1"
 LEAF_KIND = "receipt.issued"
+
+_HELD: dict[str, Shape] = {"held_fen": Whole(), "captured_fen": Whole(), "released_fen": Whole()}
+_BAND: dict[str, Shape] = {"low_ms": Whole(), "mid_ms": Whole(), "high_ms": Whole(), "kind": Text()}
+QUOTE_SHAPE = Members(
+    {
+        "id": Text(),
+        "organisation": Text(),
+        "centre": Text(),
+        "cores": Whole(),
+        "price": Members({"id": Text(), "fen_per_core_hour": Whole()}, others=True),
+        "prediction": Perhaps(Members(_BAND, others=True)),
+        "time_limit_s": Whole(),
+        "max_charge_fen": Whole(),
+        "voucher": Perhaps(
+            Members(
+                {"voucher": Text(), "programme": Text(), "programme_version": Text(), "max_fen": Whole()},
+                others=True,
+            )
+        ),
+        "copay_max_fen": Whole(),
+        "charge_rule": Members(others=True),
+    },
+    others=True,
+)
+"""What the charge rests on; a quote says more, and its digest covers all of it."""
+USAGE_SHAPE = Members(
+    {"run": Text(), "attempt": Whole(), "state": Text(), "wall_ms": Whole(), "cores": Whole()}, others=True
+)
+VOUCHER_SHAPE = Members(
+    {
+        "voucher": Text(),
+        "programme": Text(),
+        "programme_version": Text(),
+        **_HELD,
+        "shares": Listing(Members({"payer": Text(), "fen": Whole()})),
+    }
+)
+CHARGE_SHAPE = Members(
+    {
+        "state": Text(),
+        "share_percent": Whole(),
+        "billed_s": Whole(),
+        "cores": Whole(),
+        "price_fen_per_core_hour": Whole(),
+        "charge_fen": Whole(),
+        "max_charge_fen": Whole(),
+        "vouchers": Listing(VOUCHER_SHAPE),
+        "copay": Members(_HELD),
+    }
+)
+RECEIPT_SHAPE = Members(
+    {
+        "v": Exactly(1),
+        **dict.fromkeys(("id", "order", "run", "organisation", "centre", "agent", "issued_at"), Text()),
+        "quote": QUOTE_SHAPE,
+        "quote_digest": Text(),
+        "usage": USAGE_SHAPE,
+        "charge": CHARGE_SHAPE,
+        "prediction": Perhaps(Members(_BAND)),
+        "actual": Members({"wall_ms": Whole()}),
+    }
+)
+FILE_SHAPE = Members(
+    {
+        "receipt": RECEIPT_SHAPE,
+        "site": Members({"agent": Text(), "key": Text(), "signature": Text()}),
+        "proof": Members(
+            {
+                "leaf": Members(
+                    {"kind": Text(), "receipt": Text(), "charge_fen": Whole(), "site_key": Text()},
+                    others=True,
+                ),
+                "index": Whole(),
+                "size": Whole(),
+                "hashes": Listing(Text()),
+                "checkpoint": Text(),
+            }
+        ),
+        "log_key": Text(),
+    }
+)
+"""A receipt file; no member beside these, so that nothing unchecked can stand in one."""
 
 MALFORMED = declare(
     "receipt.malformed",
@@ -105,6 +188,18 @@ def sign_receipt(receipt: Mapping[str, Json], private: Ed25519PrivateKey) -> str
 def signed_by(receipt: Mapping[str, Json], *, key: str, signature: object) -> bool:
     """Whether the site's signature over a receipt is by that public key."""
     return keys.verify(key, domain=RECEIPT_DOMAIN, value=dict(receipt), signature=signature)
+
+
+def leaf_members(receipt: Mapping[str, Any], *, site_key: str) -> dict[str, Json]:
+    """What the log's leaf says of a receipt, beside its kind: pass it as ``public`` of ``receipt.issued``.
+
+    Naming the site's key in the leaf makes the log a witness of which key had signed.
+    """
+    return {
+        "receipt": digest(dict(receipt)),
+        "charge_fen": receipt["charge"]["charge_fen"],
+        "site_key": site_key,
+    }
 
 
 def receipt_file(

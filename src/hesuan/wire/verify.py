@@ -1,0 +1,271 @@
+"""``hesuan verify``: is this receipt sound? Offline, without the hub, without trust in it.
+
+Stands on the standard library and ``cryptography``. An auditor can read all of it: this page for what is
+asked and answered, ``checks.py`` for the receipt by itself, ``evidence.py`` for signature, log and keys,
+``receipt.py`` for the one rule of the charge.
+
+Exit codes: 0 sound · 1 nothing was verified (unreadable file, wrong words) · 2 TAMPERED.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
+
+from hesuan.errors import Faults, InputFault, declare
+from hesuan.money import format_yuan
+from hesuan.wire.canonical import canonical
+from hesuan.wire.checks import WRONG_SHAPE, Both, Check, Outcome, broken, of_receipt, of_shape, sound
+from hesuan.wire.evidence import Trust, of_evidence, of_keys, read_trust
+from hesuan.wire.reading import MAX_BYTES, read_json, shown
+from hesuan.wire.receipt import FILE_SHAPE
+
+MARKS = {Outcome.SOUND: "✓", Outcome.BROKEN: "✗", Outcome.NOTE: "!"}
+PLAIN_MARKS = {Outcome.SOUND: "ok  ", Outcome.BROKEN: "FAIL", Outcome.NOTE: "note"}
+NAMES = "receipt, site, proof, log_key"
+
+UNREADABLE = declare(
+    "verify.unreadable",
+    en="Not readable as a receipt. {fault} One changed byte can do this; ask the issuer for the file again.",
+    zh="无法作为回执读取。{fault}改动一个字节就会如此；请向出具方重新索取文件。",
+)
+NOT_A_RECEIPT = declare(
+    "verify.not_a_receipt",
+    en="This is JSON and not a receipt file: a receipt file has the members {names}.",
+    zh="这是 JSON，但不是回执文件：回执文件的成员为 {names}。",
+)
+CANNOT_OPEN = declare("verify.cannot_open", en="{file}: {reason}", zh="{file}：{reason}")
+NOT_CANONICAL = declare(
+    "verify.not_canonical",
+    en="Form: not as it was issued: at byte {place} stands {found}, {expected} is expected.",
+    zh="形式：与出具时不同：第 {place} 字节处为 {found}，应为 {expected}。",
+)
+
+
+class Result(IntEnum):
+    """What a verdict comes to; the exit code."""
+
+    SOUND = 0
+    UNREADABLE = 1
+    TAMPERED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All checks of one receipt file."""
+
+    result: Result
+    checks: tuple[Check, ...]
+    receipt: str = ""
+    """The receipt's id, when it was readable."""
+    charge_fen: int = 0
+    trusted: bool = False
+    """Whether the keys were compared with a trust file."""
+
+    def summary(self, language: str = "en") -> str:
+        """The last line: the verdict in words."""
+        failed = sum(check.outcome is Outcome.BROKEN for check in self.checks)
+        count = sum(check.outcome is not Outcome.NOTE for check in self.checks)
+        chinese = language.startswith("zh")
+        match self.result:
+            case Result.UNREADABLE:
+                return "未验证：文件无法读取。" if chinese else "NOT VERIFIED: the file cannot be read."
+            case Result.TAMPERED:
+                en = f"TAMPERED: {failed} of {count} checks fail. Do not rely on this receipt."
+                return f"已被篡改：{count} 项检查中 {failed} 项不符。请勿采信本回执。" if chinese else en
+        amount = format_yuan(self.charge_fen)
+        keys_en = "with the trusted keys" if self.trusted else "if the keys above are the published ones"
+        keys_zh = "密钥受信任" if self.trusted else "前提是上列密钥与公布的一致"
+        en = f"SOUND: receipt {self.receipt}, charge {amount}; {count} checks hold, {keys_en}."
+        return (
+            f"完好：回执 {self.receipt}，费用 {amount}；{count} 项检查全部相符，{keys_zh}。"
+            if chinese
+            else en
+        )
+
+    def document(self, language: str = "en") -> dict[str, Any]:
+        """The verdict for programs."""
+        return {
+            "verdict": self.result.name.lower(),
+            "exit": int(self.result),
+            "receipt": self.receipt,
+            "charge_fen": self.charge_fen,
+            "keys": "trusted" if self.trusted else "inside",
+            "checks": [
+                {
+                    "name": check.name,
+                    "outcome": check.outcome.value,
+                    "code": check.code.name,
+                    "sentence": check.sentence(language),
+                }
+                for check in self.checks
+            ],
+        }
+
+
+def verify_receipt(data: bytes, *, trust: Trust | None) -> Verdict:
+    """Checks every promise of a receipt file; never raises for what is in it.
+
+    Args:
+        data: The bytes of the file.
+        trust: Keys known from elsewhere; ``None``: those inside the file are used, and the verdict says so.
+    """
+    try:
+        document = read_json(data)
+    except InputFault as fault:
+        return Verdict(Result.UNREADABLE, (broken("readable", UNREADABLE, fault=fault),))
+    if not isinstance(document, dict) or document.keys().isdisjoint(FILE_SHAPE.shapes):
+        return Verdict(Result.UNREADABLE, (broken("readable", NOT_A_RECEIPT, names=NAMES),))
+    return _judge(data, document, trust)
+
+
+def _judge(data: bytes, document: dict[str, Any], trust: Trust | None) -> Verdict:
+    checks = [_form(data, document)]
+    shape = of_shape(document, FILE_SHAPE, "file")
+    if any(check.outcome is Outcome.BROKEN for check in [*checks, *shape] if check.code is not NOT_CANONICAL):
+        checks += shape
+        return Verdict(Result.TAMPERED, tuple(checks), trusted=trust is not None)
+    checks += [*of_receipt(document["receipt"]), *of_evidence(document), *of_keys(document, trust)]
+    tampered = any(check.outcome is Outcome.BROKEN for check in checks)
+    return Verdict(
+        result=Result.TAMPERED if tampered else Result.SOUND,
+        checks=tuple(checks),
+        receipt=shown(document["receipt"]["id"]),
+        charge_fen=document["receipt"]["charge"]["charge_fen"],
+        trusted=trust is not None,
+    )
+
+
+def _form(data: bytes, document: dict[str, Any]) -> Check:
+    """Whether the bytes are the one form that this document has: canonical JSON and one line end."""
+    try:
+        expected = canonical(document) + b"\n"
+    except InputFault as fault:
+        return broken("form", WRONG_SHAPE, fault=fault)
+    if data == expected:
+        en, zh = "Form: canonical JSON, {size:,} bytes.", "形式：规范 JSON，{size:,} 字节。"
+        return sound("form", en, zh, size=len(data))
+    pairs = zip(data, expected, strict=False)
+    place = next((i for i, (one, other) in enumerate(pairs) if one != other), min(len(data), len(expected)))
+    figures = {"found": _bytes_shown(data, place), "expected": _bytes_shown(expected, place)}
+    return broken("form", NOT_CANONICAL, place=place + 1, **figures)
+
+
+def _bytes_shown(data: bytes, place: int) -> Both:
+    some = shown(data[place : place + 16].decode(errors="replace"), 24)
+    return Both(f"“{some}”", f"“{some}”") if place < len(data) else Both("the end", "文件末尾")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong words end with 1: exit code 2 says TAMPERED and nothing else."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(int(Result.UNREADABLE), f"{self.prog}: {message}\n")
+
+
+def _parser(language: str) -> argparse.ArgumentParser:
+    def said(en: str, zh: str) -> str:
+        return zh if language == "zh" else en
+
+    parser = _Parser(
+        prog="hesuan verify",
+        description=said(
+            "Checks a receipt file offline, without the hub and without trust in it.",
+            "离线验证回执文件，不连接平台，也不必信任平台。",
+        ),
+        epilog=said(
+            "Exit code: 0 sound, 1 nothing was verified, 2 TAMPERED.",
+            "退出码：0 完好，1 未能验证，2 已被篡改。",
+        ),
+    )
+    parser.add_argument(
+        "file", help=said("the receipt file; - reads standard input", "回执文件；- 为标准输入")
+    )
+    parser.add_argument(
+        "--trust",
+        metavar="FILE",
+        help=said(
+            'keys you trust: {"log_key": …, "site_keys": […]}',
+            '受信任的密钥：{"log_key": …, "site_keys": […]}',
+        ),
+    )
+    parser.add_argument(
+        "--json", action="store_true", help=said("the verdict for programs", "供程序读取的结论")
+    )
+    parser.add_argument("--lang", choices=["en", "zh"], default=language, help=said("language", "语言"))
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser(_language(words)).parse_args(words)
+    try:
+        trust = read_trust(_read(arguments.trust)) if arguments.trust else None
+        verdict = verify_receipt(_read(arguments.file), trust=trust)
+    except (InputFault, Faults) as error:
+        for fault in error.faults if isinstance(error, Faults) else (error,):
+            _write(sys.stderr, f"{fault.sentence(arguments.lang)} [{fault.code.name}]")
+        return int(Result.UNREADABLE)
+    if arguments.json:
+        _write(sys.stdout, json.dumps(verdict.document(arguments.lang), ensure_ascii=False, indent=2))
+    else:
+        _report(verdict, arguments.lang)
+    return int(verdict.result)
+
+
+def _report(verdict: Verdict, language: str) -> None:
+    marks = MARKS if _can_write(sys.stdout, "".join(MARKS.values())) else PLAIN_MARKS
+    for check in verdict.checks:
+        _write(sys.stdout, f"{marks[check.outcome]} {check.sentence(language)}")
+    _write(sys.stdout, "")
+    _write(sys.stdout, verdict.summary(language))
+
+
+def _read(name: str) -> bytes:
+    """At most one byte more than is ever parsed, so that a huge file is refused and not loaded."""
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
+        with Path(name).open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise InputFault(CANNOT_OPEN, file=shown(name), reason=reason) from None
+
+
+def _language(words: Sequence[str]) -> str:
+    """``--lang`` where it is given, else what the environment says."""
+    for number, word in enumerate(words):
+        if word == "--lang" and number + 1 < len(words):
+            return "zh" if words[number + 1] == "zh" else "en"
+        if word.startswith("--lang="):
+            return "zh" if word == "--lang=zh" else "en"
+    chosen = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "zh" if next(filter(None, chosen), "").lower().startswith("zh") else "en"
+
+
+def _can_write(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Writes a line on whatever terminal this is; what it cannot show is escaped, never a traceback."""
+    encoding = stream.encoding or "ascii"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
