@@ -1,0 +1,1 @@
+"""One command, ``hesuan``: thin; it parses, calls and prints."""

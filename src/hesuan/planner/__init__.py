@@ -1,0 +1,1 @@
+"""The planner: forecasts from measurements and models; pure, so that anybody can run it without a hub."""

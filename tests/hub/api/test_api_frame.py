@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import secrets
-from datetime import timedelta
-from hashlib import sha256
 
 import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from pydantic import BaseModel, ConfigDict, ValidationError
+from tests.people import SIGN_IN, Person
 from tools.reference import import_everything
 
 from hesuan import errors
 from hesuan.errors import Faults, InputFault
 from hesuan.hub.api import faults, problems
 from hesuan.hub.api.faults import MAX_BODY_BYTES, from_pydantic, read_json
-from hesuan.hub.identity.models import ApiToken, Identity
+from hesuan.hub.identity import services
+from hesuan.hub.identity.models import ApiToken
 
 pytestmark = pytest.mark.django_db
 
@@ -26,19 +25,8 @@ ENGLISH = {"Accept-Language": "en"}
 
 
 @pytest.fixture
-def wang() -> Identity:
-    return Identity.objects.create_user("wang", password="a long enough password", display_name="Wang")
-
-
-def token_of(identity: Identity, *, days: int = 1) -> str:
-    token = "hsn_" + secrets.token_urlsafe(32)
-    ApiToken.objects.create(
-        identity=identity,
-        sha256=sha256(token.encode()).hexdigest(),
-        label="test",
-        expires_at=timezone.now() + timedelta(days=days),
-    )
-    return token
+def token(owner: Person) -> str:
+    return services.issue_token(actor=owner.actor, label="test")[1]
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -48,9 +36,14 @@ def bearer(token: str) -> dict[str, str]:
 # -- signing in ------------------------------------------------------------------------------------------
 
 
-def test_a_token_tells_who_asks(client: Client, wang: Identity) -> None:
-    answer = client.get("/api/v1/me", headers=bearer(token_of(wang)))
-    assert (answer.status_code, answer.json()["name"]) == (200, "Wang")
+def test_a_token_tells_who_asks(client: Client, owner: Person, token: str) -> None:
+    answer = client.get("/api/v1/me", headers=bearer(token))
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "id": owner.identity.id,
+        "name": "Olivia",
+        "memberships": [{"organisation": owner.organisation.id, "name": "Zhongyuan Bio", "roles": ["owner"]}],
+    }
 
 
 def test_nobody_is_asked_to_sign_in(client: Client) -> None:
@@ -59,20 +52,21 @@ def test_nobody_is_asked_to_sign_in(client: Client) -> None:
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_an_expired_token_is_refused(client: Client, wang: Identity) -> None:
-    answer = client.get("/api/v1/me", headers=bearer(token_of(wang, days=-1)))
+def test_an_expired_token_is_refused(client: Client, token: str) -> None:
+    ApiToken.objects.update(expires_at=timezone.now())
+    answer = client.get("/api/v1/me", headers=bearer(token))
     assert (answer.status_code, answer.json()["code"]) == (401, "api.token_refused")
 
 
-def test_a_wrong_token_is_not_helped_out_by_the_session(client: Client, wang: Identity) -> None:
-    client.force_login(wang)
+def test_a_wrong_token_is_not_helped_out_by_the_session(owner: Person) -> None:
+    client = owner.client
     assert client.get("/api/v1/me", headers=bearer("hsn_wrong")).json()["code"] == "api.token_refused"
     assert client.get("/api/v1/me", headers={"Authorization": "Basic x"}).status_code == 401
 
 
-def test_a_session_reads_without_and_writes_only_with_its_csrf_token(wang: Identity) -> None:
+def test_a_session_reads_without_and_writes_only_with_its_csrf_token(owner: Person) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(wang)
+    client.force_login(owner.identity, backend=SIGN_IN)
     assert client.get("/api/v1/me").status_code == 200
     answer = client.post("/api/v1/quote-requests", b"{}", content_type="application/json", headers=ENGLISH)
     assert (answer.status_code, answer.json()["code"]) == (403, "api.csrf_refused")
@@ -144,13 +138,13 @@ def test_every_code_of_the_status_table_is_declared() -> None:
 
 
 def test_a_broken_program_tells_a_reference_and_nothing_of_itself(
-    client: Client, wang: Identity, monkeypatch: pytest.MonkeyPatch
+    client: Client, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("secret inner detail")
 
     monkeypatch.setattr("hesuan.hub.api.routes.me.Me", broken)
-    answer = client.get("/api/v1/me", headers=bearer(token_of(wang)))
+    answer = client.get("/api/v1/me", headers=bearer(token))
     assert (answer.status_code, answer.json()["code"]) == (500, "api.broken")
     assert "secret" not in answer.content.decode()
 
@@ -230,3 +224,20 @@ def test_a_missing_key_and_a_wrong_type_are_told_together() -> None:
 
 def test_the_openapi_document_is_version_3_1(client: Client) -> None:
     assert client.get("/api/v1/openapi.json").json()["openapi"] == "3.1.0"
+
+
+# -- tokens ----------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_shown_once_and_ends_when_revoked(owner: Person, client: Client) -> None:
+    made = owner.client.post("/api/v1/tokens", {"label": "ci"}, content_type="application/json").json()
+    assert client.get("/api/v1/me", headers=bearer(made["token"])).status_code == 200
+    (listed,) = owner.client.get("/api/v1/tokens").json()["items"]
+    assert "token" not in listed and made["token"] not in str(listed)
+    assert owner.client.delete(f"/api/v1/tokens/{made['id']}").status_code == 204
+    assert client.get("/api/v1/me", headers=bearer(made["token"])).json()["code"] == "api.token_refused"
+
+
+def test_a_strangers_token_is_not_found(owner: Person, stranger: Person) -> None:
+    made = owner.client.post("/api/v1/tokens", {"label": "ci"}, content_type="application/json").json()
+    assert stranger.client.delete(f"/api/v1/tokens/{made['id']}").status_code == 404

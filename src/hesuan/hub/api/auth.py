@@ -6,18 +6,16 @@ cannot lend a signed-in person's session to a forged header.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from hesuan.errors import Refused, declare
-from hesuan.hub.identity import selectors
+from hesuan.hub.identity import selectors, services
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.identity.models import ApiToken, Identity
+from hesuan.hub.identity.models import Identity
 
 TOKEN_REFUSED = declare(
     "api.token_refused",
@@ -43,7 +41,7 @@ class Bearer(HttpBearer):
             Refused: ``api.token_refused``.
         """
         del request
-        actor = _authenticate_token(token)
+        actor = services.authenticate_token(token)
         if actor is None:
             raise Refused(TOKEN_REFUSED)
         return actor
@@ -80,9 +78,3 @@ def actor_of(request: HttpRequest) -> Actor:
     actor = getattr(request, "auth", None)
     assert isinstance(actor, Actor), "a route without authentication asked for its actor"
     return actor
-
-
-def _authenticate_token(token: str) -> Actor | None:
-    digest = hashlib.sha256(token.encode()).hexdigest()
-    row = ApiToken.objects.filter(sha256=digest, revoked_at=None, expires_at__gt=timezone.now()).first()
-    return selectors.actor_of(row.identity) if row else None

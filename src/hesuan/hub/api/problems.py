@@ -49,6 +49,9 @@ STATUS: dict[str, int] = {
     "api.no_such_address": 404,
     "api.broken": 500,
     ".role_missing": 403,
+    "identity.role_not_yours": 403,
+    "identity.kind_not_yours": 403,
+    "identity.second_factor_missing": 403,
 }
 STATUS_OF_CLASS: tuple[tuple[type[HesuanError], int], ...] = (
     (NotFound, 404),

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from hesuan.errors import NotFound, declare
 from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, Inventory
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.identity.models import Organisation
+from hesuan.hub.identity.selectors import sees_everything, visible_to
 from hesuan.wire.canonical import Json
 
 NEWEST_RUNS = 50
@@ -31,11 +31,6 @@ AGENT_NOT_FOUND = declare(
     "centre.agent_not_found",
     en="There is no site agent {agent}, or none that you may see.",
     zh="没有站点代理 {agent}，或您无权查看。",
-)
-ORGANISATION_NOT_FOUND = declare(
-    "centre.organisation_not_found",
-    en="There is no organisation {organisation}, or none that you belong to.",
-    zh="没有机构 {organisation}，或您不属于该机构。",
 )
 
 
@@ -110,6 +105,26 @@ def inventory_history(actor: Actor, centre_id: str) -> list[Inventory]:
     return list(inner_centre(actor, centre_id).inventories.order_by("-at", "-id"))
 
 
+COMPARED = ("cores", "memory_bytes", "cards", "engine", "scripts_allowed")
+
+
+def differences(actor: Actor, centre_id: str) -> list[tuple[str, Json, Json]]:
+    """Where the newest declared and the newest observed inventory part: (key, declared, observed).
+
+    Empty also while one of the two is missing: nothing is compared with nothing.
+
+    Raises:
+        NotFound: to who may not look inside.
+    """
+    seen = inner_centre(actor, centre_id)
+    declared = newest_inventory(seen.id, Inventory.Source.DECLARED)
+    observed = newest_inventory(seen.id, Inventory.Source.OBSERVED)
+    if declared is None or observed is None:
+        return []
+    both = [(key, declared.body[key], observed.body[key]) for key in COMPARED]
+    return [(key, said, found) for key, said, found in both if said != found]
+
+
 def benchmarks(actor: Actor, centre_id: str) -> list[Benchmark]:
     """What was measured at a centre, newest first: the public ground of its predictions.
 
@@ -117,19 +132,6 @@ def benchmarks(actor: Actor, centre_id: str) -> list[Benchmark]:
         NotFound: to who may not see the centre.
     """
     return list(centre(actor, centre_id).benchmarks.order_by("-at", "-id")[:200])
-
-
-def organisation_of(actor: Actor, organisation_id: str) -> Organisation:
-    """An organisation the actor belongs to (a platform operator belongs everywhere).
-
-    Raises:
-        NotFound: ``centre.organisation_not_found``.
-    """
-    found = Organisation.objects.filter(pk=organisation_id).first()
-    mine = actor.is_system or actor.has("platform_operator") or organisation_id in actor.organisations()
-    if found is None or not mine:
-        raise NotFound(ORGANISATION_NOT_FOUND, organisation=organisation_id)
-    return found
 
 
 def roles_in(actor: Actor, organisation_id: str) -> frozenset[str]:
@@ -210,13 +212,10 @@ def benchmark_body(row: Benchmark) -> dict[str, Json]:
 
 
 def _inner(actor: Actor) -> QuerySet[Centre]:
-    if actor.is_system or actor.has("platform_operator") or actor.has("auditor"):
-        return Centre.objects.all()
-    return Centre.objects.filter(organisation_id__in=actor.organisations())
+    return Centre.objects.filter(visible_to(actor))
 
 
 def _visible(actor: Actor) -> QuerySet[Centre]:
-    if actor.is_system or actor.has("platform_operator") or actor.has("auditor"):
+    if sees_everything(actor):
         return Centre.objects.all()
-    mine = Q(organisation_id__in=actor.organisations())
-    return Centre.objects.filter(mine | Q(state=Centre.State.ADMITTED))
+    return Centre.objects.filter(visible_to(actor) | Q(state=Centre.State.ADMITTED))

@@ -18,10 +18,11 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.centres import rules, selectors
 from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, EnrolmentCode, Inventory
 from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.selectors import organisation as organisation_of
+from hesuan.wire import keys
 from hesuan.wire.canonical import Json, canonical, digest
 from hesuan.wire.ids import new_id
-
-ENROL_DOMAIN = "hesuan-enrol-v1"
+from hesuan.wire.messages import ENROL_DOMAIN
 
 ROLE_MISSING = declare(
     "centre.role_missing",
@@ -88,7 +89,7 @@ def register_centre(*, actor: Actor, organisation_id: str, name: str, city: str)
         Refused: ``centre.role_missing``; ``centre.name_taken`` with another city.
     """
     with transaction.atomic():
-        organisation = selectors.organisation_of(actor, organisation_id)
+        organisation = organisation_of(actor, organisation_id)
         if not rules.may_register(selectors.roles_in(actor, organisation_id), by_platform=_platform(actor)):
             raise Refused(ROLE_MISSING, role="owner / centre_operator", at=organisation.name)
         existing = Centre.objects.filter(organisation=organisation, name=name).first()
@@ -349,8 +350,6 @@ def seen(*, agent_id: str, at: datetime, acknowledged_seq: int | None = None) ->
 
 
 def _check_proof(*, code: str, name: str, key: str, proof: str) -> None:
-    from hesuan.wire import keys
-
     value: dict[str, Json] = {"code": code, "key": key, "name": name}
     if not keys.verify(key, domain=ENROL_DOMAIN, value=value, signature=proof):
         raise Refused(PROOF_INVALID, key=key)

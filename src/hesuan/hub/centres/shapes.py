@@ -6,12 +6,17 @@ keys are refused (a misspelt one would otherwise be lost silently), every fault 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from hesuan.errors import InputFault, declare, unknown_key
 from hesuan.wire.canonical import MAX_INTEGER
+from hesuan.wire.ids import is_id
+from hesuan.wire.messages import parse_at
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 
 WRONG_SHAPE = declare(
     "message.wrong_shape",
@@ -34,15 +39,46 @@ class Shape(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string of a length between two bounds."""
+    """One line of text of a length between two bounds, without control characters."""
 
     longest: int
     shortest: int = 1
 
     def faults(self, value: object, where: str) -> list[InputFault]:
-        wanted = f"a text of {self.shortest} to {self.longest} characters"
+        wanted = f"a line of {self.shortest} to {self.longest} characters"
         fits = isinstance(value, str) and self.shortest <= len(value) <= self.longest
-        return [] if fits else [_wrong(value, wanted, where)]
+        return [] if fits and not _CONTROLS.search(str(value)) else [_wrong(value, wanted, where)]
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Any text up to a length: what a program printed."""
+
+    longest: int
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        fits = isinstance(value, str) and len(value) <= self.longest
+        return [] if fits else [_wrong(value, f"a text of at most {self.longest} characters", where)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ulid:
+    """An id."""
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        return [] if is_id(value) else [_wrong(value, "an id of 26 letters and digits", where)]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A UTC time with six decimals, as every message writes it."""
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        try:
+            parse_at(value)
+        except InputFault:
+            return [_wrong(value, "a UTC time like 2026-11-20T21:46:00.000000Z", where)]
+        return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +169,15 @@ class Plain:
                 return [f for key, item in value.items() for f in inner.faults(item, f"{where}.{key}")]
             case _:
                 return [_wrong(value, "text, a whole number, true, false, null, or a shallow object", where)]
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Whatever stands there; somebody else looks at it."""
+
+    def faults(self, value: object, where: str) -> list[InputFault]:
+        del value, where
+        return []
 
 
 @dataclass(frozen=True, slots=True)

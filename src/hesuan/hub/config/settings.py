@@ -95,6 +95,8 @@ def _database() -> dict[str, Any]:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
         }
+        # Tests use a file too: in memory, threads would share one cache and meet locks that never wait.
+        database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
     return database
 
 

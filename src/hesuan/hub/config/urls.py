@@ -10,6 +10,7 @@ from hesuan.hub.api import site as api_site
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("api/", include(api_site.urls())),
+    path("gateway/v1/", include("hesuan.hub.gateway.urls")),
     path("language/", set_language, name="set_language"),
     path("", include("hesuan.hub.console.urls")),
 ]

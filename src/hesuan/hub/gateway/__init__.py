@@ -1,0 +1,1 @@
+"""The site agents' door: signed messages in, commands out; nothing is decided here."""

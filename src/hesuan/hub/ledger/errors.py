@@ -100,7 +100,7 @@ class LedgerRefused(Refused):
         first = _first(outcomes)
         assert first.refusal is not None
         self.refusal = first.refusal
-        super().__init__(CODES[first.refusal], **with_amounts(first.facts))
+        super().__init__(CODES[first.refusal], where="", **with_amounts(first.facts))
 
 
 def _first(outcomes: Sequence[Outcome]) -> Outcome:

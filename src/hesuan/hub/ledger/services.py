@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
@@ -94,8 +96,7 @@ def atomic() -> Iterator[None]:
         with transaction.atomic():
             yield
     except LedgerRefused as refused:
-        with transaction.atomic():
-            _remember([o for o in refused.outcomes if not o.ok], refused.digest, timezone.now(), again=True)
+        _remember_again(refused)
         raise
 
 
@@ -179,20 +180,9 @@ def _with_resolutions(targets: dict[str, Target]) -> dict[str, Target]:
     """The targets with what became of them; read after the lock, since this does change."""
     if not targets:
         return {}
-    resolved = dict(Transfer.objects.filter(pending__in=list(targets)).values_list("pending_id", "kind"))
-    return {
-        target.id: Target(
-            target.id,
-            target.kind,
-            target.ledger,
-            target.debit,
-            target.credit,
-            target.amount_fen,
-            target.expires_at,
-            resolved_by=resolved.get(target.id, ""),
-        )
-        for target in targets.values()
-    }
+    rows = Transfer.objects.filter(pending__in=list(targets))
+    resolved = {str(hold): kind for hold, kind in rows.values_list("pending_id", "kind")}
+    return {hold: replace(target, resolved_by=resolved.get(hold, "")) for hold, target in targets.items()}
 
 
 def _refs(events: Sequence[Event], targets: dict[str, Target]) -> set[Ref]:
@@ -239,19 +229,28 @@ def _counters(account: Account) -> Counters:
     )
 
 
-def _remember(outcomes: Sequence[Outcome], request: str, at: datetime, *, again: bool = False) -> None:
-    """Writes first outcomes; ``again``: unless something else came first meanwhile, which then stands."""
-    rows = [
-        Attempt(
-            id=outcome.id,
-            digest=request,
-            result=outcome.refusal.value if outcome.refusal else "ok",
-            facts=outcome.facts,
-            at=at,
-        )
-        for outcome in outcomes
-    ]
-    Attempt.objects.bulk_create(rows, ignore_conflicts=again)
+def _remember(outcomes: Sequence[Outcome], request: str, at: datetime) -> None:
+    Attempt.objects.bulk_create(
+        Attempt(id=outcome.id, **_attempt_fields(outcome, request, at)) for outcome in outcomes
+    )
+
+
+def _remember_again(refused: LedgerRefused) -> None:
+    """Writes down refusals whose transaction was rolled back.
+
+    Whatever came first under one of these ids in the meantime stands.
+    """
+    at = timezone.now()
+    with transaction.atomic():
+        for outcome in refused.outcomes:
+            if not outcome.ok:
+                fields = _attempt_fields(outcome, refused.digest, at)
+                Attempt.objects.get_or_create(id=outcome.id, defaults=fields)
+
+
+def _attempt_fields(outcome: Outcome, request: str, at: datetime) -> dict[str, Any]:
+    result = outcome.refusal.value if outcome.refusal else "ok"
+    return {"digest": request, "result": result, "facts": outcome.facts, "at": at}
 
 
 def _write(decision: Decision, accounts: dict[Ref, Account], at: datetime) -> None:
@@ -273,8 +272,11 @@ def _write(decision: Decision, accounts: dict[Ref, Account], at: datetime) -> No
         )
         for movement in decision.movements
     )
-    for ref in sorted(decision.changes, key=lambda ref: accounts[ref].pk):
-        change = decision.changes[ref]
+    _change_counters(decision.changes, accounts)
+
+
+def _change_counters(changes: dict[Ref, Counters], accounts: dict[Ref, Account]) -> None:
+    for ref, change in sorted(changes.items(), key=lambda item: accounts[item[0]].pk):
         # Deltas, never absolutes: a counter stays the sum of its transfers whatever was read before.
         Account.objects.filter(pk=accounts[ref].pk).update(
             debits_posted=F("debits_posted") + change.debits_posted,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from hesuan.hub.centres.models import Centre
 from hesuan.hub.identity.models import Organisation
 from hesuan.wire.ids import ID_LENGTH, new_id
 
@@ -24,7 +25,7 @@ class Offering(models.Model):
         WITHDRAWN = "WITHDRAWN"
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
-    centre_id = models.CharField(max_length=ID_LENGTH, db_index=True)
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="offerings")
     title = models.CharField(max_length=200)
     cores = models.PositiveIntegerField()
     memory_bytes = models.BigIntegerField()
@@ -137,7 +138,7 @@ class Order(models.Model):
     id = models.CharField(primary_key=True, max_length=REFERENCE_LENGTH)
     quote = models.OneToOneField(Quote, on_delete=models.PROTECT, related_name="order")
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
-    centre_id = models.CharField(max_length=ID_LENGTH, db_index=True)
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="orders")
     state = models.CharField(max_length=16, choices=State.choices, default=State.PLACED)
     accepted_by = models.CharField(max_length=REFERENCE_LENGTH)
     accepted_at = models.DateTimeField()

@@ -14,6 +14,9 @@ from django.utils import timezone
 
 from hesuan.errors import NotFound, declare
 from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.selectors import organisation, visible_to
+from hesuan.hub.ledger import selectors as ledger
+from hesuan.hub.market import accounts
 from hesuan.hub.market.models import Offering, Order, Price, Quote, QuoteRefusal, QuoteRequest
 
 NO_OFFERING = declare(
@@ -44,6 +47,8 @@ class OfferingRow:
 
     id: str
     centre_id: str
+    centre_name: str
+    city: str
     title: str
     cores: int
     memory_bytes: int
@@ -60,8 +65,8 @@ def price_at(offering_id: str, at: datetime) -> Price | None:
 
 def offerings(actor: Actor) -> list[OfferingRow]:  # noqa: ARG001 - public, asked like everything else
     """All published offerings with today's price."""
-    published = Offering.objects.filter(state=Offering.State.PUBLISHED).order_by("title", "id")
-    return [_row(offering) for offering in published]
+    published = Offering.objects.filter(state=Offering.State.PUBLISHED).select_related("centre")
+    return [_row(offering) for offering in published.order_by("title", "id")]
 
 
 def offering(actor: Actor, offering_id: str) -> OfferingRow:  # noqa: ARG001
@@ -70,7 +75,7 @@ def offering(actor: Actor, offering_id: str) -> OfferingRow:  # noqa: ARG001
     Raises:
         NotFound: ``offering.not_found``.
     """
-    found = Offering.objects.filter(pk=offering_id).first()
+    found = Offering.objects.select_related("centre").filter(pk=offering_id).first()
     if found is None:
         raise NotFound(NO_OFFERING, offering=offering_id)
     return _row(found)
@@ -81,6 +86,8 @@ def _row(offering: Offering) -> OfferingRow:
     return OfferingRow(
         id=offering.id,
         centre_id=offering.centre_id,
+        centre_name=offering.centre.name,
+        city=offering.centre.city,
         title=offering.title,
         cores=offering.cores,
         memory_bytes=offering.memory_bytes,
@@ -89,15 +96,10 @@ def _row(offering: Offering) -> OfferingRow:
     )
 
 
-def sees_everything(actor: Actor) -> bool:
-    """Whether tenancy does not bind this actor: the hub itself, auditors, the platform's operators."""
-    return actor.is_system or actor.has("auditor") or actor.has("platform_operator")
-
-
 def quote_requests(actor: Actor) -> list[QuoteRequest]:
     """The requests of the actor's organisations, newest first."""
     requests = QuoteRequest.objects.select_related("organisation").order_by("-created_at", "-id")
-    return list(requests.filter(_own(actor)))
+    return list(requests.filter(visible_to(actor)))
 
 
 def quote_request(actor: Actor, request_id: str) -> QuoteRequest:
@@ -106,7 +108,9 @@ def quote_request(actor: Actor, request_id: str) -> QuoteRequest:
     Raises:
         NotFound: ``quote_request.not_found``, for strangers too.
     """
-    found = QuoteRequest.objects.select_related("organisation").filter(_own(actor), pk=request_id).first()
+    found = (
+        QuoteRequest.objects.select_related("organisation").filter(visible_to(actor), pk=request_id).first()
+    )
     if found is None:
         raise NotFound(NO_REQUEST, request=request_id)
     return found
@@ -137,7 +141,7 @@ def quote(actor: Actor, quote_id: str) -> Quote:
         NotFound: ``quote.not_found``, for strangers too.
     """
     quotes = Quote.objects.select_related("request__organisation", "offering")
-    found = quotes.filter(_own(actor, "request__"), pk=quote_id).first()
+    found = quotes.filter(visible_to(actor, "request__organisation_id"), pk=quote_id).first()
     if found is None:
         raise NotFound(NO_QUOTE, quote=quote_id)
     return found
@@ -145,7 +149,7 @@ def quote(actor: Actor, quote_id: str) -> Quote:
 
 def orders(actor: Actor) -> list[Order]:
     """The orders this actor may see, newest first."""
-    visible = Order.objects.select_related("quote", "organisation").filter(_visible(actor))
+    visible = Order.objects.select_related("quote", "organisation", "centre").filter(_visible(actor))
     return list(visible.order_by("-accepted_at", "-id"))
 
 
@@ -155,18 +159,26 @@ def order(actor: Actor, order_id: str) -> Order:
     Raises:
         NotFound: ``order.not_found``, for strangers too.
     """
-    visible = Order.objects.select_related("quote", "organisation").filter(_visible(actor))
+    visible = Order.objects.select_related("quote", "organisation", "centre").filter(_visible(actor))
     found = visible.filter(pk=order_id).first()
     if found is None:
         raise NotFound(NO_ORDER, order=order_id)
     return found
 
 
-def _own(actor: Actor, prefix: str = "") -> Q:
-    if sees_everything(actor):
-        return Q()
-    return Q(**{f"{prefix}organisation_id__in": actor.organisations()})
+def balance(actor: Actor, organisation_id: str) -> ledger.Balance:
+    """An organisation's own money in CNY [fen]; all zero before its first deposit.
+
+    Raises:
+        NotFound: ``identity.organisation_not_found``, for strangers too.
+    """
+    organisation(actor, organisation_id)
+    try:
+        return ledger.balance(accounts.CNY, accounts.organisation_account(organisation_id))
+    except NotFound:
+        return ledger.Balance(0, 0, 0, 0)
 
 
 def _visible(actor: Actor) -> Q:
-    return _own(actor)
+    """An order belongs to its organisation; the centre's own people see what they run."""
+    return visible_to(actor) | visible_to(actor, "centre__organisation_id")

@@ -1,46 +1,102 @@
-"""The market's verbs: publish an offering, ask for quotes, accept one, book a deposit."""
+"""The market's verbs: ask for quotes here; sell in :mod:`.catalogue`, order and pay in :mod:`.ordering`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.db import transaction
+from django.utils import timezone
+
+from hesuan.hub.audit import services as audit
+from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.market.models import Deposit, Offering, Order, QuoteRequest
-from hesuan.wire.canonical import Json
+from hesuan.hub.market import quoting, rules
+from hesuan.hub.market.catalogue import publish_offering, set_price
+from hesuan.hub.market.checks import need_role
+from hesuan.hub.market.models import Offering, Quote, QuoteRefusal, QuoteRequest
+from hesuan.hub.market.ordering import (
+    accept_quote,
+    accepting,
+    deposit,
+    expire_quotes,
+    mark_settled,
+    take_quote,
+)
+from hesuan.hub.market.work import parse_work
+from hesuan.wire.canonical import Json, digest
 
-
-def publish_offering(
-    *,
-    actor: Actor,
-    centre_id: str,
-    title: str,
-    cores: int,
-    fen_per_core_hour: int | None,
-    memory_bytes: int | None = None,
-) -> Offering:
-    """Publishes what a centre sells. Without a price the offering is shown and cannot quote.
-
-    Only the centre's operator may. ``memory_bytes`` defaults to what the agent's inventory says.
-    """
-    raise NotImplementedError
+__all__ = [
+    "accept_quote",
+    "accepting",
+    "deposit",
+    "expire_quotes",
+    "mark_settled",
+    "publish_offering",
+    "request_quotes",
+    "set_price",
+    "take_quote",
+]
 
 
 def request_quotes(*, actor: Actor, organisation_id: str, work: Mapping[str, Json]) -> QuoteRequest:
-    """Asks every published offering; each answers with a quote or a refusal.
+    """Asks every published offering; each answers with a quote or with a refusal, and all are kept.
 
-    Any member of the organisation may ask. Raises Faults for a work order that cannot be read.
+    Args:
+        actor: An owner or member of the organisation.
+        organisation_id: Whose work it is.
+        work: See :mod:`hesuan.hub.market.work`.
+
+    Raises:
+        NotFound: ``identity.organisation_not_found``, for strangers too.
+        Refused: ``market.role_missing``.
+        Faults: every fault of the work order.
     """
-    raise NotImplementedError
+    order = parse_work(work)
+    organisation = identity.organisation(actor, organisation_id)
+    if not actor.has("owner", organisation_id):
+        need_role(actor, "member", organisation_id, ("Asking for quotes", "询价"))
+    now = timezone.now()
+    with transaction.atomic():
+        request = QuoteRequest.objects.create(
+            organisation=organisation, work=order.document(), created_by=actor.identity_id
+        )
+        drafts = []
+        published = Offering.objects.filter(state=Offering.State.PUBLISHED).select_related("centre")
+        for offering in published.order_by("id"):
+            found = quoting.answer(offering, order, organisation_id=organisation_id, at=now)
+            if isinstance(found, rules.Refusal):
+                _keep_refusal(request, offering, found)
+            else:
+                drafts.append(found)
+        for place, draft in enumerate(quoting.with_rank(drafts), start=1):
+            _keep_quote(request, draft, place)
+        audit.record(
+            kind="quote.requested",
+            subject=request.id,
+            actor=actor.identity_id,
+            public={"quotes": len(drafts)},
+            private={"organisation": organisation_id, "work": request.work},
+        )
+    return request
 
 
-def accept_quote(*, actor: Actor, quote_id: str, order_id: str) -> Order:
-    """Accepts a quote: voucher and balance are held in one linked group. Use ``runs.services.place_order``.
+def _keep_refusal(request: QuoteRequest, offering: Offering, refusal: rules.Refusal) -> None:
+    QuoteRefusal.objects.create(
+        request=request,
+        offering=offering,
+        code=refusal.code.name,
+        facts=refusal.facts,
+        sentences=refusal.sentences(),
+    )
 
-    Only an owner may. ``order_id`` is a ULID chosen by the caller; the same id again is the same order.
-    """
-    raise NotImplementedError
 
-
-def deposit(*, actor: Actor, organisation_id: str, amount_fen: int, deposit_id: str) -> Deposit:
-    """Books money an organisation paid in; the platform's operator does it, once per ``deposit_id``."""
-    raise NotImplementedError
+def _keep_quote(request: QuoteRequest, draft: quoting.Draft, place: int) -> None:
+    Quote.objects.create(
+        id=str(draft.document["id"]),
+        request=request,
+        offering=draft.offering,
+        document=draft.document,
+        digest=digest(draft.document),
+        rank=place,
+        valid_until=draft.valid_until,
+    )

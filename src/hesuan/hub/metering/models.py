@@ -18,8 +18,9 @@ class UsageRecord(models.Model):
     state = models.CharField(max_length=16, choices=Run.State.choices)
     exit_status = models.IntegerField(null=True)
     signal = models.IntegerField(null=True)
-    started_at = models.DateTimeField()
-    ended_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    """Both empty where nothing was started."""
     wall_ms = models.BigIntegerField()
     cpu_ms = models.BigIntegerField()
     cores = models.PositiveIntegerField()

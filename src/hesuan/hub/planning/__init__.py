@@ -1,0 +1,1 @@
+"""Predictions for work orders: the only room that calls the planner."""

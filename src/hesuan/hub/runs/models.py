@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from hesuan.hub.centres.models import Agent
 from hesuan.hub.market.models import Order
 from hesuan.wire.ids import ID_LENGTH, new_id
 
@@ -30,7 +31,7 @@ class Run(models.Model):
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
     order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="run")
-    agent_id = models.CharField(max_length=ID_LENGTH, db_index=True)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="runs")
     state = models.CharField(max_length=16, choices=State.choices, default=State.CREATED)
     cores = models.PositiveIntegerField()
     time_limit_s = models.PositiveIntegerField()
@@ -38,6 +39,8 @@ class Run(models.Model):
     signal = models.IntegerField(null=True)
     reason = models.TextField(blank=True)
     created_at = models.DateTimeField()
+    state_at = models.DateTimeField(null=True)
+    """When the present state began, by the site's clock; empty until the agent speaks."""
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)

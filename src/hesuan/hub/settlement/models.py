@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from hesuan.hub.audit.models import Fact
+from hesuan.hub.centres.models import Agent
 from hesuan.hub.market.models import Order
 from hesuan.wire.ids import ID_LENGTH, new_id
 
@@ -65,7 +66,7 @@ class Receipt(models.Model):
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
     settlement = models.OneToOneField(Settlement, on_delete=models.PROTECT, related_name="receipt")
-    agent_id = models.CharField(max_length=ID_LENGTH)
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="receipts")
     document = models.JSONField()
     digest = models.CharField(max_length=80)
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)

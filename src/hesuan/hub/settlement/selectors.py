@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from hesuan.errors import NotFound, declare
+from django.db.models import F, Q
+
+from hesuan.errors import NotFound, Refused, declare
+from hesuan.hub.audit import selectors as audit
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
+from hesuan.hub.market.models import Order
+from hesuan.hub.runs.rules import FINAL, UNSTARTED
 from hesuan.hub.settlement.models import Receipt, Settlement
+from hesuan.wire.receipt import receipt_file as wire_file
 
 NO_RECEIPT = declare(
     "receipt.not_found",
     en="There is no receipt {receipt} that you may see.",
     zh="没有您可以查看的回执 {receipt}。",
+)
+NOT_SIGNED = declare(
+    "receipt.not_signed",
+    en="Receipt {receipt} is a draft: the site's agent has not countersigned it yet.{because}",
+    zh="回执 {receipt} 尚为草稿：站点代理还未副署。{because_zh}",
 )
 
 
@@ -62,6 +73,25 @@ def receipt_file(actor: Actor, receipt_id: str) -> bytes:
 
     Raises:
         NotFound: ``receipt.not_found``.
-        Refused: ``receipt.not_signed`` while the site has not countersigned.
+        Refused: ``receipt.not_signed`` while the site has not countersigned; ``audit.not_sequenced`` in the
+            moment between its signature and the log's next checkpoint.
     """
-    raise NotImplementedError
+    found = receipt(actor, receipt_id)
+    if found.state != Receipt.State.SIGNED or found.fact is None:
+        why = found.refused_reason
+        raise Refused(
+            NOT_SIGNED,
+            receipt=receipt_id,
+            because=f" It refused: {why}." if why else "",
+            because_zh=f"站点代理拒绝签署：{why}。" if why else "",
+        )
+    site = {"agent": found.agent_id, "key": found.site_key, "signature": found.site_signature}
+    proof = audit.inclusion(found.fact)
+    return wire_file(receipt=found.document, site=site, proof=proof, log_key=audit.log_key(found.fact.log))
+
+
+def due() -> list[str]:
+    """Orders that could be settled now: the worker's sweep, should a fact have been missed."""
+    with_usage = Q(run__state__in=FINAL - UNSTARTED, run__usage__state=F("run__state"))
+    ready = Order.objects.filter(with_usage | Q(run__state__in=UNSTARTED), state=Order.State.PLACED)
+    return list(ready.order_by("id").values_list("id", flat=True))

@@ -1,0 +1,196 @@
+"""Audit and warn: the public log, the facts of an order or receipt, risk signals."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from hesuan.errors import NotFound
+from hesuan.hub.api.auth import actor_of
+from hesuan.hub.api.shapes import JsonObject, Sentence, Shape, Time
+from hesuan.hub.audit import selectors as audit
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.insight import selectors as insight
+from hesuan.hub.market import selectors as market
+from hesuan.hub.runs import selectors as runs
+from hesuan.hub.settlement import selectors as settlement
+
+router = Router()
+
+MAX_LEAVES = 1000
+
+From = Annotated[int, Query(ge=0, alias="from", description="index of the first leaf")]
+Count = Annotated[int, Query(ge=1, le=MAX_LEAVES)]
+
+
+class CheckpointShape(Shape):
+    """The newest checkpoint: a signed note as C2SP tlog-checkpoint describes it."""
+
+    size: int
+    note: str
+
+
+class KeyShape(Shape):
+    """The log's verifier key, `name+key id+base64`."""
+
+    key: str
+
+
+class LeavesShape(Shape):
+    """Leaves of the log, from an index on; their RFC 6962 hashes are of the canonical JSON."""
+
+    first: int
+    leaves: list[JsonObject]
+
+
+class ProofShape(Shape):
+    """The proof that one leaf is in the log, as receipt files carry it."""
+
+    leaf: JsonObject
+    index: int
+    size: int
+    hashes: list[str]
+    checkpoint: str
+
+
+class FactShape(Shape):
+    """One recorded fact; `private` opens for auditors alone."""
+
+    id: str
+    kind: str
+    subject: str
+    at: Time
+    leaf_index: int | None
+    leaf: JsonObject
+    private: JsonObject | None
+
+
+class FactsShape(Shape):
+    """The trail of one order: its own facts, its run's and its receipt's, oldest first."""
+
+    order: str
+    run: str
+    receipt: str | None
+    facts: list[FactShape]
+    checkpoint: CheckpointShape | None
+    log_key: str
+
+
+class SignalShape(Shape):
+    """A rule's verdict on one subject, with its reason and the figures behind it."""
+
+    rule: str
+    level: str
+    subject: str
+    label: str
+    sentence: Sentence
+    at: Time
+    facts: JsonObject
+
+
+class SignalsShape(Shape):
+    """Every signal that stands now and concerns what one may see, warnings first."""
+
+    signals: list[SignalShape]
+
+
+@router.get("/log/checkpoint", response=CheckpointShape, auth=None)
+def get_checkpoint(request: HttpRequest) -> CheckpointShape:
+    """The newest checkpoint of the public log."""
+    del request
+    found = _checkpoint()
+    if found is None:
+        raise NotFound(audit.NO_CHECKPOINT, log="platform")
+    return found
+
+
+@router.get("/log/key", response=KeyShape, auth=None)
+def get_key(request: HttpRequest) -> KeyShape:
+    """The public key that checkpoints are verified with."""
+    del request
+    return KeyShape(key=audit.log_key())
+
+
+@router.get("/log/leaves", response=LeavesShape, auth=None)
+def list_leaves(request: HttpRequest, first: From = 0, count: Count = 100) -> LeavesShape:
+    """Leaves of the public log, in order."""
+    del request
+    facts = audit.sequenced("platform", range(first, first + count))
+    return LeavesShape(first=first, leaves=[audit.view(fact, opens=False).leaf for fact in facts])
+
+
+@router.get("/log/inclusion/{leaf_index}", response=ProofShape, auth=None)
+def get_inclusion(request: HttpRequest, leaf_index: int) -> ProofShape:
+    """The proof that the leaf at an index is in the log of the newest checkpoint."""
+    del request
+    facts = audit.sequenced("platform", [leaf_index])
+    if not facts:
+        raise NotFound(audit.NO_CHECKPOINT, log="platform")
+    return ProofShape.model_validate(audit.inclusion(facts[0]))
+
+
+@router.get("/orders/{order_id}/facts", response=FactsShape)
+def list_facts(request: HttpRequest, order_id: str) -> FactsShape:
+    """Everything recorded about an order, its run and its receipt, with the newest checkpoint."""
+    return _facts(actor_of(request), order_id)
+
+
+@router.get("/receipts/{receipt_id}/facts", response=FactsShape)
+def list_receipt_facts(request: HttpRequest, receipt_id: str) -> FactsShape:
+    """The same trail, found by the receipt."""
+    actor = actor_of(request)
+    return _facts(actor, settlement.receipt(actor, receipt_id).settlement.order_id)
+
+
+@router.get("/signals", response=SignalsShape)
+def list_signals(request: HttpRequest) -> SignalsShape:
+    """The risk signals that stand now."""
+    return SignalsShape(
+        signals=[
+            SignalShape(
+                rule=one.rule,
+                level=one.level,
+                subject=one.subject,
+                label=one.label,
+                sentence=Sentence(en=one.en, zh=one.zh),
+                at=one.at,
+                facts=one.facts,
+            )
+            for one in insight.signals(actor_of(request))
+        ]
+    )
+
+
+def _checkpoint() -> CheckpointShape | None:
+    found = audit.latest_checkpoint()
+    return CheckpointShape(size=found.size, note=found.note) if found else None
+
+
+def _facts(actor: Actor, order_id: str) -> FactsShape:
+    order = market.order(actor, order_id)
+    run = runs.run_of_order(actor, order_id)
+    receipt = settlement.receipt_of_order(actor, order_id)
+    subjects = [order.quote_id, order.id, run.id, *([receipt.id] if receipt else [])]
+    views = [view for subject in dict.fromkeys(subjects) for view in audit.facts(actor, subject)]
+    return FactsShape(
+        order=order.id,
+        run=run.id,
+        receipt=receipt.id if receipt else None,
+        facts=[_fact(view) for view in sorted(views, key=lambda view: (view.at, view.id))],
+        checkpoint=_checkpoint(),
+        log_key=audit.log_key(),
+    )
+
+
+def _fact(view: audit.FactView) -> FactShape:
+    return FactShape(
+        id=view.id,
+        kind=view.kind,
+        subject=view.subject,
+        at=view.at,
+        leaf_index=view.leaf_index,
+        leaf=view.leaf,
+        private=view.private,
+    )

@@ -1,0 +1,86 @@
+"""What each kind of message must hold: one table, as in ``docs/reference/site-protocol.md``."""
+
+from __future__ import annotations
+
+from hesuan.hub.centres.shapes import (
+    BENCHMARK,
+    CORES,
+    DIGEST,
+    INVENTORY,
+    NAME,
+    Anything,
+    Free,
+    ListOf,
+    MapOf,
+    Maybe,
+    OneOf,
+    Plain,
+    Record,
+    Shape,
+    Text,
+    Time,
+    Ulid,
+    Whole,
+)
+
+STATES = (
+    "SUBMITTED",
+    "RUNNING",
+    "COMPLETED",
+    "FAILED",
+    "KILLED",
+    "TIMEOUT",
+    "CANCELLED",
+    "UNKNOWN",
+    "REFUSED",
+)
+FINAL_STATES = ("COMPLETED", "FAILED", "KILLED", "TIMEOUT", "CANCELLED", "REFUSED")
+LONGEST_BATCH = 100
+LONGEST_WAIT_S = 25
+LONGEST_LOG_PIECE = 256 * 1024
+
+_EXIT_STATUS = Maybe(Whole(0, 255))
+_SIGNAL = Maybe(Whole(1, 64))
+_SIGNATURE = Text(100)
+_REASON = Free(2000)
+
+MESSAGES: dict[str, Shape] = {
+    "inventory": INVENTORY,
+    "benchmark": BENCHMARK,
+    "run_state": Record(
+        {
+            "run": Ulid(),
+            "state": OneOf(STATES),
+            "reason": Maybe(_REASON),
+            "exit_status": _EXIT_STATUS,
+            "signal": _SIGNAL,
+            "at": Time(),
+        }
+    ),
+    "usage": Record(
+        {
+            "run": Ulid(),
+            "attempt": Whole(1, 1),
+            "state": OneOf(FINAL_STATES),
+            "exit_status": _EXIT_STATUS,
+            "signal": _SIGNAL,
+            "started_at": Maybe(Time()),
+            "ended_at": Maybe(Time()),
+            "wall_ms": Whole(),
+            "cpu_ms": Whole(),
+            "cores": CORES,
+            "peak_memory_bytes": Whole(),
+            "evidence": NAME,
+            "result": MapOf(Plain()),
+            "output_digest": Maybe(DIGEST),
+        }
+    ),
+    "log": Record({"run": Ulid(), "offset": Whole(), "text": Free(LONGEST_LOG_PIECE)}),
+    "countersign": Record({"receipt": Ulid(), "digest": DIGEST, "signature": _SIGNATURE}),
+    "countersign_refused": Record({"receipt": Ulid(), "reason": _REASON}),
+    "heartbeat": Record({"running": ListOf(Ulid(), longest=10_000)}),
+}
+POLL = Record({"after": Whole(), "wait_s": Whole(0, LONGEST_WAIT_S)})
+ENROL = Record({"code": Text(64), "name": NAME, "key": Text(100), "proof": _SIGNATURE})
+BATCH = Record({"messages": ListOf(Anything(), longest=LONGEST_BATCH, shortest=1)})
+"""What is inside each message is read by ``wire.messages``, and its signature checked, before its body."""

@@ -1,0 +1,13 @@
+"""Addresses of the gateway, under ``/gateway/v1/``."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from hesuan.hub.gateway import views
+
+urlpatterns = [
+    path("enrol", views.enrol, name="gateway-enrol"),
+    path("messages", views.messages, name="gateway-messages"),
+    path("commands", views.commands, name="gateway-commands"),
+]

@@ -1,0 +1,175 @@
+"""The invariants of every ledger, recomputed from its rows: what ``hesuan hub ledger-check`` prints.
+
+Each is one query that an auditor can run by hand on either database; a sound ledger returns no row. A
+finding is never mended here: corrections are new transfers, made by people.
+
+I8 (every fact has its leaf) belongs to the audit room, I10–I13 to the rooms whose money they speak of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+EXPIRY_GRACE = timedelta(seconds=60)
+"""How long a hold may stay open after its time is over: the worker releases it by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invariant:
+    """What must hold, and the query for the rows that break it."""
+
+    name: str
+    en: str
+    zh: str
+    sql: str
+    needs_deadline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken invariant with the rows that break it."""
+
+    invariant: str
+    en: str
+    zh: str
+    rows: tuple[dict[str, object], ...]
+
+
+INVARIANTS = (
+    Invariant(
+        "I1",
+        "Posted debits and credits of a ledger are equal.",
+        "每个账本的已入账借方与贷方合计相等。",
+        """
+        SELECT ledger, sum(debits_posted) AS debits_fen, sum(credits_posted) AS credits_fen
+        FROM ledger_account GROUP BY ledger HAVING sum(debits_posted) <> sum(credits_posted)
+        """,
+    ),
+    Invariant(
+        "I2",
+        "Pending debits and credits of a ledger are equal.",
+        "每个账本的冻结借方与贷方合计相等。",
+        """
+        SELECT ledger, sum(debits_pending) AS debits_fen, sum(credits_pending) AS credits_fen
+        FROM ledger_account GROUP BY ledger HAVING sum(debits_pending) <> sum(credits_pending)
+        """,
+    ),
+    Invariant(
+        "I3",
+        "No account is overdrawn that may not be.",
+        "不得透支的账户没有透支。",
+        """
+        SELECT ledger, key, credits_posted - debits_posted - debits_pending AS available_fen
+        FROM ledger_account
+        WHERE NOT may_overdraw AND credits_posted - debits_posted - debits_pending < 0
+        """,
+    ),
+    Invariant(
+        "I4",
+        "The four counters of every account equal the sums of its transfers.",
+        "每个账户的四个计数等于其转账之和。",
+        """
+        WITH side AS (
+            SELECT debit_id AS account_id, 1 AS debit, 0 AS credit, * FROM ledger_transfer
+            UNION ALL
+            SELECT credit_id AS account_id, 0 AS debit, 1 AS credit, * FROM ledger_transfer
+        ), total AS (
+            SELECT account_id,
+                sum(CASE WHEN kind IN ('transfer', 'capture') THEN debit * amount_fen ELSE 0 END) AS dpo,
+                sum(CASE WHEN kind IN ('transfer', 'capture') THEN credit * amount_fen ELSE 0 END) AS cpo,
+                sum(CASE WHEN kind = 'hold' AND id NOT IN
+                    (SELECT pending_id FROM ledger_transfer WHERE pending_id IS NOT NULL)
+                    THEN debit * amount_fen ELSE 0 END) AS dp,
+                sum(CASE WHEN kind = 'hold' AND id NOT IN
+                    (SELECT pending_id FROM ledger_transfer WHERE pending_id IS NOT NULL)
+                    THEN credit * amount_fen ELSE 0 END) AS cp
+            FROM side GROUP BY account_id
+        )
+        SELECT a.ledger, a.key, a.debits_posted, t.dpo, a.credits_posted, t.cpo,
+            a.debits_pending, t.dp, a.credits_pending, t.cp
+        FROM ledger_account a LEFT JOIN total t ON t.account_id = a.id
+        WHERE a.debits_posted <> coalesce(t.dpo, 0) OR a.credits_posted <> coalesce(t.cpo, 0)
+            OR a.debits_pending <> coalesce(t.dp, 0) OR a.credits_pending <> coalesce(t.cp, 0)
+        """,
+    ),
+    Invariant(
+        "I5",
+        "A capture is at most its hold, a release exactly its hold.",
+        "扣划不超过其冻结，解冻等于其冻结。",
+        """
+        SELECT r.id, r.kind, r.amount_fen, h.id AS hold, h.amount_fen AS held_fen
+        FROM ledger_transfer r JOIN ledger_transfer h ON h.id = r.pending_id
+        WHERE (r.kind = 'capture' AND r.amount_fen > h.amount_fen)
+            OR (r.kind = 'release' AND r.amount_fen <> h.amount_fen)
+        """,
+    ),
+    Invariant(
+        "I6a",
+        "A hold is resolved at most once.",
+        "一笔冻结至多处理一次。",
+        """
+        SELECT pending_id AS hold, count(*) AS times FROM ledger_transfer
+        WHERE pending_id IS NOT NULL GROUP BY pending_id HAVING count(*) > 1
+        """,
+    ),
+    Invariant(
+        "I6b",
+        "No hold is open a minute after its time is over.",
+        "没有到期一分钟后仍未处理的冻结。",
+        """
+        SELECT id AS hold, amount_fen, expires_at FROM ledger_transfer
+        WHERE kind = 'hold' AND expires_at < %s AND id NOT IN
+            (SELECT pending_id FROM ledger_transfer WHERE pending_id IS NOT NULL)
+        """,
+        needs_deadline=True,
+    ),
+    Invariant(
+        "I7",
+        "Both sides of a transfer are in one ledger, and a resolution has the sides of its hold.",
+        "转账双方在同一账本，处理冻结的双方与冻结相同。",
+        """
+        SELECT t.id, d.ledger AS debit_ledger, c.ledger AS credit_ledger, t.pending_id AS hold
+        FROM ledger_transfer t
+        JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id
+        LEFT JOIN ledger_transfer h ON h.id = t.pending_id
+        WHERE d.ledger <> c.ledger
+            OR (h.id IS NOT NULL AND (h.debit_id <> t.debit_id OR h.credit_id <> t.credit_id))
+        """,
+    ),
+    Invariant(
+        "I9",
+        "Every accepted attempt has a transfer, and no other attempt has.",
+        "每个被接受的请求都有转账，其他请求都没有。",
+        """
+        SELECT a.id AS attempt, a.result, t.id AS transfer
+        FROM ledger_attempt a LEFT JOIN ledger_transfer t ON t.id = a.id
+        WHERE (a.result = 'ok' AND t.id IS NULL) OR (a.result <> 'ok' AND t.id IS NOT NULL)
+        UNION ALL
+        SELECT NULL AS attempt, NULL AS result, t.id AS transfer
+        FROM ledger_transfer t WHERE t.id NOT IN (SELECT id FROM ledger_attempt)
+        """,
+    ),
+)
+
+
+def check(at: datetime | None = None) -> list[Finding]:
+    """Runs every invariant over every ledger; an empty list is a sound ledger."""
+    deadline = (at or timezone.now()) - EXPIRY_GRACE
+    findings = []
+    for invariant in INVARIANTS:
+        rows = _rows(invariant.sql, [deadline] if invariant.needs_deadline else [])
+        if rows:
+            findings.append(Finding(invariant.name, invariant.en, invariant.zh, rows))
+    return findings
+
+
+def _rows(sql: str, parameters: list[datetime]) -> tuple[dict[str, object], ...]:
+    adapted = [connection.ops.adapt_datetimefield_value(value) for value in parameters]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, adapted or None)
+        names = [column[0] for column in cursor.description]
+        return tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())

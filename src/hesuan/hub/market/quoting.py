@@ -1,0 +1,291 @@
+"""From one offering and one work order to a draft quote or a refusal. Reads only; nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hesuan.hub.centres import selectors as centres
+from hesuan.hub.centres.models import Centre
+from hesuan.hub.market import reasons, rules
+from hesuan.hub.market.models import Offering, Price
+from hesuan.hub.market.reasons import Reason
+from hesuan.hub.market.selectors import price_at
+from hesuan.hub.market.work import WorkOrder
+from hesuan.hub.planning.services import Prediction, absence, predict
+from hesuan.hub.programmes.rules import VoucherShare
+from hesuan.hub.programmes.services import plan_voucher, subsidy
+from hesuan.wire.canonical import Json
+from hesuan.wire.ids import new_id
+from hesuan.wire.messages import format_at
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A quote before it is known where it ranks."""
+
+    offering: Offering
+    document: dict[str, Json]
+    """Complete except for ``reasons`` of rank."""
+    candidate: rules.Candidate
+    valid_until: datetime
+    has_evidence: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What limits a run and how it is priced."""
+
+    price: Price
+    prediction: Prediction | None
+    limit_s: int
+    max_charge_fen: int
+
+    @property
+    def forecast(self) -> Prediction | None:
+        """The prediction where evidence stands behind it; a script's own bound is no evidence."""
+        found = self.prediction
+        return found if found is not None and found.kind != "assumed" else None
+
+
+def answer(
+    offering: Offering, work: WorkOrder, *, organisation_id: str, at: datetime
+) -> Draft | rules.Refusal:
+    """What one offering answers to a work order at a moment."""
+    site = _site(offering)
+    refusal = rules.unfit(work, site)
+    if refusal is not None:
+        return refusal
+    bound = _bound(offering, work, site, at)
+    if isinstance(bound, rules.Refusal):
+        return bound
+    voucher = _voucher(offering, bound, organisation_id, at)
+    return _draft(offering, work, bound, voucher, organisation_id=organisation_id, at=at)
+
+
+def with_rank(drafts: Sequence[Draft]) -> list[Draft]:
+    """The drafts, best first, each with the reason for its place in front of the others."""
+    order = rules.rank([draft.candidate for draft in drafts])
+    ranked = []
+    for place, index in enumerate(order, start=1):
+        draft = drafts[index]
+        per_yuan = draft.document["units_per_yuan"]
+        reason = reasons.ranked(
+            place=place,
+            of=len(drafts),
+            units_per_yuan=str(per_yuan) if per_yuan is not None else None,
+            has_evidence=draft.has_evidence,
+        )
+        others = draft.document["reasons"]
+        assert isinstance(others, list)
+        draft.document["reasons"] = [reason.document(), *others]
+        ranked.append(draft)
+    return ranked
+
+
+def _site(offering: Offering) -> rules.Site:
+    centre = offering.centre
+    newest = centres.newest_inventory(centre.id)
+    apps = [str(entry["name"]) for entry in newest.body.get("apps", [])] if newest else []
+    return rules.Site(
+        title=offering.title,
+        centre=centre.name,
+        admitted=centre.state == Centre.State.ADMITTED,
+        has_agent=centres.agent_for(centre.id) is not None,
+        cores=offering.cores,
+        memory_bytes=offering.memory_bytes,
+        apps=tuple(sorted(apps)),
+        scripts_allowed=centres.allows_scripts(centre.id),
+    )
+
+
+def _bound(offering: Offering, work: WorkOrder, site: rules.Site, at: datetime) -> _Bound | rules.Refusal:
+    price = price_at(offering.id, at)
+    if price is None:
+        return rules.no_price(site, at)
+    prediction = predict(centre_id=offering.centre_id, work=work.document())
+    known = prediction is not None and prediction.kind != "assumed"
+    limit_s = rules.time_limit_s(work, prediction.high_ms if prediction is not None and known else None)
+    if limit_s is None:
+        why = absence(centre_id=offering.centre_id, work=work.document())
+        return rules.no_evidence(site, work, why=why.en, why_zh=why.zh)
+    highest = rules.highest_charge_fen(
+        limit_s=limit_s, cores=work.cores, fen_per_core_hour=price.fen_per_core_hour
+    )
+    if highest is None:
+        return rules.too_dear(limit_s=limit_s, cores=work.cores)
+    return _Bound(price, prediction, limit_s, highest)
+
+
+def _voucher(offering: Offering, bound: _Bound, organisation_id: str, at: datetime) -> VoucherShare | None:
+    if bound.max_charge_fen == 0:
+        return None
+    found = plan_voucher(
+        organisation_id=organisation_id,
+        centre_id=offering.centre_id,
+        charge_fen=bound.max_charge_fen,
+        at=at,
+    )
+    return found if found is not None and found.subsidy_fen > 0 else None
+
+
+def _draft(
+    offering: Offering,
+    work: WorkOrder,
+    bound: _Bound,
+    voucher: VoucherShare | None,
+    *,
+    organisation_id: str,
+    at: datetime,
+) -> Draft:
+    terms = _terms(offering, work, bound, organisation_id)
+    forecast = bound.forecast
+    mid_ms = forecast.mid_ms if forecast else bound.limit_s * 1000
+    expected_fen = rules.expected_charge_fen(terms, mid_ms)
+    pays = _payer(voucher, offering.centre_id, at)
+    copay_max = _copay_max(bound.max_charge_fen, expected_fen, pays)
+    own = rules.own_cost_fen(
+        mid_ms=mid_ms,
+        cores=work.cores,
+        fen_per_core_hour=bound.price.fen_per_core_hour,
+        copay_fen=bound.max_charge_fen - pays(bound.max_charge_fen),
+        whole_fen=bound.max_charge_fen,
+    )
+    ends = rules.valid_until(at, bound.price.valid_to)
+    document: dict[str, Json] = {
+        **terms,
+        "expected": {
+            "charge_fen": expected_fen,
+            "voucher_fen": pays(expected_fen),
+            "copay_fen": expected_fen - pays(expected_fen),
+        },
+        "voucher": _voucher_plan(voucher),
+        "copay_max_fen": copay_max,
+        "units_per_yuan": rules.units_per_yuan(work.units, own) if forecast else None,
+        "valid_until": format_at(ends),
+        "reasons": [reason.document() for reason in _reasons(work, bound, voucher, terms)],
+    }
+    candidate = rules.Candidate(offering.id, own if forecast else None, mid_ms, copay_max)
+    return Draft(offering, document, candidate, ends, has_evidence=forecast is not None)
+
+
+def _terms(offering: Offering, work: WorkOrder, bound: _Bound, organisation_id: str) -> dict[str, Json]:
+    """The part of a quote document that the charge follows from."""
+    digest = centres.app_digest_at(offering.centre_id, work.app) if work.kind == "app" else None
+    return {
+        "v": 1,
+        "id": new_id(),
+        "organisation": organisation_id,
+        "work": work.document(),
+        "app_digest": digest,
+        "centre": offering.centre_id,
+        "offering": offering.id,
+        "offering_title": offering.title,
+        "cores": work.cores,
+        "price": {"id": bound.price.id, "fen_per_core_hour": bound.price.fen_per_core_hour},
+        "prediction": bound.prediction.document() if bound.prediction else None,
+        "time_limit_s": bound.limit_s,
+        "max_charge_fen": bound.max_charge_fen,
+        "charge_rule": dict(rules.CHARGE_RULE),
+    }
+
+
+def _payer(voucher: VoucherShare | None, centre_id: str, at: datetime) -> Callable[[int], int]:
+    """What the voucher would pay of a smaller charge [fen → fen], by its own rule; never above its plan."""
+
+    def pays(charge_fen: int) -> int:
+        if voucher is None or charge_fen == 0:
+            return 0
+        if charge_fen == voucher.charge_fen:
+            return voucher.subsidy_fen
+        share = subsidy(
+            voucher_id=voucher.voucher_id,
+            charge_fen=charge_fen,
+            centre_id=centre_id,
+            at=at,
+            held_fen=voucher.subsidy_fen,
+        )
+        return share.subsidy_fen
+
+    return pays
+
+
+def _copay_max(max_charge_fen: int, expected_fen: int, pays: Callable[[int], int]) -> int:
+    """The most the user's own part can be [fen].
+
+    That is what the voucher leaves of the highest charge, unless a rule pays less than in proportion on a
+    smaller one (a floor below which it pays nothing): then the own part could be larger there, and the whole
+    charge is held instead of a guess.
+    """
+    most = max_charge_fen - pays(max_charge_fen)
+    smaller = {expected_fen, *(max_charge_fen // part for part in (2, 4, 10))}
+    exceeded = any(charge - pays(charge) > most for charge in smaller if charge > most)
+    return max_charge_fen if exceeded else most
+
+
+def _voucher_plan(voucher: VoucherShare | None) -> dict[str, Json] | None:
+    if voucher is None:
+        return None
+    return {
+        "voucher": voucher.voucher_id,
+        "code": voucher.code,
+        "programme": voucher.programme_id,
+        "programme_version": voucher.version_id,
+        "max_fen": voucher.subsidy_fen,
+    }
+
+
+def _reasons(
+    work: WorkOrder, bound: _Bound, voucher: VoucherShare | None, terms: Mapping[str, Json]
+) -> Iterator[Reason]:
+    price, forecast = bound.price, bound.forecast
+    if bound.prediction is not None:
+        yield from (Reason(line.en, line.zh) for line in bound.prediction.reasons)
+    yield reasons.priced(
+        fen_per_core_hour=price.fen_per_core_hour,
+        cores=work.cores,
+        valid_from=price.valid_from,
+        valid_to=price.valid_to,
+    )
+    yield reasons.bounded(
+        limit_s=bound.limit_s,
+        user_set=work.time_limit_s is not None,
+        high_ms=forecast.high_ms if forecast else None,
+        max_charge_fen=bound.max_charge_fen,
+    )
+    yield from _voucher_reasons(bound, voucher)
+    yield from _unsure(bound, terms)
+    yield reasons.charged_by(rules.CHARGE_RULE)
+
+
+def _voucher_reasons(bound: _Bound, voucher: VoucherShare | None) -> Iterator[Reason]:
+    if voucher is None:
+        yield reasons.no_voucher()
+        return
+    yield reasons.voucher_pays(code=voucher.code, most_fen=voucher.subsidy_fen, of_fen=bound.max_charge_fen)
+    for line in voucher.trace:
+        cited = f" [{line.citing}]" if line.citing else ""
+        yield Reason(f"{line.en}{cited}", f"{line.zh}{cited}")
+
+
+def _unsure(bound: _Bound, terms: Mapping[str, Json]) -> Iterator[Reason]:
+    """What would change if what is least sure came out otherwise."""
+    forecast = bound.forecast
+    if forecast is None:
+        half_ms = max(1, bound.limit_s // 2) * 1000
+        yield reasons.unsure_bound(
+            limit_s=bound.limit_s,
+            half_fen=rules.expected_charge_fen(terms, half_ms),
+            max_charge_fen=bound.max_charge_fen,
+        )
+        return
+    yield reasons.unsure(
+        mid_ms=forecast.mid_ms,
+        high_ms=forecast.high_ms,
+        mid_fen=rules.expected_charge_fen(terms, forecast.mid_ms),
+        high_fen=rules.expected_charge_fen(terms, forecast.high_ms),
+    )
+    warning = reasons.tight(limit_s=bound.limit_s, high_ms=forecast.high_ms)
+    if warning is not None:
+        yield warning

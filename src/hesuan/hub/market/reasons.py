@@ -1,0 +1,141 @@
+"""Why a quote says what it says: one sentence a reason, in both languages, frozen into the document.
+
+Pure: plain values in, sentences out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hesuan.hub.market import rules
+from hesuan.money import format_yuan
+from hesuan.units import MS_PER_SECOND, format_seconds
+from hesuan.wire.canonical import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason in both languages."""
+
+    en: str
+    zh: str
+
+    def document(self) -> dict[str, Json]:
+        """As a quote carries it."""
+        return {"en": self.en, "zh": self.zh}
+
+
+def ranked(*, place: int, of: int, units_per_yuan: str | None, has_evidence: bool) -> Reason:
+    """Where the offer stands among those that could quote, and by what."""
+    if not has_evidence:
+        return Reason(
+            f"Ranked {place} of {of}, after every offer with evidence: nobody has measured this work here."
+            " The amounts are those of the whole time limit, not a forecast.",
+            f"排名 {place}/{of}，列于所有有实测依据的报价之后：此处尚无该作业的实测数据。"
+            "所列金额按全部时限计算，不是预测。",
+        )
+    if units_per_yuan is None:
+        return Reason(
+            f"Ranked {place} of {of}: it costs nothing of your own money.",
+            f"排名 {place}/{of}：无需自付。",
+        )
+    return Reason(
+        f"Ranked {place} of {of}: {units_per_yuan} work units per yuan of your own money.",
+        f"排名 {place}/{of}：自付每元可完成 {units_per_yuan} 个工作量单位。",
+    )
+
+
+def priced(*, fen_per_core_hour: int, cores: int, valid_from: datetime, valid_to: datetime | None) -> Reason:
+    """The price and how long it stands; later prices do not touch the quote."""
+    price = format_yuan(fen_per_core_hour)
+    until, until_zh = (
+        (f" until {valid_to:%Y-%m-%d %H:%M} UTC", f"至 {valid_to:%Y-%m-%d %H:%M}（UTC）")
+        if valid_to
+        else ("", "起")
+    )
+    return Reason(
+        f"Price {price} per core-hour, {cores} cores held, valid from {valid_from:%Y-%m-%d %H:%M} UTC{until}."
+        " This quote keeps it whatever is published later.",
+        f"单价 {price}/核时，占用 {cores} 核，自 {valid_from:%Y-%m-%d %H:%M}（UTC）{until_zh}有效。"
+        "此后无论发布什么新价，本报价单不变。",
+    )
+
+
+def bounded(*, limit_s: int, user_set: bool, high_ms: int | None, max_charge_fen: int) -> Reason:
+    """Where the time limit comes from, and the most that can be charged."""
+    most = format_yuan(max_charge_fen)
+    if user_set or high_ms is None:
+        return Reason(
+            f"The run may take {limit_s} s, the limit you gave; it can never cost more than {most}.",
+            f"运行时限 {limit_s} 秒，由您给定；费用不会超过 {most}。",
+        )
+    high = format_seconds(high_ms / MS_PER_SECOND)
+    return Reason(
+        f"The run may take {limit_s} s: {rules.TIME_LIMIT_FACTOR} times the high end of the forecast"
+        f" ({high}), at least {rules.MIN_TIME_LIMIT_S} s. It can never cost more than {most}.",
+        f"运行时限 {limit_s} 秒：预测上限（{high}）的 {rules.TIME_LIMIT_FACTOR} 倍，"
+        f"且不少于 {rules.MIN_TIME_LIMIT_S} 秒。费用不会超过 {most}。",
+    )
+
+
+def tight(*, limit_s: int, high_ms: int) -> Reason | None:
+    """A warning where the user's own limit is below the forecast's high end."""
+    if limit_s * MS_PER_SECOND >= high_ms:
+        return None
+    high = format_seconds(high_ms / MS_PER_SECOND)
+    return Reason(
+        f"Your limit of {limit_s} s is below the forecast's high end of {high}: the run may end in TIMEOUT,"
+        " and a run that times out is charged.",
+        f"您给定的时限 {limit_s} 秒低于预测上限 {high}：运行可能以 TIMEOUT 结束，而超时的运行照常计费。",
+    )
+
+
+def unsure(*, mid_ms: int, high_ms: int, mid_fen: int, high_fen: int) -> Reason:
+    """What the forecast's uncertainty would change."""
+    mid, high = format_seconds(mid_ms / MS_PER_SECOND), format_seconds(high_ms / MS_PER_SECOND)
+    return Reason(
+        f"If the run takes {high} (the high end) instead of {mid}, the charge is {format_yuan(high_fen)}"
+        f" instead of {format_yuan(mid_fen)}.",
+        f"若运行耗时为 {high}（预测上限）而不是 {mid}，费用为 {format_yuan(high_fen)} 而不是"
+        f" {format_yuan(mid_fen)}。",
+    )
+
+
+def unsure_bound(*, limit_s: int, half_fen: int, max_charge_fen: int) -> Reason:
+    """What a tighter limit would change where no forecast exists."""
+    return Reason(
+        f"Only what runs is charged. A limit of {max(1, limit_s // 2)} s instead of {limit_s} s would lower"
+        f" the most it can cost from {format_yuan(max_charge_fen)} to {format_yuan(half_fen)}.",
+        f"只按实际运行计费。若时限由 {limit_s} 秒改为 {max(1, limit_s // 2)} 秒，最高费用将由"
+        f" {format_yuan(max_charge_fen)} 降至 {format_yuan(half_fen)}。",
+    )
+
+
+def voucher_pays(*, code: str, most_fen: int, of_fen: int) -> Reason:
+    """The voucher chosen, and the most it pays."""
+    return Reason(
+        f"Voucher {code} pays up to {format_yuan(most_fen)} of {format_yuan(of_fen)};"
+        f" at most {format_yuan(of_fen - most_fen)} is your own.",
+        f"算力券 {code} 最多支付 {format_yuan(of_fen)} 中的 {format_yuan(most_fen)}；"
+        f"自付至多 {format_yuan(of_fen - most_fen)}。",
+    )
+
+
+def no_voucher() -> Reason:
+    """No lawful voucher was found."""
+    return Reason(
+        "No voucher of your organisation can be used here; the whole charge is your own.",
+        "贵机构没有可在此使用的算力券，费用全部自付。",
+    )
+
+
+def charged_by(rule: dict[str, int]) -> Reason:
+    """The charge rule by final state."""
+    full = ", ".join(state for state, percent in rule.items() if percent == 100)
+    free = ", ".join(state for state, percent in rule.items() if percent == 0)
+    return Reason(
+        f"Charged by started seconds of metered wall time when the run ends {full};"
+        f" nothing when it ends {free}.",
+        f"以 {full} 结束的运行按计量的墙钟时间（不足一秒按一秒）计费；以 {free} 结束的不收费。",
+    )

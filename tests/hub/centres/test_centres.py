@@ -1,0 +1,161 @@
+"""Centres: registered, admitted, seen by some."""
+
+from __future__ import annotations
+
+import pytest
+from tests.people import Person, make_person
+from tests.sites import enrol_site, inventory_body, make_centre
+
+from hesuan.errors import Faults, NotFound, Refused
+from hesuan.hub.audit.models import Fact
+from hesuan.hub.centres import selectors, services
+from hesuan.hub.centres.models import Centre, Inventory
+from hesuan.hub.identity.models import Organisation
+from hesuan.wire.ids import new_id
+
+
+@pytest.fixture
+def applied(centre_organisation: Organisation) -> Centre:
+    return make_centre(centre_organisation, admitted=False)
+
+
+@pytest.fixture
+def centre(centre_organisation: Organisation) -> Centre:
+    return make_centre(centre_organisation, "Luoyang")
+
+
+def register(person: Person, organisation: Organisation, *, city: str = "Zhengzhou") -> Centre:
+    return services.register_centre(
+        actor=person.actor, organisation_id=organisation.id, name="East", city=city
+    )
+
+
+def test_an_operator_registers_once(centre_operator: Person, centre_organisation: Organisation) -> None:
+    first = register(centre_operator, centre_organisation)
+    assert first.state == "applied"
+    assert register(centre_operator, centre_organisation) == first
+    assert Fact.objects.filter(kind="centre.registered").count() == 1
+    with pytest.raises(Refused) as caught:
+        register(centre_operator, centre_organisation, city="Kaifeng")
+    assert caught.value.code.name == "centre.name_taken"
+
+
+def test_who_may_not_register(
+    centre_operator: Person, centre_organisation: Organisation, stranger: Person, auditor: Person
+) -> None:
+    colleague = make_person("cai", centre_organisation, "member")
+    for person in (colleague, auditor):
+        with pytest.raises(Refused) as caught:
+            register(person, centre_organisation)
+        assert caught.value.code.name == "centre.role_missing"
+    with pytest.raises(NotFound):
+        register(stranger, centre_organisation)
+    assert not Centre.objects.exists()
+
+
+def test_the_platform_admits_and_twice_is_once(
+    applied: Centre, platform_operator: Person, centre_operator: Person, stranger: Person
+) -> None:
+    with pytest.raises(Refused) as caught:
+        services.admit_centre(actor=centre_operator.actor, centre_id=applied.id)
+    assert caught.value.code.name == "centre.role_missing"
+    with pytest.raises(NotFound):
+        services.admit_centre(actor=stranger.actor, centre_id=applied.id)
+    for _ in range(2):
+        assert services.admit_centre(actor=platform_operator.actor, centre_id=applied.id).state == "admitted"
+    assert Fact.objects.filter(kind="centre.admitted").count() == 1
+
+
+def test_an_applied_centre_is_hidden_and_an_admitted_one_is_public(
+    applied: Centre, centre: Centre, stranger: Person, centre_operator: Person, auditor: Person
+) -> None:
+    colleague = make_person("cai", centre_operator.organisation, "member")
+    assert selectors.centres(stranger.actor) == [centre]
+    for person in (centre_operator, colleague, auditor):
+        assert set(selectors.centres(person.actor)) == {applied, centre}
+    with pytest.raises(NotFound):
+        selectors.centre(stranger.actor, applied.id)
+    assert selectors.centre(stranger.actor, centre.id) == centre
+
+
+def test_a_stranger_reads_the_machine_and_not_its_host_nor_its_agents(
+    centre: Centre, stranger: Person, centre_operator: Person
+) -> None:
+    site = enrol_site(centre)
+    services.record_inventory(agent_id=site.agent.id, message_id=new_id(), body=inventory_body())
+    mine = selectors.inventory(centre_operator.actor, centre.id)
+    theirs = selectors.inventory(stranger.actor, centre.id)
+    assert mine and mine.body["host"] == "node-1"
+    assert theirs and "host" not in theirs.body and theirs.body["cores"] == 4
+    assert selectors.agents(centre_operator.actor, centre.id) == [site.agent]
+    for inside in (selectors.agents, selectors.inventory_history):
+        with pytest.raises(NotFound):
+            inside(stranger.actor, centre.id)
+
+
+def test_inventory_is_a_history_of_changes(centre: Centre, centre_operator: Person) -> None:
+    agent = enrol_site(centre).agent
+    first, again, grown = new_id(), new_id(), new_id()
+    services.record_inventory(agent_id=agent.id, message_id=first, body=inventory_body())
+    services.record_inventory(agent_id=agent.id, message_id=again, body=inventory_body())
+    services.record_inventory(agent_id=agent.id, message_id=grown, body=inventory_body(cores=8))
+    services.record_inventory(agent_id=agent.id, message_id=first, body=inventory_body())
+    history = selectors.inventory_history(centre_operator.actor, centre.id)
+    assert [row.id for row in history] == [grown, first]
+    assert Fact.objects.filter(kind="centre.inventory_observed").count() == 2
+
+
+def test_declared_stands_beside_observed(centre: Centre, centre_operator: Person, stranger: Person) -> None:
+    agent = enrol_site(centre).agent
+    services.record_inventory(agent_id=agent.id, message_id=new_id(), body=inventory_body())
+    declared = services.declare_inventory(
+        actor=centre_operator.actor, centre_id=centre.id, body=inventory_body(cores=64)
+    )
+    assert selectors.inventory(stranger.actor, centre.id, Inventory.Source.DECLARED) == declared
+    observed = selectors.inventory(stranger.actor, centre.id)
+    assert observed and observed.body["cores"] == 4
+    with pytest.raises(NotFound):
+        services.declare_inventory(actor=stranger.actor, centre_id=centre.id, body=inventory_body())
+
+
+def test_differences_between_declared_and_observed_are_named(centre: Centre, centre_operator: Person) -> None:
+    agent = enrol_site(centre).agent
+    services.record_inventory(agent_id=agent.id, message_id=new_id(), body=inventory_body())
+    assert selectors.differences(centre_operator.actor, centre.id) == []
+    services.declare_inventory(
+        actor=centre_operator.actor, centre_id=centre.id, body=inventory_body(cores=64, host="elsewhere")
+    )
+    assert selectors.differences(centre_operator.actor, centre.id) == [("cores", 64, 4)]
+
+
+def test_every_fault_of_an_inventory_is_returned_at_once(centre: Centre) -> None:
+    body = inventory_body(cores=0, enigne="x", host="a\nb", scripts_allowed=1)
+    del body["engine"]
+    with pytest.raises(Faults) as caught:
+        services.record_inventory(agent_id=enrol_site(centre).agent.id, message_id=new_id(), body=body)
+    text = str(caught.value)
+    assert len(caught.value.faults) == 5
+    for piece in (
+        "body.cores",
+        "Did you mean `engine`?",
+        "`engine` is missing",
+        "body.host",
+        "true or false",
+    ):
+        assert piece in text
+    assert not Inventory.objects.exists()
+
+
+def test_what_the_newest_inventory_says_of_apps_and_scripts(centre: Centre) -> None:
+    assert not selectors.allows_scripts(centre.id)
+    assert selectors.app_digest_at(centre.id, "omics-match") is None
+    agent = enrol_site(centre).agent
+    services.record_inventory(agent_id=agent.id, message_id=new_id(), body=inventory_body())
+    assert not selectors.allows_scripts(centre.id)
+    assert str(selectors.app_digest_at(centre.id, "omics-match")).startswith("sha256:")
+    assert selectors.app_digest_at(centre.id, "other") is None
+    services.record_inventory(
+        agent_id=agent.id, message_id=new_id(), body=inventory_body(scripts_allowed=True, apps=[])
+    )
+    assert selectors.allows_scripts(centre.id)
+    assert selectors.app_digest_at(centre.id, "omics-match") is None
