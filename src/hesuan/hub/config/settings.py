@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "hesuan.hub.metering",
     "hesuan.hub.settlement",
     "hesuan.hub.gateway",
+    "hesuan.hub.worker",
     "hesuan.hub.api",
     "hesuan.hub.console",
 ]

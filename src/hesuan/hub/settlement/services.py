@@ -1,23 +1,295 @@
-"""The settlement room's verbs: settle an order, take in the site's countersignature."""
+"""The settlement room's verbs: settle an order, take in the site's countersignature, learn from the run.
+
+Everything that settling writes stands in one transaction: the ledger's journal, the settlement, the receipt's
+draft, the facts, the agent's command. A process that dies half-way has settled nothing, and the worker's next
+sweep settles it; a second call finds the settlement and changes nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from hesuan.hub.settlement.models import Settlement
-from hesuan.wire.canonical import Json
+from django.db import transaction
+from django.utils import timezone
+
+from hesuan.errors import NotFound, Refused, declare
+from hesuan.hub.audit import services as audit
+from hesuan.hub.centres import services as centres
+from hesuan.hub.ledger import services as ledger
+from hesuan.hub.market import services as market
+from hesuan.hub.market.models import Order
+from hesuan.hub.metering import services as metering
+from hesuan.hub.metering.models import UsageRecord
+from hesuan.hub.planning.services import record_outcome
+from hesuan.hub.programmes.rules import VoucherShare
+from hesuan.hub.programmes.services import subsidy
+from hesuan.hub.runs import rules as run_rules
+from hesuan.hub.runs.models import Run
+from hesuan.hub.settlement import rules
+from hesuan.hub.settlement.models import Receipt, Settlement
+from hesuan.hub.settlement.selectors import NO_RECEIPT
+from hesuan.wire.canonical import Json, digest
+from hesuan.wire.checks import Outcome, of_receipt
+from hesuan.wire.ids import new_id
+from hesuan.wire.messages import format_at
+from hesuan.wire.receipt import Charge, charge_fen, leaf_members, signed_by
+
+NOT_SOUND = declare(
+    "receipt.draft_not_sound",
+    en="The receipt of order {order} would not verify: {why} Nothing was captured.",
+    zh="订单 {order} 的回执无法通过验证：{why} 未作任何扣划。",
+)
+FOREIGN_RECEIPT = declare(
+    "receipt.of_another_agent",
+    en="Agent {agent} spoke of receipt {receipt}, which another agent has to sign. The message was refused"
+    " and recorded.",
+    zh="站点代理 {agent} 提及的回执 {receipt} 应由另一代理签署。该消息已被拒绝并记录。",
+)
+OTHER_DIGEST = declare(
+    "receipt.digest_differs",
+    en="The countersignature names the digest {theirs}; receipt {receipt} has {ours}. It was not attached.",
+    zh="副署所写摘要为 {theirs}；回执 {receipt} 的摘要为 {ours}。未予采用。",
+)
+BAD_SIGNATURE = declare(
+    "receipt.signature_invalid",
+    en="The countersignature of receipt {receipt} is not by the key registered for agent {agent}.",
+    zh="回执 {receipt} 的副署不是站点代理 {agent} 登记的密钥所签。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An order that can be settled now."""
+
+    order: Order
+    run: Run
+    usage: dict[str, Json]
 
 
 def settle(order_id: str) -> Settlement | None:
-    """Settles an order when its run is final and its usage is there; None while it must wait."""
-    raise NotImplementedError
+    """Settles an order when its run is final and its usage is there; None while it must wait.
+
+    Safe to repeat: the second call returns the first settlement.
+
+    Raises:
+        Refused: ``settlement.hold_too_small``, ``receipt.draft_not_sound``; nothing was written then.
+    """
+    with transaction.atomic():
+        order = Order.objects.select_for_update(of=("self",)).select_related("quote").get(pk=order_id)
+        before = Settlement.objects.filter(order=order).first()
+        if before is not None:
+            return before
+        case = _case(order)
+        return _settle(case) if case is not None else None
 
 
-def attach_signature(*, agent_id: str, body: Mapping[str, Json]) -> None:
-    """Takes in a ``countersign`` message."""
-    raise NotImplementedError
+def _case(order: Order) -> _Case | None:
+    """What is to be settled; None while run or accounting is missing, or while the two contradict."""
+    run = Run.objects.get(order=order)
+    if not run_rules.is_final(run.state):
+        return None
+    if run.state in run_rules.UNSTARTED:
+        return _Case(order, run, rules.zero_usage(run.id, cores=run.cores))
+    record = UsageRecord.objects.filter(run=run).first()
+    if record is None:
+        return None
+    if record.state != run.state:
+        metering.note_finding(
+            run_id=run.id,
+            kind="usage.state_contradicts_run",
+            facts={"run_state": run.state, "usage_state": record.state},
+        )
+        return None
+    return _Case(order, run, record.raw)
 
 
-def note_refused_signature(*, agent_id: str, body: Mapping[str, Json]) -> None:
-    """Takes in a ``countersign_refused`` message: the receipt stays a draft with the reason shown."""
-    raise NotImplementedError
+def _settle(case: _Case) -> Settlement:
+    quote = case.order.quote.document
+    charge = charge_fen(case.usage, quote)
+    share = _share(case.order, charge.charge_fen)
+    subsidy_fen = share.subsidy_fen if share else 0
+    paid = rules.parts(charge.charge_fen, quote, subsidy_fen=subsidy_fen, order_id=case.order.id)
+    events = rules.journal(case.order.id, quote, paid)
+    if events:
+        ledger.post_or_raise(events)
+    settlement = _write(case, charge, paid, share)
+    _draft(case, settlement, charge, paid, share)
+    market.mark_settled(case.order.id)
+    audit.record(
+        kind="order.settled",
+        subject=case.order.id,
+        actor="system",
+        public={
+            "quote": case.order.quote.digest,
+            "state": charge.state,
+            "charge_fen": charge.charge_fen,
+            "voucher_fen": paid.voucher_captured_fen,
+            "copay_fen": paid.copay_captured_fen,
+        },
+    )
+    return settlement
+
+
+def _share(order: Order, charge: int) -> VoucherShare | None:
+    """What the voucher pays, by the version it was issued under, at the moment the quote was accepted."""
+    voucher = order.quote.document["voucher"]
+    if not voucher or not charge:
+        return None
+    return subsidy(
+        voucher_id=voucher["voucher"],
+        charge_fen=charge,
+        centre_id=order.centre_id,
+        at=order.accepted_at,
+        held_fen=voucher["max_fen"],
+    )
+
+
+def _write(case: _Case, charge: Charge, paid: rules.Parts, share: VoucherShare | None) -> Settlement:
+    voucher = case.order.quote.document["voucher"]
+    return Settlement.objects.create(
+        order=case.order,
+        state=charge.state,
+        billed_s=charge.billed_s,
+        cores=charge.cores,
+        share_percent=charge.share_percent,
+        charge_fen=charge.charge_fen,
+        max_charge_fen=charge.max_charge_fen,
+        voucher_id=voucher["voucher"] if voucher else "",
+        voucher_held_fen=paid.voucher_held_fen,
+        voucher_captured_fen=paid.voucher_captured_fen,
+        copay_held_fen=paid.copay_held_fen,
+        copay_captured_fen=paid.copay_captured_fen,
+        trace=[{"en": line.en, "zh": line.zh} for line in share.trace] if share else [],
+        settled_at=timezone.now(),
+    )
+
+
+def _draft(
+    case: _Case, settlement: Settlement, charge: Charge, paid: rules.Parts, share: VoucherShare | None
+) -> Receipt:
+    """Writes the receipt's draft and asks the site's agent to countersign it."""
+    receipt_id = new_id()
+    document = rules.receipt(
+        rules.Names(
+            receipt=receipt_id,
+            order=case.order.id,
+            run=case.run.id,
+            agent=case.run.agent_id,
+            issued_at=format_at(settlement.settled_at),
+        ),
+        quote=case.order.quote.document,
+        quote_digest=case.order.quote.digest,
+        usage=case.usage,
+        charge=charge,
+        paid=paid,
+        shares=[(part.payer, part.fen) for part in share.shares] if share else [],
+    )
+    _check_sound(case.order.id, document)
+    draft = Receipt.objects.create(
+        id=receipt_id,
+        settlement=settlement,
+        agent_id=case.run.agent_id,
+        document=document,
+        digest=digest(document),
+        created_at=settlement.settled_at,
+    )
+    centres.command(
+        agent_id=case.run.agent_id,
+        command_id=f"countersign:{draft.id}",
+        kind="countersign",
+        body={"receipt": document},
+    )
+    return draft
+
+
+def _check_sound(order_id: str, document: dict[str, Json]) -> None:
+    """A receipt that would fail its own verification is not issued, and nothing is captured by it."""
+    for check in of_receipt(document):
+        if check.outcome is Outcome.BROKEN:
+            raise Refused(NOT_SOUND, order=order_id, why=check.sentence())
+
+
+def attach_signature(*, agent_id: str, body: Mapping[str, Json]) -> Receipt:
+    """Takes in a ``countersign`` message; the same one again changes nothing.
+
+    The fact it records enters the log with the worker's next checkpoint; then the receipt file is complete.
+
+    Raises:
+        NotFound: ``receipt.not_found``.
+        Refused: ``receipt.of_another_agent``, ``receipt.digest_differs``, ``receipt.signature_invalid``.
+    """
+    with transaction.atomic():
+        receipt = _locked_receipt(agent_id, body)
+        if receipt.state == Receipt.State.SIGNED:
+            return receipt
+        if body.get("digest") != receipt.digest:
+            theirs = str(body.get("digest"))[:80]
+            raise Refused(OTHER_DIGEST, receipt=receipt.id, ours=receipt.digest, theirs=theirs)
+        key, signature = receipt.agent.public_key, body.get("signature")
+        if not signed_by(receipt.document, key=key, signature=signature):
+            raise Refused(BAD_SIGNATURE, receipt=receipt.id, agent=agent_id)
+        receipt.fact = audit.record(
+            kind="receipt.issued",
+            subject=receipt.id,
+            actor=agent_id,
+            public=leaf_members(receipt.document, site_key=key),
+        )
+        receipt.state, receipt.site_key, receipt.site_signature = Receipt.State.SIGNED, key, str(signature)
+        receipt.signed_at = timezone.now()
+        receipt.save()
+    return receipt
+
+
+def note_refused_signature(*, agent_id: str, body: Mapping[str, Json]) -> Receipt:
+    """Takes in a ``countersign_refused`` message: the receipt stays a draft with the reason shown.
+
+    Raises:
+        NotFound: ``receipt.not_found``.
+        Refused: ``receipt.of_another_agent``.
+    """
+    reason = str(body.get("reason") or "–")
+    with transaction.atomic():
+        receipt = _locked_receipt(agent_id, body)
+        if receipt.state == Receipt.State.SIGNED or receipt.refused_reason == reason:
+            return receipt
+        receipt.refused_reason = reason
+        receipt.save(update_fields=["refused_reason"])
+        audit.record(
+            kind="receipt.refused",
+            subject=receipt.id,
+            actor=agent_id,
+            public={"receipt": receipt.digest},
+            private={"reason": reason},
+        )
+    return receipt
+
+
+def _locked_receipt(agent_id: str, body: Mapping[str, Json]) -> Receipt:
+    wanted = str(body.get("receipt"))
+    found = Receipt.objects.select_for_update(of=("self",)).select_related("agent").filter(pk=wanted).first()
+    if found is None:
+        raise NotFound(NO_RECEIPT, receipt=wanted[:80])
+    if found.agent_id != agent_id:
+        raise Refused(FOREIGN_RECEIPT, agent=agent_id, receipt=found.id)
+    return found
+
+
+def learn(order_id: str) -> bool:
+    """Gives a settled run to planning as a measured point, so that the next quote is better.
+
+    Returns:
+        Whether it became evidence; scripts and runs that did not complete do not.
+    """
+    run = Run.objects.select_related("order__quote").get(order_id=order_id)
+    document, record = run.order.quote.document, UsageRecord.objects.filter(run=run).first()
+    if record is None or not document["app_digest"]:
+        return False
+    return record_outcome(
+        run_id=run.id,
+        agent_id=run.agent_id,
+        work=document["work"],
+        app_digest=document["app_digest"],
+        state=run.state,
+        wall_ms=record.wall_ms,
+    )

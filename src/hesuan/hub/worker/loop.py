@@ -1,22 +1,111 @@
-"""The worker: drains the agents' inbox, hands facts on, expires quotes, sequences the log."""
+"""The worker: drains the agents' inbox, hands facts on, settles what was missed, expires, sequences the log.
+
+One round is :func:`tick`. The embedded hub runs rounds in a thread, :class:`Loop`; in production any number
+of processes do. Between rounds the loop sleeps until the gateway's bell rings or a second has passed: the
+tables are the truth, the bell only saves waiting, and a lost ring loses nothing.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import close_old_connections, connections
+
+from hesuan.hub.audit import services as audit
+from hesuan.hub.audit.models import Fact
+from hesuan.hub.gateway.bell import ARRIVALS, Bell
+from hesuan.hub.ledger import services as ledger
+from hesuan.hub.market import services as market
+from hesuan.hub.settlement import selectors as settlement
+from hesuan.hub.settlement.services import settle
+from hesuan.hub.worker import facts, inbox
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+LONGEST_PAUSE_S = 30.0
 
 
-def tick() -> int:
-    """One round; returns how many messages and facts were handled."""
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round did: how many messages, facts and orders, and which steps failed."""
+
+    handled: int
+    failed: tuple[str, ...]
+
+
+def settle_missed() -> int:
+    """Settles every order that could be settled and is not, whatever became of its facts."""
+    done = 0
+    for order_id in settlement.due():
+        try:
+            done += settle(order_id) is not None
+        except Exception:
+            log.exception("order %s could not be settled", order_id)
+    return done
+
+
+def sequence_log() -> int:
+    """Gives new facts their leaf index under a signed checkpoint."""
+    if not Fact.objects.filter(leaf_index=None).exists():
+        return 0
+    return int(audit.sequence() is not None)
+
+
+STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
+    ("inbox", inbox.drain),
+    ("facts", facts.hand_on),
+    ("settlement", settle_missed),
+    ("quotes", market.expire_quotes),
+    ("holds", lambda: len(ledger.expire_holds())),
+    ("log", sequence_log),
+)
+
+
+def tick() -> Round:
+    """One round of all steps. A step that fails is logged and named; the others run all the same."""
+    handled, failed = 0, []
+    for name, step in STEPS:
+        try:
+            handled += step()
+        except Exception:
+            log.exception("the worker's step `%s` failed", name)
+            failed.append(name)
+    return Round(handled, tuple(failed))
 
 
 class Loop(threading.Thread):
-    """The worker as a thread of the embedded hub: sleeps until woken or a second has passed."""
+    """The worker as a thread of the embedded hub."""
+
+    def __init__(self, *, bell: Bell = ARRIVALS, every_s: float = EVERY_S) -> None:
+        super().__init__(name="hesuan-worker", daemon=True)
+        self._bell = bell
+        self._every_s = every_s
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Rounds until :meth:`stop`; after rounds that failed the pauses grow."""
+        pause_s = self._every_s
+        try:
+            while not self._stopping.is_set():
+                close_old_connections()
+                pause_s = self._every_s if not tick().failed else min(2 * pause_s, LONGEST_PAUSE_S)
+                if not self._stopping.is_set():
+                    self._bell.wait(pause_s)
+        finally:
+            connections.close_all()
 
     def wake(self) -> None:
         """Asks for a round now."""
-        raise NotImplementedError
+        self._bell.ring()
 
-    def stop(self) -> None:
-        """Ends after the round in progress."""
-        raise NotImplementedError
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Ends after the round in progress; returns whether it has ended within the time."""
+        self._stopping.set()
+        self._bell.ring()
+        if self.is_alive() and threading.current_thread() is not self:
+            self.join(timeout_s)
+        return not self.is_alive()
