@@ -1,0 +1,190 @@
+"""Numeric cases beside a programme: what the rule gives for stated facts, worked by hand.
+
+A file ``<programme>.cases.yaml`` holds ``interpretations`` that only these cases use, and ``cases``::
+
+    cases:
+      - id: henan_6a
+        source: "where the figures come from"
+        event: issue
+        on: 2023-06-01
+        lines: [{kind: compute, amount: "3200000.00"}]
+        facts: {applicant.kind: university}
+        used: {caps: {applicant_year: "0.00"}, budgets: {province_year: "0.00"}}
+        expect: {subsidy: "640000.00", shares: {province: "320000.00", city: "320000.00"}}
+
+An office ships them with its programme, so that a change of the rule or of the engine that changes money is
+seen before it is lived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Values
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, cast
+
+from hesuan.errors import Faults, InputFault
+from hesuan.money import decimal_yuan, parse_yuan
+from hesuan.policy.decision import Counters, Decision, Facts, Line
+from hesuan.policy.document import read
+from hesuan.policy.evaluator import decide
+from hesuan.policy.fields import WRONG_SHAPE, Fields, Interpretation, Open, Reading
+from hesuan.policy.nodes import Mapping, Scalar
+from hesuan.policy.predicates import FactValue, parse_fact
+from hesuan.policy.programme import Programme
+from hesuan.policy.schema import read_interpretation
+from hesuan.policy.sections import LINE_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request and what is expected of it; a member of ``expect`` that is empty is not compared."""
+
+    id: str
+    where: str
+    facts: Facts
+    counters: Counters
+    expect: dict[str, str]
+    """``subsidy``, ``gross``, ``copay`` as money; ``refused`` as a code, ``field`` as a path."""
+    shares: dict[str, str]
+    left: dict[str, str]
+    """Cap or budget → what is left of it afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """The cases of one programme and the interpretations they were worked under."""
+
+    interpretations: tuple[Interpretation, ...]
+    cases: tuple[Case, ...]
+
+
+def load_cases(text: str, *, source: str) -> CaseFile:
+    """Reads a file of cases.
+
+    Raises:
+        Faults: everything that is wrong with it.
+    """
+    reading = Reading(source)
+    fields = Fields(reading, read(text, source=source), "")
+    fields.text("programme")
+    interpretations = fields.entries("interpretations", read_interpretation, required=False)
+    cases = fields.entries("cases", _case, name_key="id")
+    fields.finish()
+    if reading.faults:
+        raise Faults(reading.faults)
+    return CaseFile(interpretations, cases)
+
+
+def run_case(programme: Programme, case: Case) -> tuple[Decision, list[str]]:
+    """The decision, and every difference from what was expected, one line each."""
+    decision = decide(programme, case.facts, case.counters)
+    got = {
+        "subsidy": decimal_yuan(decision.subsidy_fen),
+        "copay": decimal_yuan(decision.copay_fen),
+        "gross": decimal_yuan(int(decision.gross)),
+        "base": decimal_yuan(int(decision.base)),
+        "refused": ", ".join(failure.code.name for failure in decision.failures),
+        "field": ", ".join(failure.field for failure in decision.failures),
+    }
+    shares = {share.payer: decimal_yuan(share.fen) for share in decision.shares}
+    left = {
+        name: decimal_yuan(fen) for name, fen in {**decision.cap_left_fen, **decision.budget_left_fen}.items()
+    }
+    differences = [
+        f"{case.where}: {case.id}: {name} is {actual.get(name, 'absent')}, expected {wanted}"
+        for expected, actual in ((case.expect, got), (case.shares, shares), (case.left, left))
+        for name, wanted in expected.items()
+        if actual.get(name) != wanted
+    ]
+    return decision, differences
+
+
+def _case(fields: Fields) -> Case:
+    reading = fields.reading
+    fields.text("source")
+    used = fields.section("used", _used, required=False) or ({}, {}, None)
+    expect, shares, left = fields.section("expect", _expect) or ({}, {}, {})
+    lines = fields.entries("lines", _line)
+    event = fields.choice("event", ("issue", "redeem"))
+    on = fields.date("on")
+    registries = fields.names("registries", required=False)
+    aid = fields.money("other_aid", required=False)
+    name = fields.name("id")
+    facts = Facts(
+        event=cast('Literal["issue", "redeem"]', event if isinstance(event, str) else "issue"),
+        on=on if isinstance(on, date) else date.min,
+        lines=lines,
+        stated=_facts(fields),
+        registries=frozenset(registries) if isinstance(registries, tuple) else None,
+        other_aid_fen=aid if isinstance(aid, int) else 0,
+    )
+    counters = Counters(caps=used[0], budgets=used[1], voucher_fen=used[2])
+    return Case(name, reading.where(fields.mark), facts, counters, expect, shares, left)
+
+
+def _line(fields: Fields) -> Line:
+    kind = fields.choice("kind", LINE_KINDS)
+    amount, tax = fields.money("amount"), fields.money("tax", required=False)
+    return Line(
+        kind=kind if isinstance(kind, str) else "",
+        amount_fen=amount if isinstance(amount, int) else 0,
+        tax_fen=tax if isinstance(tax, int) else 0,
+    )
+
+
+def _used(fields: Fields) -> tuple[dict[str, int], dict[str, int], int | None]:
+    voucher = fields.money("voucher", required=False)
+    return _moneys(fields, "caps"), _moneys(fields, "budgets"), voucher if isinstance(voucher, int) else None
+
+
+def _expect(fields: Fields) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    plain = {
+        name: value
+        for name in ("subsidy", "copay", "gross", "base", "refused", "field")
+        if isinstance(value := fields.text(name, required=False), str)
+    }
+    shares, left = _moneys(fields, "shares"), _moneys(fields, "left")
+    return plain, _decimal(shares), _decimal(left)
+
+
+def _decimal(amounts: Values[str, int]) -> dict[str, str]:
+    return {name: decimal_yuan(fen) for name, fen in amounts.items()}
+
+
+def _moneys(fields: Fields, key: str) -> dict[str, int]:
+    """A mapping of any names to money."""
+    found: dict[str, int] = {}
+    for name, text, where in _members(fields, key):
+        try:
+            found[name] = parse_yuan(text, where=where)
+        except InputFault as fault:
+            fields.reading.fault(fault)
+    return found
+
+
+def _facts(fields: Fields) -> dict[str, FactValue]:
+    found: dict[str, FactValue] = {}
+    for name, text, where in _members(fields, "facts"):
+        try:
+            found[name] = parse_fact(name, text, where=where)
+        except InputFault as fault:
+            fields.reading.fault(fault)
+    return found
+
+
+def _members(fields: Fields, key: str) -> list[tuple[str, str, str]]:
+    """Name, text and place of every member of a mapping of scalars."""
+    node = fields.take(key, required=False, money=False)
+    if node is None or isinstance(node, Open):
+        return []
+    reading = fields.reading
+    if not isinstance(node, Mapping) or not all(isinstance(member.value, Scalar) for member in node):
+        where = reading.where(node.mark)
+        reading.fault(InputFault(WRONG_SHAPE, where=where, key=fields.path_of(key), expected="a mapping"))
+        return []
+    return [
+        (member.key.text, member.value.text, reading.where(member.value.mark))
+        for member in node
+        if isinstance(member.value, Scalar)
+    ]

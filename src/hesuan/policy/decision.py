@@ -1,0 +1,221 @@
+"""What the evaluator is asked, and what it answers: facts, counters, a decision with its whole trace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from typing import Literal
+
+from hesuan.errors import Code, declare
+from hesuan.money import format_yuan
+from hesuan.policy.predicates import FactValue
+
+OUTSIDE_PERIOD = declare(
+    "policy.outside_period",
+    en="{on} is outside the programme's period, {begin} to {end}.",
+    zh="{on} 不在计划期间 {begin} 至 {end} 之内。",
+)
+CONDITION_UNMET = declare(
+    "policy.condition_unmet",
+    en="`{fact}` is {value}; the programme asks for {condition}.",
+    zh="“{fact}”为 {value}；计划要求 {condition}。",
+)
+FACT_MISSING = declare(
+    "policy.fact_missing",
+    en="`{fact}` is not stated, so {condition} cannot be judged. State it.",
+    zh="未说明“{fact}”，无法判断 {condition}。请补充。",
+)
+NO_ALTERNATIVE = declare(
+    "policy.no_alternative",
+    en="`{field}` asks for one of several conditions and lists none.",
+    zh="“{field}”要求满足若干条件之一，却没有列出任何条件。",
+)
+SUPPLIER_NOT_ADMITTED = declare(
+    "policy.supplier_not_admitted",
+    en="The programme pays for computing at suppliers on {registries}; this centre's registries: {listed}.",
+    zh="计划只支付名录 {registries} 内供给方的算力；该算力中心所在名录：{listed}。",
+)
+NO_TIER = declare(
+    "policy.no_tier",
+    en="None of the {count} tiers applies.",
+    zh="{count} 个档次均不适用。",
+)
+RATE_UNSPECIFIED = declare(
+    "policy.rate_unspecified",
+    en='The rate of tier `{tier}` is unspecified: `{field}` says "?".',
+    zh='档次“{tier}”的比例未公布：“{field}”为 "?"。',
+)
+OPEN_RULE = declare(
+    "policy.open_rule",
+    en="`{field}` is open, and {purpose} depends on it. Someone must decide it, on record.",
+    zh="“{field}”未定，而{purpose_zh}取决于它。须有人裁定并记录解释。",
+)
+AWARD_RATE_MISSING = declare(
+    "policy.award_rate_missing",
+    en="Tier `{tier}` pays up to {rate}; the award must state its own rate (`award.rate`).",
+    zh="档次“{tier}”至多 {rate}；须给出本次核定比例（`award.rate`）。",
+)
+OTHER_AID_FORBIDDEN = declare(
+    "policy.other_aid_forbidden",
+    en="{aid} of other public money is registered; the programme allows none beside its own.",
+    zh="已登记其他财政资助 {aid}；本计划不得与之叠加。",
+)
+CAP_EXHAUSTED = declare(
+    "policy.cap_exhausted",
+    en="Of cap `{cap}` ({limit}), {used} is used; nothing is left.",
+    zh="上限“{cap}”（{limit}）已用 {used}，没有余额。",
+)
+BUDGET_EXHAUSTED = declare(
+    "policy.budget_exhausted",
+    en="Budget `{budget}` has {left} left of {limit}; {asked} is needed.",
+    zh="预算“{budget}”（{limit}）只剩 {left}；需要 {asked}。",
+)
+BUDGET_RULE_OPEN = declare(
+    "policy.budget_rule_open",
+    en='Budget `{budget}` has {left} left of {limit}; {asked} is needed, and `{field}` says "?".',
+    zh='预算“{budget}”（{limit}）只剩 {left}，需要 {asked}；而“{field}”为 "?"。',
+)
+COUNTER_MISSING = declare(
+    "policy.counter_missing",
+    en="How much of `{name}` is used was not given.",
+    zh="没有给出“{name}”的已用数额。",
+)
+NOT_EXECUTED = declare(
+    "policy.not_executed",
+    en="`{field}` says {value}, which this version does not carry out.",
+    zh="“{field}”为 {value}，本版本尚不能执行。",
+)
+BELOW_FLOOR = declare(
+    "policy.below_floor",
+    en="{amount} is below the floor of {floor}.",
+    zh="{amount} 低于下限 {floor}。",
+)
+SHARES_NOT_ONE = declare(
+    "policy.shares_not_one",
+    en="The payers' shares add up to {total}, not to 1.",
+    zh="各出资方份额之和为 {total}，不是 1。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the invoice (or of what is planned)."""
+
+    kind: str
+    amount_fen: int
+    """Tax included."""
+    tax_fen: int = 0
+    """How much of it is tax."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known about one request. The evaluator asks no clock and no table."""
+
+    event: Literal["issue", "redeem"]
+    """``issue``: caps and budgets that count ``issued`` bind. ``redeem``: those that count ``redeemed``."""
+    on: date
+    """The day decided about, in the programme's own calendar."""
+    lines: tuple[Line, ...]
+    stated: Mapping[str, FactValue] = field(default_factory=dict)
+    """By the names in :data:`hesuan.policy.predicates.FACTS`."""
+    registries: frozenset[str] | None = None
+    """Which of the programme's registries list the supplier; ``None`` while no supplier is chosen."""
+    other_aid_fen: int = 0
+    """Other public money registered for the same invoice."""
+
+    def __post_init__(self) -> None:
+        assert all(0 <= line.tax_fen <= line.amount_fen for line in self.lines)
+        assert 0 <= self.other_aid_fen <= self.invoice_fen, "aid for an invoice is part of that invoice"
+
+    @property
+    def invoice_fen(self) -> int:
+        """All lines together, whether eligible or not."""
+        return sum(line.amount_fen for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What is used already [fen], read under the lock under which the decision is carried out."""
+
+    caps: Mapping[str, int] = field(default_factory=dict)
+    budgets: Mapping[str, int] = field(default_factory=dict)
+    voucher_fen: int | None = None
+    """What the voucher has left; ``None`` when none is being used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the trace."""
+
+    number: int
+    """Place in the normative order of evaluation, 1 to 13."""
+    name: str
+    citing: str
+    """``file:line`` of the rule."""
+    en: str
+    zh: str
+
+    def sentence(self, language: str = "en") -> str:
+        """The line for people."""
+        return self.zh if language.startswith("zh") else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One reason why nothing is paid, with the field it rests on."""
+
+    code: Code
+    field: str
+    where: str
+    facts: Mapping[str, object]
+
+    def sentence(self, language: str = "en") -> str:
+        """The sentence for people, the place in front."""
+        template = self.code.zh if language.startswith("zh") else self.code.en
+        return f"{self.where}: {template.format_map(self.facts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one payer pays [fen]."""
+
+    payer: str
+    fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``subsidy_fen + other_aid_fen + copay_fen = invoice_fen``, and the shares sum to the subsidy."""
+
+    granted: bool
+    programme: str
+    version: int
+    digest: str
+    invoice_fen: int
+    other_aid_fen: int
+    base: Fraction
+    """What the rate was applied to [fen, exact]."""
+    tier: str
+    rate: Fraction | None
+    gross: Fraction
+    """Base times rate, before any limit [fen, exact]."""
+    subsidy_fen: int
+    shares: tuple[Share, ...]
+    cap_left_fen: Mapping[str, int]
+    budget_left_fen: Mapping[str, int]
+    trace: tuple[Step, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def copay_fen(self) -> int:
+        """What the invoice's payer pays of their own."""
+        return self.invoice_fen - self.other_aid_fen - self.subsidy_fen
+
+
+def yuan(amount: Fraction | int) -> str:
+    """An exact amount [fen] as people read it; what is below a fen is written out, not rounded away."""
+    whole, rest = divmod(Fraction(amount), 1)
+    return format_yuan(int(whole)) + (f" + {rest} fen" if rest else "")

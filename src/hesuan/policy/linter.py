@@ -1,0 +1,154 @@
+"""What keeps a programme from being activated, and what its office should know before.
+
+A finding *blocks* where money would follow a guess: an open money rule nobody has decided, shares that are
+not a whole, a rule this version cannot carry out. The rest are warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from hesuan.errors import Code, declare
+from hesuan.policy.fields import Open
+from hesuan.policy.predicates import All
+from hesuan.policy.programme import Programme
+
+OPEN_RULE = declare(
+    "programme.open_rule",
+    en='`{field}` says "?": the published rule is open here, and money depends on it.'
+    " Decide it and record an interpretation.",
+    zh='“{field}”为 "?"：公布的规则在此未写明，而金额取决于它。请裁定并记录解释。',
+)
+UNKNOWN_VALUE = declare(
+    "programme.unknown_value",
+    en='`{field}` says "?". No amount depends on it.',
+    zh='“{field}”为 "?"。金额不取决于它。',
+)
+SHARES = declare(
+    "programme.shares_not_one",
+    en="The payers' shares add up to {total}; they must add up to 1.",
+    zh="各出资方份额之和为 {total}，应为 1。",
+)
+NOT_EXECUTED = declare(
+    "programme.not_executed",
+    en="`{field}` ({value}) is known to the schema and not yet carried out by this version.",
+    zh="“{field}”（{value}）属于规则格式，但本版本尚不能执行。",
+)
+RATE_KIND_MISSING = declare(
+    "programme.rate_kind_missing",
+    en="`{field}` is missing: whether {rate} is exact or a ceiling decides every award.",
+    zh="缺少“{field}”：{rate} 是固定比例还是上限，决定每一笔金额。",
+)
+NO_TIER = declare(
+    "programme.no_tier",
+    en="`rates.tiers` is empty, so nothing would ever be paid.",
+    zh="“rates.tiers”为空，将永远不会支付。",
+)
+RATIO_MISSING = declare(
+    "programme.ratio_missing",
+    en="`stacking.ratio` is missing; mode sum_ratio_cap needs it.",
+    zh="缺少“stacking.ratio”；sum_ratio_cap 需要它。",
+)
+UNREACHABLE_TIER = declare(
+    "programme.unreachable_tier",
+    en="Tier `{tier}` is never reached: tier `{before}` above it has no condition.",
+    zh="档次“{tier}”永远不会适用：其上的档次“{before}”没有条件。",
+)
+NO_PAYER = declare(
+    "programme.no_payer",
+    en="`funding` names nobody who pays.",
+    zh="“funding”没有写明出资方。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found, with its field and ``file:line``."""
+
+    code: Code
+    blocks: bool
+    field: str
+    where: str
+    facts: dict[str, object]
+
+    def sentence(self, language: str = "en") -> str:
+        """The sentence for people, the place in front."""
+        template = self.code.zh if language.startswith("zh") else self.code.en
+        return f"{self.where}: {template.format_map(self.facts)}"
+
+
+def lint(programme: Programme) -> tuple[Finding, ...]:
+    """Every finding of one version, in the order of its document."""
+    found = [
+        *_opens(programme),
+        *_unexecuted(programme),
+        *_funding(programme),
+        *_tiers(programme),
+        *_stacking(programme),
+    ]
+    return tuple(sorted(found, key=lambda one: (_line(programme, one.field), one.field, one.code.name)))
+
+
+def blocking(programme: Programme) -> tuple[Finding, ...]:
+    """The findings that keep a version from being activated."""
+    return tuple(finding for finding in lint(programme) if finding.blocks)
+
+
+def _finding(
+    programme: Programme, code: Code, field: str, *, blocks: bool = True, **facts: object
+) -> Finding:
+    return Finding(code, blocks, field, programme.cite(field), {"field": field, **facts})
+
+
+def _line(programme: Programme, field: str) -> int:
+    mark = programme.places.get(field)
+    return mark.line if mark else 0
+
+
+def _opens(programme: Programme) -> Iterator[Finding]:
+    for one in programme.opens:
+        code = OPEN_RULE if one.money else UNKNOWN_VALUE
+        yield _finding(programme, code, one.path, blocks=one.money)
+
+
+def _unexecuted(programme: Programme) -> Iterator[Finding]:
+    for one in programme.unexecuted:
+        yield _finding(programme, NOT_EXECUTED, one.path, value=one.value)
+
+
+def _funding(programme: Programme) -> Iterator[Finding]:
+    shares = [payer.share for payer in programme.funding]
+    known = [share for share in shares if isinstance(share, Fraction)]
+    if not shares and not programme.is_open("funding"):
+        yield _finding(programme, NO_PAYER, "funding")
+    elif len(known) == len(shares) and known and sum(known) != 1:
+        yield _finding(programme, SHARES, "funding", total=sum(known))
+
+
+def _tiers(programme: Programme) -> Iterator[Finding]:
+    if not programme.tiers and not programme.is_open("rates.tiers") and not programme.is_open("rates"):
+        yield _finding(programme, NO_TIER, "rates.tiers")
+    unconditional = ""
+    for tier in programme.tiers:
+        if isinstance(tier.rate, Fraction) and tier.rate_kind is None:
+            field = f"{tier.path}.rate_kind"
+            finding = _finding(programme, RATE_KIND_MISSING, field, rate=tier.rate)
+            yield Finding(finding.code, True, field, programme.cite(tier.path), finding.facts)
+        if unconditional and programme.select == "first":
+            yield _finding(
+                programme, UNREACHABLE_TIER, tier.path, blocks=False, tier=tier.id, before=unconditional
+            )
+        elif tier.when == All(()):
+            unconditional = tier.id
+
+
+def _stacking(programme: Programme) -> Iterator[Finding]:
+    rule = programme.stacking
+    if (
+        rule is not None
+        and rule.mode == "sum_ratio_cap"
+        and (rule.ratio is None or isinstance(rule.ratio, Open))
+    ):
+        yield _finding(programme, RATIO_MISSING, "stacking")

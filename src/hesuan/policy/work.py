@@ -1,0 +1,122 @@
+"""One decision in the making: the amounts and the trace so far; how a step asks, limits and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from fractions import Fraction
+from typing import NoReturn, TypeVar
+
+from hesuan.errors import Code
+from hesuan.policy import decision as said
+from hesuan.policy.decision import Counters, Facts, Failure, Share, Step
+from hesuan.policy.fields import Open
+from hesuan.policy.predicates import FactValue, Judgement, Pred
+from hesuan.policy.programme import Programme
+
+T = TypeVar("T")
+
+NO_LIMIT = Fraction(2**63 - 1)
+
+
+class Stopped(Exception):
+    """No later step can be taken; the failures say why."""
+
+
+class Work:
+    """Filled step by step; nothing here decides."""
+
+    def __init__(self, programme: Programme, facts: Facts, counters: Counters) -> None:
+        self.programme = programme
+        self.facts = facts
+        self.counters = counters
+        self.steps: list[Step] = []
+        self.failures: list[Failure] = []
+        self.base = Fraction(0)
+        self.tier = ""
+        self.rate: Fraction | None = None
+        self.gross = Fraction(0)
+        self.amount = Fraction(0)
+        self.limit = NO_LIMIT
+        """The least of all limits the amount was held against."""
+        self.subsidy_fen = 0
+        self.shares: tuple[Share, ...] = ()
+        self._used: list[str] = []
+        """Fields the next line of the trace rests on."""
+        self._told: set[str] = set()
+        """Interpretations the trace has named already."""
+
+    def need(self, value: T | Open | None, path: str, purpose: str, purpose_zh: str) -> T:
+        """A value that a step cannot do without; an open one ends the decision there."""
+        if value is None or isinstance(value, Open):
+            self.refuse(said.OPEN_RULE, path, field=path, purpose=purpose, purpose_zh=purpose_zh)
+        self._used.append(path)
+        return value
+
+    def need_condition(self, value: Pred | Open | None, path: str, purpose: str, purpose_zh: str) -> Pred:
+        """As :meth:`need`, for a predicate."""
+        if value is None or isinstance(value, Open):
+            self.refuse(said.OPEN_RULE, path, field=path, purpose=purpose, purpose_zh=purpose_zh)
+        self._used.append(path)
+        return value
+
+    def refuse_open_list(self, path: str) -> None:
+        """A list that says ``"?"`` is not an empty list."""
+        if self.programme.is_open(path):
+            self.need(None, path, "the amount", "金额")
+
+    def stated(self) -> Mapping[str, FactValue]:
+        """The facts, the day among them."""
+        return {**self.facts.stated, "now": self.facts.on}
+
+    def stated_date(self, name: str) -> date:
+        """A date that a step cannot do without."""
+        value = self.facts.stated.get(name)
+        if not isinstance(value, date):
+            self.refuse(said.FACT_MISSING, "base.apportion", fact=name, condition=name)
+        return value
+
+    def counter(self, counters: Mapping[str, int], name: str, path: str) -> int:
+        """How much of a limit is used."""
+        if name not in counters:
+            self.refuse(said.COUNTER_MISSING, path, name=name)
+        return counters[name]
+
+    def hold(self, path: str, judgement: Judgement) -> bool:
+        """Notes every condition that stood in the way."""
+        for unmet in judgement.unmet:
+            code = said.CONDITION_UNMET if unmet.value is not None else said.FACT_MISSING
+            where = f"{self.programme.source}:{unmet.mark.line}"
+            facts = {"fact": unmet.fact, "value": unmet.value, "condition": f"`{unmet.text}`"}
+            self.failures.append(Failure(code, path, where, facts))
+        if not judgement.truth and not judgement.unmet:
+            # An `any` without members: no condition to name, and still not true.
+            self.fail(said.NO_ALTERNATIVE, path, field=path)
+        return bool(judgement.truth)
+
+    def fail(self, code: Code, path: str, **facts: object) -> None:
+        """Notes one failure; later steps may find more."""
+        self.failures.append(Failure(code, path, self.programme.cite(path), facts))
+
+    def refuse(self, code: Code, path: str, **facts: object) -> NoReturn:
+        """Notes one failure and ends the decision."""
+        self.fail(code, path, **facts)
+        raise Stopped
+
+    def at_most(self, limit: Fraction) -> None:
+        """Holds the amount against one more limit."""
+        self.limit = min(self.limit, limit)
+        self.amount = min(self.amount, limit)
+
+    def step(self, number: int, name: str, path: str, en: str, zh: str) -> None:
+        """Adds a line to the trace; an interpretation that was used is named in it."""
+        used = dict.fromkeys([path, *self._used])
+        self._used = []
+        for one in used:
+            interpretation = self.programme.interpreted.get(one)
+            if interpretation is not None and one not in self._told:
+                self._told.add(one)
+                by = interpretation.decided_by
+                en += f" [`{one}` as decided by {by}, {interpretation.where}]"
+                zh += f"［“{one}”依 {by} 的裁定，{interpretation.where}］"
+        self.steps.append(Step(number, name, self.programme.cite(path), en, zh))
