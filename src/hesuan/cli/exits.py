@@ -6,7 +6,7 @@ import sys
 from enum import IntEnum
 
 from hesuan.cli import language
-from hesuan.errors import Faults, HesuanError, InputFault, NotFound, Unavailable
+from hesuan.errors import Code, Faults, HesuanError, InputFault, NotFound, Unavailable
 
 
 class Exit(IntEnum):
@@ -26,8 +26,31 @@ class Exit(IntEnum):
     """The hub did not answer; trying again later may help."""
 
 
+class Told(HesuanError):
+    """An error with the HTTP status that the hub gave it, or would have given."""
+
+    def __init__(self, code: Code, *, status: int, where: str = "", **facts: object) -> None:
+        self.status = status
+        super().__init__(code, where=where, status=status, **facts)
+
+
+EXIT_OF_STATUS = {
+    400: Exit.FAULTY,
+    401: Exit.SIGNED_OUT,
+    404: Exit.NOT_FOUND,
+    413: Exit.FAULTY,
+    422: Exit.FAULTY,
+    500: Exit.UNAVAILABLE,
+    502: Exit.UNAVAILABLE,
+    503: Exit.UNAVAILABLE,
+}
+"""Any other status is a refusal."""
+
+
 def exit_of(error: HesuanError | Faults) -> Exit:
-    """The exit code of an error raised on this machine."""
+    """The exit code of an error."""
+    if isinstance(error, Told):
+        return EXIT_OF_STATUS.get(error.status, Exit.REFUSED)
     if isinstance(error, Faults | InputFault):
         return Exit.FAULTY
     if isinstance(error, NotFound):

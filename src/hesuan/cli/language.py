@@ -38,6 +38,11 @@ def said(*, en: str, zh: str) -> str:
     return zh if current() == "zh" else en
 
 
+def accept_language() -> str:
+    """The current language as the HTTP header ``Accept-Language`` names it."""
+    return "zh-Hans" if current() == "zh" else "en"
+
+
 def of_environment(environ: Mapping[str, str]) -> Language:
     """The language of ``LC_ALL``, ``LC_MESSAGES`` or ``LANG``, in POSIX's order."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):

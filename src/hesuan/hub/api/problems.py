@@ -124,6 +124,7 @@ def document(error: HesuanError | Faults, *, path: str, language: str) -> dict[s
         "title": zh if language.startswith("zh") else en,
         "status": status,
         **_said(first, language),
+        "detail": first.sentence(language),
         "instance": path,
     }
     if many or isinstance(first, InputFault):
@@ -196,9 +197,11 @@ def too_large(request: HttpRequest) -> HttpResponse:
 
 
 def _said(error: HesuanError, language: str) -> dict[str, Json]:
+    """One error; its sentence is without the place, which stands beside it."""
+    template = error.code.zh if language.startswith("zh") else error.code.en
     return {
         "code": error.code.name,
-        "detail": error.sentence(language),
+        "detail": template.format_map(error.facts),
         "where": error.where,
         "facts": {name: _plain(value) for name, value in error.facts.items()},
     }

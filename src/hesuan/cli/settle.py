@@ -1,0 +1,108 @@
+"""``hesuan settle ORDER_ID``: the charge, line by line, from usage and price; saves the receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hesuan.cli import frame, show
+from hesuan.cli.client import Hub
+from hesuan.cli.exits import Exit
+from hesuan.cli.language import said
+from hesuan.errors import Refused, declare
+
+NOT_SETTLED = declare(
+    "cli.not_settled",
+    en="Order {order} is not settled: its run is {state}. It is settled once the run has ended and its usage"
+    " has arrived.",
+    zh="订单 {order} 尚未结算：运行状态为 {state}。运行结束且用量到达后即结算。",
+)
+FILE_EXISTS = declare(
+    "cli.file_exists",
+    en="{path} exists; it was left as it is.",
+    zh="{path} 已存在，未作改动。",
+)
+
+
+@frame.command(
+    "settle",
+    en="Shows what an order cost: usage times price, the charge rule, what the voucher paid and what you"
+    " paid, and what was held and given back. --receipt saves the signed receipt.",
+    zh="查看订单的费用：用量乘以价格、计费规则、算力券支付与自付，以及冻结与解冻金额。"
+    "--receipt 保存签名回执。",
+)
+@click.argument("order_id", metavar="ORDER_ID")
+@frame.option(
+    "--receipt",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    en="Save the receipt that `hesuan verify` checks.",
+    zh="保存供 `hesuan verify` 验证的回执。",
+)
+@frame.AS_JSON
+def settle(order_id: str, receipt: Path | None, as_json: bool) -> int:
+    """Fetches, prints, saves."""
+    with Hub() as hub:
+        order = hub.get(f"orders/{order_id}")
+        if order["settlement"] is None:
+            raise Refused(NOT_SETTLED, order=order_id, state=order["run"]["state"])
+        if receipt is not None:
+            _save(hub.get_bytes(f"receipts/{order['receipt']}/file"), receipt)
+    if as_json:
+        show.print_json(order["settlement"])
+    else:
+        console = show.out()
+        console.print(show.pairs(_lines(order)))
+        for line in order["settlement"]["trace"]:
+            console.print(f"  {show.sentence(line)}")
+    if receipt is not None:
+        show.err().print(
+            said(en=f"Saved. Check it: hesuan verify {receipt}", zh=f"已保存。验证：hesuan verify {receipt}")
+        )
+    return Exit.DONE
+
+
+def _lines(order: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    paid = order["settlement"]
+    price = order["quote_document"]["price"]
+    document = order["quote_document"]
+    per_hour = show.fen(price["fen_per_core_hour"])
+    product = f"{paid['billed_s']:,} s × {paid['cores']} × {per_hour} / 3600 s"
+    share = f"{product} × {paid['share_percent']} % ({paid['state']})"
+    voucher = document["voucher"]
+    at_most = said(en="at most, by the quote", zh="报价单上限")
+    yield said(en="Charge", zh="费用"), show.yuan(paid["charge_yuan"]), share
+    yield f"  {at_most}", show.yuan(paid["max_charge_yuan"]), ""
+    if voucher:
+        remark = f"{voucher['code']}, {voucher['programme']}"
+        yield said(en="Voucher pays", zh="算力券支付"), show.yuan(paid["voucher_captured_yuan"]), remark
+        yield from _held(paid, "voucher")
+    yield said(en="You pay", zh="自付"), show.yuan(paid["copay_captured_yuan"]), ""
+    yield from _held(paid, "copay")
+    yield said(en="Settled", zh="结算时间"), show.moment(paid["settled_at"]), ""
+    receipt = said(en="Receipt", zh="回执")
+    yield receipt, order["receipt_state"] or "–", order["receipt"] or ""
+
+
+def _held(paid: Mapping[str, Any], part: str) -> Iterator[tuple[str, str, str]]:
+    held, captured = paid[f"{part}_held_yuan"], paid[f"{part}_captured_yuan"]
+    yield said(en="  held", zh="  冻结"), show.yuan(held), ""
+    yield said(en="  given back", zh="  解冻"), show.difference(held, captured), ""
+
+
+def _save(content: bytes, path: Path) -> None:
+    """Writes the bytes as they came; an existing file is not overwritten."""
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        if path.read_bytes() != content:
+            raise Refused(FILE_EXISTS, path=path) from None
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command."""
+    return frame.run(settle, argv)
