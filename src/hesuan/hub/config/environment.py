@@ -25,6 +25,7 @@ VARIABLES = {
     "HESUAN_SECRET_KEY": "signs sessions; at least 50 characters; required in production",
     "HESUAN_ALLOWED_HOSTS": "host names the hub answers to, comma-separated; required in production",
     "HESUAN_ORIGIN": "the log's origin line, such as compute.example/hesuan/platform; required in production",
+    "HESUAN_TRUSTED_PROXIES": "addresses whose X-Forwarded-For and -Proto are believed; default 127.0.0.1",
     "HESUAN_REQUIRE_MFA": "on or off: roles that move public money need TOTP; default on in production",
     "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
     "HESUAN_OIDC_ISSUER": "OpenID Connect issuer address; empty: local accounts only",
@@ -70,6 +71,7 @@ class Environment:
     database_url: str
     secret_key: str
     allowed_hosts: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     log_origin: str
     require_mfa: bool
     signup_open: bool
@@ -98,6 +100,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         database_url=environ.get("HESUAN_DATABASE_URL") or f"sqlite:///{data_dir / 'hub.sqlite3'}",
         secret_key=environ.get("HESUAN_SECRET_KEY") or DEVELOPMENT_SECRET,
         allowed_hosts=_words(environ.get("HESUAN_ALLOWED_HOSTS", "127.0.0.1,localhost,testserver")),
+        trusted_proxies=_words(environ.get("HESUAN_TRUSTED_PROXIES", "127.0.0.1")),
         log_origin=environ.get("HESUAN_ORIGIN") or "localhost/hesuan/platform",
         require_mfa=_choice(environ, "HESUAN_REQUIRE_MFA", "on", "off", default=mode == "production"),
         signup_open=_choice(environ, "HESUAN_SIGNUP", "open", "closed", default=True),

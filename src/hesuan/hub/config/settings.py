@@ -10,9 +10,11 @@ import dj_database_url
 from hesuan.hub.config import environment
 
 ENVIRONMENT = environment.read()
+MODE = ENVIRONMENT.mode
 PRODUCTION = ENVIRONMENT.mode == "production"
 DATA_DIR = ENVIRONMENT.data_dir
 DEBUG = False
+TRUSTED_PROXIES = list(ENVIRONMENT.trusted_proxies)
 SECRET_KEY = ENVIRONMENT.secret_key
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 
@@ -172,7 +174,8 @@ if PRODUCTION:
     SESSION_COOKIE_NAME = "__Host-hesuan-session"
     CSRF_COOKIE_SECURE = True
     CSRF_COOKIE_NAME = "__Host-hesuan-csrf"
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Whether a request came by HTTPS is what the server says, which believes X-Forwarded-Proto of
+    # TRUSTED_PROXIES alone; Django's own setting for that header would believe anybody.
     SECURE_SSL_REDIRECT = True
     SECURE_HSTS_SECONDS = 31_536_000
     CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]

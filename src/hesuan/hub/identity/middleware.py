@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -28,12 +29,16 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if isinstance(request.user, Identity) and not request.path.startswith(OPEN_PATHS):
+        if self._asks(request) and isinstance(request.user, Identity):
             try:
                 require_second_factor(request.user)
             except Refused as refused:
                 return _answer(request, refused)
         return self.get_response(request)
+
+    @staticmethod
+    def _asks(request: HttpRequest) -> bool:
+        return bool(settings.REQUIRE_MFA) and not request.path.startswith(OPEN_PATHS)
 
 
 def _answer(request: HttpRequest, refused: Refused) -> HttpResponse:
