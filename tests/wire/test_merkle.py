@@ -88,6 +88,14 @@ def test_the_published_roots() -> None:
     assert merkle.root(0, lookup).hex() == hashlib.sha256(b"").hexdigest()
 
 
+def test_a_tree_read_leaf_by_leaf_has_the_same_roots() -> None:
+    frontier = merkle.Frontier()
+    assert frontier.root() == naive_root([])
+    for size, leaf in enumerate(MANY, start=1):
+        frontier.append(leaf)
+        assert (frontier.size, frontier.root()) == (size, naive_root(MANY[:size]))
+
+
 def test_published_inclusion_and_consistency_proofs() -> None:
     """From the same reference tests: PATH(5, 8) and PROOF(6, 8)."""
     lookup = node_of(LEAVES)

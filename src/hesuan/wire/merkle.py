@@ -46,6 +46,33 @@ def tree(leaves: Iterable[bytes]) -> dict[tuple[int, int], bytes]:
     return nodes
 
 
+class Frontier:
+    """A tree read leaf by leaf, keeping only its right edge: for whoever recomputes a whole log."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._edge: list[bytes] = []
+        """Roots of the complete subtrees, largest first: one for each set bit of ``size``."""
+
+    def append(self, leaf: bytes) -> None:
+        """Takes in the next leaf."""
+        value, bits = leaf_hash(leaf), self.size
+        while bits & 1:
+            value = parent_hash(self._edge.pop(), value)
+            bits >>= 1
+        self._edge.append(value)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """MTH of the leaves so far."""
+        if not self._edge:
+            return EMPTY_ROOT
+        value = self._edge[-1]
+        for left in reversed(self._edge[:-1]):
+            value = parent_hash(left, value)
+        return value
+
+
 def root(size: int, node: Node) -> bytes:
     """MTH of the first ``size`` leaves."""
     return EMPTY_ROOT if size == 0 else _range_root(0, size, node)

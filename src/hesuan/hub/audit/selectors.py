@@ -124,11 +124,6 @@ def view(fact: Fact, *, opens: bool) -> FactView:
     return FactView(fact.id, fact.kind, fact.subject, fact.at, fact.leaf_index, leaf, private)
 
 
-def facts_to_hand_on(limit: int = 500) -> list[Fact]:
-    """Facts that the worker has not yet given to every handler of their kind, oldest first."""
-    return list(Fact.objects.filter(handed_on_at=None).order_by("seq")[:limit])
-
-
 def fact(fact_id: str) -> Fact | None:
     """One fact by its id."""
     return Fact.objects.filter(id=fact_id).first()

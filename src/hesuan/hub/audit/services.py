@@ -1,9 +1,9 @@
-"""The audit room's verbs: record a fact, sequence facts into the log and sign a checkpoint, hand facts on."""
+"""The audit room's verbs: record a fact, sequence facts into the log and sign a checkpoint."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
@@ -132,9 +132,3 @@ def _refuse_a_fork(previous: Checkpoint, reader: NodeReader) -> None:
             signed=bytes(previous.root).hex(),
             stored=stored.hex(),
         )
-
-
-def mark_handed_on(*, facts: Iterable[Fact]) -> None:
-    """Notes that every handler of these facts' kinds has had them; a second call changes nothing."""
-    seqs = [fact.seq for fact in facts]
-    Fact.objects.filter(seq__in=seqs, handed_on_at=None).update(handed_on_at=timezone.now())

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("api/", include(api_site.urls())),
     path("gateway/v1/", include("hesuan.hub.gateway.urls")),
+    path("log/", include("hesuan.hub.audit.urls")),
     path("language/", set_language, name="set_language"),
     path("", include("hesuan.hub.console.urls")),
 ]
