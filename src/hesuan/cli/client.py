@@ -27,6 +27,12 @@ TRIES = 3
 TIMEOUT_S = 30.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+VARIABLES = {
+    "HESUAN_HUB": "address of the hub, https://…; default: the one of `hesuan login`",
+    "HESUAN_TOKEN": "bearer token, hsn_…; default: the one of `hesuan login`, shown to its own hub alone",
+    "XDG_CONFIG_HOME": "where `hesuan login` keeps its file, hesuan/login.json; default ~/.config",
+}
+
 NO_HUB = declare(
     "cli.no_hub",
     en="No hub is named. Set HESUAN_HUB and HESUAN_TOKEN, or run `hesuan login --hub URL --token -`.",

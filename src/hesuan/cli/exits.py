@@ -10,20 +10,34 @@ from hesuan.errors import Code, Faults, HesuanError, InputFault, NotFound, Unava
 
 
 class Exit(IntEnum):
-    """What a command's exit code means."""
+    """What a command's exit code means; in words: :data:`MEANINGS`."""
 
     DONE = 0
-    """Done, and what was asked for is true."""
     REFUSED = 1
-    """Refused by a rule; or a run that did not end COMPLETED, a receipt that does not verify."""
     FAULTY = 2
-    """The words or a file given are faulty, or an extra is not installed; nothing was changed."""
     NOT_FOUND = 3
-    """No such object, or none that this person may know of."""
     SIGNED_OUT = 4
-    """The hub wants a token, or does not take this one."""
     UNAVAILABLE = 5
-    """The hub did not answer; trying again later may help."""
+
+
+MEANINGS: dict[int, tuple[str, str]] = {
+    Exit.DONE: ("done, and what was asked for is true", "完成，且所问属实"),
+    Exit.REFUSED: (
+        "refused by a rule; or a run that did not end COMPLETED, a proof that does not hold, no quote at all",
+        "被规则拒绝；或运行未以 COMPLETED 结束、证明不成立、没有任何报价",
+    ),
+    Exit.FAULTY: (
+        "the words or a file are faulty, or an extra is not installed; nothing was changed",
+        "参数或文件有误，或缺少可选依赖；未作任何改动",
+    ),
+    Exit.NOT_FOUND: ("no such object, or none that you may know of", "对象不存在，或您无权知晓"),
+    Exit.SIGNED_OUT: ("the hub wants a token, or does not take this one", "需要令牌，或令牌无效"),
+    Exit.UNAVAILABLE: (
+        "the hub did not answer, or failed; trying again later may help",
+        "平台无应答或出错；可稍后再试",
+    ),
+    130: ("ended by Ctrl-C; a job that was sent goes on", "被 Ctrl-C 中断；已提交的作业继续运行"),
+}
 
 
 class Told(HesuanError):

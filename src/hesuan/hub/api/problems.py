@@ -100,8 +100,13 @@ def status_of(error: HesuanError | Faults) -> int:
     """The HTTP status of an error, by the tables above."""
     if isinstance(error, Faults):
         return STATUS_OF_FAULTS
-    return status_of_code(error.code.name) or next(
-        status for kind, status in STATUS_OF_CLASS if isinstance(error, kind)
+    return status_of_kind(type(error), error.code.name)
+
+
+def status_of_kind(kind: type[HesuanError], name: str) -> int:
+    """The HTTP status of a code raised in a class."""
+    return status_of_code(name) or next(
+        status for parent, status in STATUS_OF_CLASS if issubclass(kind, parent)
     )
 
 

@@ -108,8 +108,8 @@ class UsageShape(Shape):
     state: str
     exit_status: int | None
     signal: int | None
-    started_at: Time
-    ended_at: Time
+    started_at: Time | None
+    ended_at: Time | None
     wall_ms: int
     cpu_ms: int
     cores: int
