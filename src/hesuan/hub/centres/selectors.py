@@ -7,6 +7,7 @@ operators and auditors. To anybody else they do not exist.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -198,6 +199,12 @@ def measured_cores(centre_id: str, app: str, app_digest: str) -> list[int]:
 def commands_after(agent_id: str, seq: int) -> list[Command]:
     """At most ``COMMANDS_AT_ONCE`` commands with a number above ``seq``, oldest first."""
     return list(Command.objects.filter(agent_id=agent_id, seq__gt=seq).order_by("seq")[:COMMANDS_AT_ONCE])
+
+
+def commands_left(agent_ids: Collection[str]) -> dict[str, int]:
+    """Agent id → number of its last command, for those of the agents that are not revoked."""
+    rows = Agent.objects.filter(pk__in=agent_ids, revoked_at__isnull=True)
+    return dict(rows.values_list("pk", "last_command_seq"))
 
 
 def benchmark_body(row: Benchmark) -> dict[str, Json]:

@@ -1,21 +1,19 @@
 """The agents' three addresses. Outbound from the centre only: an agent asks, the hub answers.
 
-The long poll is asynchronous: between looks at the database it sleeps without a thread of its own working,
-without a transaction, and without a connection (each look opens and closes one), so that a hundred waiting
-agents hold neither SQLite's write lock nor PostgreSQL's connection slots.
+The long poll is asynchronous. It looks once, closes its connection, sleeps in ``waiting`` without a
+transaction, a lock or a connection, and looks once more: a hundred waiting agents hold neither SQLite's write
+lock nor PostgreSQL's connection slots.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -26,10 +24,9 @@ from hesuan.hub.centres.models import Command
 from hesuan.hub.centres.shapes import Record
 from hesuan.hub.gateway import problems, services, shapes
 from hesuan.hub.gateway.reading import LARGEST_BODY_BYTES, read_json
+from hesuan.hub.gateway.waiting import WATCH
 from hesuan.wire.canonical import Json
 from hesuan.wire.messages import format_at
-
-LOOK_EVERY_S = 0.25
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +76,10 @@ async def messages(data: bytes) -> dict[str, Json]:
 async def commands(data: bytes) -> dict[str, Json]:
     """A sealed poll in; the commands after the one it names out, as soon as there is one."""
     poll = await sync_to_async(services.open_poll)(sealed=read_json(data))
-    deadline = time.monotonic() + poll.wait_s
-    while not (found := await sync_to_async(_look)(poll)) and time.monotonic() < deadline:
-        await asyncio.sleep(min(LOOK_EVERY_S, max(0.0, deadline - time.monotonic())))
+    found = await sync_to_async(_look)(poll)
+    if not found and poll.wait_s:
+        await WATCH.wait(poll.agent_id, after=poll.after, timeout_s=poll.wait_s)
+        found = await sync_to_async(_look)(poll)
     return {"commands": found}
 
 
@@ -89,7 +87,8 @@ def _look(poll: services.Poll) -> list[Json]:
     try:
         return [_document(command) for command in services.commands_for(poll)]
     finally:
-        close_old_connections()
+        if not connection.in_atomic_block:  # as it is in a test
+            connection.close()
 
 
 def _document(command: Command) -> dict[str, Json]:
