@@ -1,0 +1,162 @@
+"""Sequencers and writers at the same time: no gap, no double, no fact lost that commits late."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from hesuan.hub.audit import checks, selectors, services
+from hesuan.hub.audit.models import Checkpoint, Fact, Log
+
+PATIENCE_S = 20.0
+A_MOMENT_S = 0.4
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def record(subject: str) -> Fact:
+    return services.record(kind="test.happened", subject=subject, actor="system")
+
+
+@contextmanager
+def in_thread(work: Callable[[], Any]) -> Iterator[threading.Thread]:
+    """Runs work on a connection of its own; what it raised is raised again at the end of the block."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        with closing(connection):
+            try:
+                work()
+            except BaseException as error:
+                raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield thread
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+    if raised:
+        raise raised[0]
+
+
+def indexes() -> list[int | None]:
+    return list(Fact.objects.order_by("leaf_index").values_list("leaf_index", flat=True))
+
+
+def test_a_fact_whose_number_is_lower_and_whose_row_is_later_is_found() -> None:
+    """The state that a late commit leaves behind, on either database."""
+    first, second = record("first"), record("second")
+    services.sequence()
+    same = {"kind": first.kind, "subject": first.subject, "actor": "system", "leaf": bytes(first.leaf)}
+    late = Fact.objects.create(seq=first.seq - 1, at=timezone.now(), **same)
+    assert late not in Fact.objects.filter(seq__gt=second.seq), "a poller by number would never see it"
+    services.sequence()
+    late.refresh_from_db()
+    assert late.leaf_index == 2
+    assert checks.check() == []
+
+
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite lets one writer in at a time: nothing commits out of order"
+)
+def test_a_transaction_that_commits_after_a_later_number_loses_nothing() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    numbers: dict[str, int] = {}
+
+    def slow() -> None:
+        with transaction.atomic():
+            numbers["slow"] = record("slow").seq
+            begun.set()
+            assert go_on.wait(PATIENCE_S)
+
+    with in_thread(slow):
+        assert begun.wait(PATIENCE_S)
+        numbers["quick"] = record("quick").seq
+        assert numbers["slow"] < numbers["quick"]
+        services.sequence()
+        last_polled = numbers["quick"]
+        assert indexes() == [0], "what is not committed is in no checkpoint"
+        go_on.set()
+    services.sequence()
+    assert [fact.subject for fact in Fact.objects.order_by("leaf_index")] == ["quick", "slow"]
+    missed = Fact.objects.exclude(seq__gt=last_polled).exclude(seq=last_polled)
+    assert [fact.subject for fact in missed] == ["slow"], "negative control: `seq > last` loses this row"
+    assert checks.check() == []
+
+
+def test_many_sequencers_and_writers_together_leave_no_gap_and_no_double(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "BATCH", 3)
+    writers, each, sequencers = 3, 8, 3
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(each):
+            with transaction.atomic():
+                record(f"S{number}")
+
+    def sequence() -> None:
+        while not done.is_set():
+            services.sequence()
+
+    with in_thread(sequence), in_thread(sequence), in_thread(sequence):
+        assert sequencers == 3
+        try:
+            with in_thread(write), in_thread(write), in_thread(write):
+                pass
+        finally:
+            done.set()
+    services.sequence()
+    assert indexes() == list(range(writers * each))
+    newest = selectors.latest_checkpoint()
+    assert newest is not None and newest.size == writers * each
+    assert checks.check() == []
+
+
+@pytest.mark.parametrize("locked", [True, False], ids=["as built", "without the lock"])
+def test_a_second_sequencer_waits_for_the_first(locked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the row's lock (negative control) the second runs past the first, and PostgreSQL's unique
+    index refuses what the first then writes. SQLite admits one writer whatever the code does."""
+    for number in range(4):
+        record(f"S{number}")
+    services.sequence()
+    record("new")
+    if not locked:
+        monkeypatch.setattr(type(Log.objects.all()), "select_for_update", lambda self, **_: self.all())
+    has_read, go_on = threading.Event(), threading.Event()
+    append = services._append
+
+    def slowly(*args: Any) -> None:
+        if not has_read.is_set():
+            has_read.set()
+            assert go_on.wait(PATIENCE_S)
+        append(*args)
+
+    monkeypatch.setattr(services, "_append", slowly)
+    overtaken = not locked and connection.vendor != "sqlite"
+
+    def first() -> None:
+        if overtaken:
+            with pytest.raises(IntegrityError):
+                services.sequence()
+        else:
+            services.sequence()
+
+    with in_thread(first):
+        assert has_read.wait(PATIENCE_S)
+        with in_thread(services.sequence) as second:
+            second.join(A_MOMENT_S)
+            assert second.is_alive() is not overtaken
+            if overtaken:
+                second.join(PATIENCE_S)
+            go_on.set()
+    assert indexes() == [0, 1, 2, 3, 4]
+    assert list(Checkpoint.objects.order_by("size").values_list("size", flat=True)) == [4, 5]
+    assert checks.check() == []
