@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.people import Person, make_person
-from tests.sites import enrol_site, inventory_body, make_centre
+from tests.sites import APP_DIGEST, benchmark_body, enrol_site, inventory_body, make_centre
 
 from hesuan.errors import Faults, NotFound, Refused
 from hesuan.hub.audit.models import Fact
@@ -159,3 +159,28 @@ def test_what_the_newest_inventory_says_of_apps_and_scripts(centre: Centre) -> N
     )
     assert selectors.allows_scripts(centre.id)
     assert selectors.app_digest_at(centre.id, "omics-match") is None
+
+
+def test_benchmarks_are_public_and_the_runs_of_others_are_not(
+    centre: Centre, stranger: Person, centre_operator: Person
+) -> None:
+    agent = enrol_site(centre).agent
+    services.record_benchmark(agent_id=agent.id, message_id=new_id(), body=benchmark_body())
+    services.add_measured_run(
+        run_id=new_id(),
+        agent_id=agent.id,
+        app="omics-match",
+        app_digest=APP_DIGEST,
+        cores=2,
+        units=7,
+        wall_ms=900,
+    )
+    assert [row.source for row in selectors.benchmarks(stranger.actor, centre.id)] == ["benchmark"]
+    assert len(selectors.benchmarks(centre_operator.actor, centre.id)) == 2
+
+
+def test_memory_that_cannot_be_seen_is_unknown_and_not_zero(centre: Centre) -> None:
+    agent = enrol_site(centre).agent
+    services.record_inventory(agent_id=agent.id, message_id=new_id(), body=inventory_body(memory_bytes=None))
+    with pytest.raises(Faults):
+        services.record_inventory(agent_id=agent.id, message_id=new_id(), body=inventory_body(memory_bytes=0))

@@ -127,12 +127,18 @@ def differences(actor: Actor, centre_id: str) -> list[tuple[str, Json, Json]]:
 
 
 def benchmarks(actor: Actor, centre_id: str) -> list[Benchmark]:
-    """What was measured at a centre, newest first: the public ground of its predictions.
+    """What was measured at a centre, newest first: the ground of its predictions.
+
+    Benchmarks are public. Finished runs are somebody's orders, with their sizes and times: only those who may
+    look inside see them.
 
     Raises:
         NotFound: to who may not see the centre.
     """
-    return list(centre(actor, centre_id).benchmarks.order_by("-at", "-id")[:200])
+    rows = centre(actor, centre_id).benchmarks.order_by("-at", "-id")
+    if not _inner(actor).filter(pk=centre_id).exists():
+        rows = rows.filter(source="benchmark")
+    return list(rows[:200])
 
 
 def roles_in(actor: Actor, organisation_id: str) -> frozenset[str]:

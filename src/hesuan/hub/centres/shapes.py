@@ -215,9 +215,9 @@ INVENTORY = Record(
     {
         "host": Text(255),
         "cores": CORES,
-        "memory_bytes": Whole(1),
+        "memory_bytes": Maybe(Whole(1)),
         "cards": ListOf(
-            Record({"chip": NAME, "count": Whole(1, 100_000), "memory_bytes": Whole()}), longest=1000
+            Record({"chip": NAME, "count": Whole(1, 100_000), "memory_bytes": Maybe(Whole(1))}), longest=1000
         ),
         "software": MapOf(Text(200, 0)),
         "engine": NAME,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.http import JsonResponse
+from django.utils import timezone
 
 from hesuan.errors import Conflict, Faults, HesuanError, InputFault, NotFound, Refused, Unavailable, declare
+from hesuan.wire.messages import format_at
 
 PROBLEM_TYPE = "/api/v1/errors/"
 CONTENT_TYPE = "application/problem+json"
@@ -78,6 +80,7 @@ def problem(error: HesuanError, *, status: int | None = None, **members: object)
         "facts": {
             name: value if isinstance(value, int | str) else str(value) for name, value in error.facts.items()
         },
+        "hub_time": format_at(timezone.now()),
         **members,
     }
     response = JsonResponse(

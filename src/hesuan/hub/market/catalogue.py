@@ -52,13 +52,14 @@ def publish_offering(
         centre = centres.inner_centre(actor, centre_id)
         need_role(actor, "centre_operator", centre.organisation_id, ("Publishing an offering", "发布产品"))
         inventory = centres.newest_inventory(centre_id)
-        if memory_bytes is None and inventory is None:
+        memory_bytes = memory_bytes or (inventory.body["memory_bytes"] if inventory else None)
+        if memory_bytes is None:
             raise Refused(MEMORY_UNKNOWN, centre=centre.name)
         offering = Offering.objects.create(
             centre=centre,
             title=title,
             cores=cores,
-            memory_bytes=memory_bytes or int(inventory.body["memory_bytes"] if inventory else 0),
+            memory_bytes=memory_bytes,
         )
         ledger.open_account(ledger=accounts.CNY, key=accounts.centre_account(centre_id), kind="centre")
         audit.record(
