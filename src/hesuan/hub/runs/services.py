@@ -47,6 +47,7 @@ MALFORMED = declare(
 
 _DAWN = datetime.min.replace(tzinfo=UTC)
 """Any word of an agent is later than this, however its clock runs."""
+_REPORTED_FIELDS = ("state", "state_at", "reason", "exit_status", "signal", "started_at", "ended_at")
 
 
 def place_order(*, actor: Actor, quote_id: str, order_id: str) -> Order:
@@ -129,7 +130,7 @@ def apply_state(*, agent_id: str, body: Mapping[str, Json]) -> Run:
         if moved and rules.is_final(run.state):
             run.ended_at = reported.at
             run.exit_status, run.signal = _number(body, "exit_status"), _number(body, "signal")
-        run.save()
+        run.save(update_fields=_REPORTED_FIELDS)
         if moved and rules.is_final(run.state):
             _record_end(run)
         elif rules.contradicts(before, reported.state):

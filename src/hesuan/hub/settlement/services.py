@@ -237,7 +237,7 @@ def attach_signature(*, agent_id: str, body: Mapping[str, Json]) -> Receipt:
         )
         receipt.state, receipt.site_key, receipt.site_signature = Receipt.State.SIGNED, key, str(signature)
         receipt.signed_at = timezone.now()
-        receipt.save()
+        receipt.save(update_fields=["fact", "state", "site_key", "site_signature", "signed_at"])
     return receipt
 
 
