@@ -1,7 +1,8 @@
-"""The road of the tests: a scripted site agent without HTTP or processes, and the steps from quote to receipt.
+"""The road of the tests: a scripted site agent, and the steps from quote to receipt.
 
-Messages are sealed with the agent's real key and go through the gateway's real intake; commands are read as an
-agent reads them; the worker's real round handles everything. Only the work itself is made up.
+No HTTP and no processes: messages are sealed with the agent's real key and go through the gateway's real
+intake; commands are read as an agent reads them; the worker's real round handles everything. Only the work
+itself is made up.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ BEGIN SELECT RAISE(ABORT, '{table} is frozen: {verb} refused'); END
 POSTGRESQL_FUNCTION = """
 CREATE OR REPLACE FUNCTION hesuan_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION '% is frozen: % refused', TG_TABLE_NAME, lower(TG_OP) USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION '% is frozen: % refused', TG_TABLE_NAME, lower(TG_OP)
+        USING ERRCODE = 'restrict_violation';
 END $$
 """
 POSTGRESQL = """
