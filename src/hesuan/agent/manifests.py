@@ -147,6 +147,7 @@ class Manifest:
     max_units: int
     benchmark_command: tuple[str, ...]
     benchmark_sizes: tuple[int, ...]
+    benchmark_repeat: int
     benchmark_time_limit_s: int
     check: Check
     outputs: Mapping[str, str]
@@ -295,6 +296,7 @@ def _manifest(top: Table, folder: Path) -> Manifest:
         max_units=run.integer("max_units"),
         benchmark_command=_command(benchmark, frozenset(parameters)),
         benchmark_sizes=_sizes(benchmark),
+        benchmark_repeat=max(1, benchmark.integer("repeat", 1)),
         benchmark_time_limit_s=benchmark.integer("time_limit_s"),
         check=Check(check.text("name"), check.text("result"), check.integer("at_least")),
         outputs={key: _output(table) for key, table in top.tables("outputs").items()},

@@ -137,8 +137,8 @@ class FakeJournal:
 class FakeScheduler:
     """The adapter; a new one over the same journal and centre is the agent restarted."""
 
-    name = "fake"
-    isolation = ("Nothing is run at all.",)
+    name: str = "fake"
+    isolation: tuple[str, ...] = ("Nothing is run at all.",)
 
     def __init__(self, centre: FakeCentre, journal: FakeJournal | None = None) -> None:
         self.centre = centre

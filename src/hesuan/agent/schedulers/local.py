@@ -62,8 +62,8 @@ class _Launch:
 class LocalScheduler:
     """Runs jobs as processes of this machine; the promises stand in ``contract``."""
 
-    name = "local"
-    isolation = (
+    name: str = "local"
+    isolation: tuple[str, ...] = (
         "Jobs run as the agent's own user: a job can read what that user can, other jobs' files too.",
         "Jobs share the network of this machine; nothing is filtered.",
         "Memory and disk space are not limited per job; cores are bound, not reserved.",

@@ -104,7 +104,7 @@ class RunDirectory:
         if claim is None:
             return Observation(self.run, RunState.SUBMITTED, str(self.spec()["submitted_at"]))
         if not supervised:
-            return Observation(self.run, RunState.UNKNOWN, str(claim["at"]), reason=_vanished(claim, started))
+            return Observation(self.run, RunState.UNKNOWN, utc_now(), reason=_vanished(claim, started))
         if started is None:
             return Observation(self.run, RunState.SUBMITTED, str(self.spec()["submitted_at"]))
         return Observation(self.run, RunState.RUNNING, str(started["at"]))

@@ -1,0 +1,298 @@
+"""The agent's loop: commands in, runs observed, messages out.
+
+Two threads. One waits at the hub for commands and puts them into the spool, nothing else. The other, here,
+does one thing after another in ``tick``: handle what the spool holds, look at the runs, send what waits. A
+command is done in the same transaction as the messages that say so; if the agent dies before, it is handled
+again, and every step it takes is safe to take again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hesuan.agent.benchmarking import Benchmark, core_counts
+from hesuan.agent.countersign import ORDERED, objection
+from hesuan.agent.observing import Observer, tell_state
+from hesuan.agent.orders import House, run_id, specification
+from hesuan.agent.schedulers.contract import Observation, RunState, Scheduler
+from hesuan.agent.schedulers.rundir import utc_now
+from hesuan.agent.site import Site
+from hesuan.agent.spool import Command, Spool
+from hesuan.agent.uplink import BATCH, LARGEST_WAIT_S, BackOff, Uplink
+from hesuan.errors import Conflict, Faults, HesuanError, NotFound, Refused, Unavailable
+from hesuan.wire.canonical import Json, digest
+from hesuan.wire.ids import is_id
+from hesuan.wire.receipt import sign_receipt
+
+HEARTBEAT_EVERY_S = 30.0
+LARGEST_BATCH_BYTES = 512 << 10
+BUSY_TICK_S, IDLE_TICK_S = 0.25, 1.0
+REFUSED_PAUSE_S = 30.0
+DISK_PAUSE_S = 5.0
+DISK_TROUBLE = "The data folder cannot be written; nothing is lost, it is tried again."
+
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Agent:
+    """One site's agent over its parts. ``tell`` gets sentences for the operator; ``inventory`` is what the
+    hub is told of this machine."""
+
+    site: Site
+    spool: Spool
+    uplink: Uplink
+    scheduler: Scheduler
+    house: House
+    inventory: Mapping[str, Json]
+    tell: Tell
+    cores: int
+    wake: threading.Event = field(default_factory=threading.Event)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _back_off: BackOff = field(default_factory=BackOff)
+    _send_after: float = 0.0
+    _beat_after: float = 0.0
+
+    def serve(self) -> None:
+        """Works until ``stop``; runs go on without us."""
+        threading.Thread(target=self._poll_commands, name="commands", daemon=True).start()
+        self.introduce()
+        while not self.stopping.is_set():
+            try:
+                pause_s = BUSY_TICK_S if self.tick() else IDLE_TICK_S
+            except (sqlite3.Error, OSError) as error:
+                # Such as a full disk: what is not written has not happened, and is tried again.
+                self.tell(f"{DISK_TROUBLE} {error!r}")
+                pause_s = DISK_PAUSE_S
+            self.wake.wait(pause_s)
+            self.wake.clear()
+
+    def stop(self) -> None:
+        """Asks ``serve`` to return."""
+        self.stopping.set()
+        self.wake.set()
+
+    def introduce(self) -> None:
+        """Tells the hub what this site has, when it differs from what it was told last."""
+        fingerprint = digest(dict(self.inventory))
+        with self.spool.transaction() as change:
+            if change.meta("inventory") != fingerprint:
+                change.put("inventory", self.inventory)
+                change.set_meta("inventory", fingerprint)
+
+    def tick(self) -> bool:
+        """One round; whether something is under way that deserves a closer look soon."""
+        for command in self.spool.open_commands():
+            self._handle(command)
+        observed = Observer(self.spool, self.scheduler, self.tell).look()
+        self._beat()
+        self._send()
+        return bool(observed or self.spool.open_commands())
+
+    def _handle(self, command: Command) -> None:
+        """Handles one command; one that cannot be finished now stays open."""
+        try:
+            match command.kind:
+                case "run":
+                    self._run(command)
+                case "cancel":
+                    self._cancel(command)
+                case "countersign":
+                    self._countersign(command)
+                case "benchmark":
+                    self._benchmark(command)
+                case other:
+                    self._drop(command, f"Command {command.id} is of kind {other}, which this agent lacks.")
+        except Unavailable as away:
+            self.tell(away.sentence("en"))
+
+    def _drop(self, command: Command, sentence: str) -> None:
+        """A command that nothing can be made of: said to the operator, and done."""
+        self.tell(sentence)
+        with self.spool.transaction() as change:
+            change.done(command)
+
+    def _run(self, command: Command) -> None:
+        try:
+            run = run_id(command.body)
+        except HesuanError as error:
+            self._drop(command, error.sentence("en"))
+            return
+        known = self.spool.run(run)
+        if known is not None:
+            self._drop(command, f"Run {run} is known here already ({known.state}).")
+            return
+        if self.spool.is_full():
+            self.tell(f"Run {run} waits: {self.spool.waiting_count()} messages have not reached the hub.")
+            return
+        try:
+            self.uplink.check_clock()
+        except Refused as skewed:
+            self.tell(skewed.sentence("en"))
+            return
+        self._start(command, run)
+
+    def _start(self, command: Command, run: str) -> None:
+        try:
+            spec = specification(command.body, self.house)
+            self.scheduler.submit(spec)
+        except Conflict as conflict:
+            self._drop(command, conflict.sentence("en"))
+            return
+        except Unavailable:
+            raise
+        except (Faults, HesuanError) as error:
+            # The engine may have it from before a restart, under an application that has changed since.
+            if not self._is_there(run):
+                faults = error.faults if isinstance(error, Faults) else (error,)
+                self._refuse(command, run, " ".join(fault.sentence("en") for fault in faults))
+                return
+        with self.spool.transaction() as change:
+            change.know_run(run, state=RunState.SUBMITTED, order=_order(command.body))
+            tell_state(change, Observation(run, RunState.SUBMITTED, utc_now()))
+            change.done(command)
+        self.tell(f"Run {run} submitted.")
+
+    def _is_there(self, run: str) -> bool:
+        try:
+            self.scheduler.poll(run)
+        except NotFound:
+            return False
+        return True
+
+    def _refuse(self, command: Command, run: str, reason: str) -> None:
+        """Nothing was started and nothing will be."""
+        with self.spool.transaction() as change:
+            change.know_run(run, state=RunState.REFUSED, order={})
+            tell_state(change, Observation(run, RunState.REFUSED, utc_now(), reason))
+            change.done(command)
+        self.tell(f"Run {run} refused: {reason}")
+
+    def _cancel(self, command: Command) -> None:
+        try:
+            run = run_id(command.body)
+        except HesuanError as error:
+            self._drop(command, error.sentence("en"))
+            return
+        known = self.spool.run(run)
+        if known is None and self._has_open_run(run):
+            return
+        if known is not None and not known.state.final:
+            try:
+                self.scheduler.cancel(run)
+            except NotFound as error:
+                self.tell(error.sentence("en"))
+        with self.spool.transaction() as change:
+            change.done(command)
+
+    def _has_open_run(self, run: str) -> bool:
+        return any(one.kind == "run" and one.body.get("run") == run for one in self.spool.open_commands())
+
+    def _countersign(self, command: Command) -> None:
+        receipt: Any = command.body.get("receipt")
+        receipt_id = str(receipt.get("id")) if isinstance(receipt, dict) else ""
+        if not is_id(receipt_id):
+            self._drop(command, f"Command {command.id} asks to sign something that has no receipt's id.")
+            return
+        run = str(receipt.get("run"))
+        known, signed = self.spool.run(run), self.spool.signed(run)
+        reason = objection(
+            receipt, agent=self.site.agent, centre=self.site.centre, known=known, signed=signed
+        )
+        with self.spool.transaction() as change:
+            if reason:
+                body: dict[str, Json] = {"receipt": receipt_id, "reason": reason[:2000]}
+                change.put("countersign_refused", body)
+            else:
+                fingerprint = digest(receipt)
+                signature = sign_receipt(receipt, self.site.private)
+                change.note_signed(run, receipt=receipt_id, fingerprint=fingerprint)
+                body = {"receipt": receipt_id, "digest": fingerprint, "signature": signature}
+                change.put("countersign", body, once=f"countersign:{receipt_id}")
+            change.done(command)
+        verdict = f"not signed: {reason}" if reason else "signed."
+        self.tell(f"Receipt {receipt_id} for run {run} {verdict}")
+
+    def _benchmark(self, command: Command) -> None:
+        manifest = self.house.apps.get(str(command.body.get("app")))
+        if manifest is None:
+            self._drop(command, f"There is no application {command.body.get('app')} here to benchmark.")
+            return
+        benchmark = Benchmark(manifest, self.scheduler, command.id, core_counts(self.cores))
+        try:
+            if benchmark.advance() is not None:
+                return
+        except Refused as refused:
+            self._drop(command, refused.sentence("en"))
+            return
+        with self.spool.transaction() as change:
+            for body in benchmark.bodies():
+                change.put("benchmark", body, once=f"benchmark:{command.id}:{body['cores']}")
+            change.done(command)
+        self.tell(f"Benchmark of {manifest.name} done.")
+
+    def _beat(self) -> None:
+        """A sign of life now and then; never a queue of them while the hub is away."""
+        if time.monotonic() < self._beat_after or self.spool.waiting_count():
+            return
+        self._beat_after = time.monotonic() + HEARTBEAT_EVERY_S
+        running: list[Json] = [known.run for known in self.spool.runs() if not known.settled]
+        self.spool.put("heartbeat", {"running": running})
+
+    def _send(self) -> None:
+        """Sends what waits, as long as the hub takes it."""
+        while time.monotonic() >= self._send_after and (waiting := _batch(self.spool.waiting(BATCH))):
+            try:
+                self.spool.stored_through(self.uplink.send(waiting))
+                self._back_off.reset()
+            except Unavailable as away:
+                self.tell(away.sentence("en"))
+                self._send_after = time.monotonic() + self._back_off.next_s()
+            except Refused as refused:
+                self.tell(refused.sentence("en"))
+                self._send_after = time.monotonic() + REFUSED_PAUSE_S
+
+    def _poll_commands(self) -> None:
+        """The second thread: waits at the hub for commands and keeps them."""
+        back_off = BackOff()
+        while not self.stopping.is_set():
+            began, pause_s = time.monotonic(), 0.0
+            try:
+                wait_s = LARGEST_WAIT_S
+                commands = self.uplink.poll(after=self.spool.last_command_seq(), wait_s=wait_s)
+                back_off.reset()
+                if self.spool.receive(commands):
+                    self.wake.set()
+                if not commands and time.monotonic() - began < 1:
+                    pause_s = 1.0  # a hub that does not wait must not be asked without end
+            except Unavailable as away:
+                self.tell(away.sentence("en"))
+                pause_s = back_off.next_s()
+            except Refused as refused:
+                self.tell(refused.sentence("en"))
+                pause_s = REFUSED_PAUSE_S
+            except (sqlite3.Error, OSError) as error:
+                self.tell(f"{DISK_TROUBLE} {error!r}")
+                pause_s = DISK_PAUSE_S
+            self.stopping.wait(pause_s)
+
+
+def _order(body: Mapping[str, Any]) -> dict[str, Json]:
+    """What was ordered, to compare with the receipt's quote later."""
+    return {name: body.get(name) for name in ORDERED}
+
+
+def _batch(waiting: list[tuple[int, dict[str, Json]]]) -> list[tuple[int, dict[str, Json]]]:
+    """As many of the oldest messages as fit into one request, at least one."""
+    size, count = 0, 0
+    for _, sealed in waiting:
+        size += len(str(sealed))
+        if count and size > LARGEST_BATCH_BYTES:
+            break
+        count += 1
+    return waiting[:count]

@@ -1,0 +1,179 @@
+"""A small real hub for the agent's tests: an HTTP server that speaks the site protocol, and its levers.
+
+It checks every signature and number as the real one must, keeps each message once, and can lose answers,
+be away, deliver every command again, and live in another time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from hesuan.errors import HesuanError
+from hesuan.wire import keys
+from hesuan.wire.canonical import canonical
+from hesuan.wire.ids import new_id
+from hesuan.wire.messages import ENROL_DOMAIN, format_at, open_sealed
+
+Answer = tuple[int, dict[str, Any]]
+
+
+@dataclass
+class StandInHub:
+    """The hub's state. ``address`` is where it listens while ``serving``."""
+
+    address: str = ""
+    key: str = ""
+    agent: str = field(default_factory=new_id)
+    centre: str = field(default_factory=new_id)
+    codes: set[str] = field(default_factory=lambda: {"CODE-1"})
+    messages: dict[int, dict[str, Any]] = field(default_factory=dict)
+    commands: list[dict[str, Any]] = field(default_factory=list)
+    requests: int = 0
+    polls: int = 0
+    lose_answers: int = 0
+    away: bool = False
+    deliver_everything: bool = False
+    clock: timedelta = timedelta(0)
+    problems: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def command(self, kind: str, body: dict[str, Any], *, command_id: str = "") -> str:
+        """Leaves a command for the agent; its id is returned."""
+        command_id = command_id or f"{kind}:{new_id()}"
+        with self.lock:
+            seq = len(self.commands) + 1
+            self.commands.append({"seq": seq, "id": command_id, "kind": kind, "body": body})
+        return command_id
+
+    def bodies(self, kind: str) -> list[dict[str, Any]]:
+        """The bodies of the stored messages of a kind, in order."""
+        with self.lock:
+            stored = [self.messages[seq]["message"] for seq in sorted(self.messages)]
+        return [message["body"] for message in stored if message["kind"] == kind]
+
+    def states(self, run: str) -> list[str]:
+        """The states told of a run, in order."""
+        return [body["state"] for body in self.bodies("run_state") if body["run"] == run]
+
+    def log(self, run: str) -> str:
+        """The log told of a run, put together by its offsets."""
+        pieces = sorted((b["offset"], b["text"]) for b in self.bodies("log") if b["run"] == run)
+        return "".join(text for _, text in pieces)
+
+    def until(self, happened: Any, *, timeout_s: float = 60) -> None:
+        """Waits until something has happened; fails after a while."""
+        deadline = time.monotonic() + timeout_s
+        while not happened():
+            assert time.monotonic() < deadline, f"never happened; problems: {self.problems}"
+            time.sleep(0.02)
+
+    def answer(self, path: str, document: dict[str, Any]) -> Answer:
+        """What one request is answered with."""
+        if self.away:
+            return 503, {}
+        match path:
+            case "/gateway/v1/enrol":
+                return self._enrol(document)
+            case "/gateway/v1/messages":
+                return self._messages(document)
+            case "/gateway/v1/commands":
+                return self._commands(document)
+        return 404, {}
+
+    def _enrol(self, document: dict[str, Any]) -> Answer:
+        proof = document.pop("proof")
+        if not keys.verify(document["key"], domain=ENROL_DOMAIN, value=document, signature=proof):
+            return self._problem(401, "centre.proof_invalid")
+        if document["code"] not in self.codes and document["key"] != self.key:
+            return self._problem(409, "centre.code_used")
+        self.codes.discard(document["code"])
+        self.key = document["key"]
+        return 200, {"agent": self.agent, "centre": self.centre}
+
+    def _messages(self, document: dict[str, Any]) -> Answer:
+        with self.lock:
+            for sealed in document["messages"]:
+                message = open_sealed(sealed, self.key)
+                if message.seq in self.messages:
+                    if canonical(self.messages[message.seq]) != canonical(sealed):
+                        return self._problem(409, "gateway.contradiction", seq=message.seq)
+                    continue
+                if message.seq != len(self.messages) + 1:
+                    return self._problem(409, "gateway.gap", expected_seq=len(self.messages) + 1)
+                self.messages[message.seq] = sealed
+            return 200, {"stored_through": len(self.messages)}
+
+    def _commands(self, document: dict[str, Any]) -> Answer:
+        poll = open_sealed(document, self.key)
+        if abs(datetime.now(UTC) + self.clock - poll.at) > timedelta(minutes=5):
+            return self._problem(403, "gateway.poll_stale")
+        self.polls += 1
+        deadline = time.monotonic() + min(float(str(poll.body["wait_s"])), 0.5)
+        after = 0 if self.deliver_everything else int(str(poll.body["after"]))
+        while True:
+            with self.lock:
+                found = [command for command in self.commands if command["seq"] > after]
+            if found or time.monotonic() > deadline:
+                return 200, {"commands": found}
+            time.sleep(0.02)
+
+    def _problem(self, status: int, code: str, **facts: object) -> Answer:
+        self.problems.append(code)
+        return status, {"code": code, "detail": code, "facts": facts}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    hub: StandInHub
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        length = int(self.headers["Content-Length"])
+        document = json.loads(self.rfile.read(length))
+        self.hub.requests += 1
+        try:
+            status, answer = self.hub.answer(self.path, document)
+        except HesuanError as error:
+            status, answer = self.hub._problem(403, error.code.name)
+        if self.hub.lose_answers > 0:
+            self.hub.lose_answers -= 1
+            self.close_connection = True
+            return
+        if status == 200:
+            answer["hub_time"] = format_at(datetime.now(UTC) + self.hub.clock)
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(data)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + self.hub.clock.total_seconds())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextlib.contextmanager
+def serving(hub: StandInHub, port: int = 0) -> Iterator[StandInHub]:
+    """Listens on a free port of this machine, or on a given one, until the block is left."""
+    handler = type("Handler", (_Handler,), {"hub": hub})
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    server.daemon_threads = True
+    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
