@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as generate_ecdsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,10 +77,53 @@ def test_a_public_key_has_one_spelling() -> None:
 
 
 def test_a_fingerprint_is_the_key_id_in_groups_of_four() -> None:
-    """SHA-256 of 32 zero bytes begins 66687aadf862bd776c8fc18b8e9f8e20, as sha256sum prints it."""
-    text = "ed25519:" + keys.to_base64(bytes(32))
-    assert keys.key_id(text) == "66687aadf862bd776c8fc18b8e9f8e20"
-    assert keys.fingerprint(text) == "6668 7aad f862 bd77 6c8f c18b 8e9f 8e20"
+    """SHA-256 of 32 bytes 0x01 begins 72cd6e8422c407fb6d098690f1130b7d, as sha256sum prints it."""
+    text = "ed25519:" + keys.to_base64(b"\x01" * 32)
+    assert keys.key_id(text) == "72cd6e8422c407fb6d098690f1130b7d"
+    assert keys.fingerprint(text) == "72cd 6e84 22c4 07fb 6d09 8690 f113 0b7d"
+
+
+PRIME = 2**255 - 19
+D = -121665 * pow(121666, -1, PRIME) % PRIME
+
+
+def torsion() -> set[int]:
+    """The y coordinates of the points whose order divides 8: doubled three times they are the identity.
+
+    On -x² + y² = 1 + d x² y², a point of order 4 has y = 0, and doubling gives y = 0 where y² = -x², so that
+    an order-8 point solves d y⁴ + 2 y² - 1 = 0.
+    """
+    root = pow(1 + D, (PRIME + 3) // 8, PRIME)
+    if root * root % PRIME != (1 + D) % PRIME:
+        root = root * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+    assert root * root % PRIME == (1 + D) % PRIME
+    found = {0, 1, PRIME - 1}
+    for sign in (1, -1):
+        square = (-1 + sign * root) * pow(D, -1, PRIME) % PRIME
+        y = pow(square, (PRIME + 3) // 8, PRIME)
+        if y * y % PRIME != square:
+            y = y * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+        if y * y % PRIME == square:
+            found |= {y, PRIME - y}
+    return found
+
+
+def test_keys_under_which_anybody_can_sign_are_no_keys() -> None:
+    assert len(torsion()) == 5
+    for y in (*torsion(), PRIME, PRIME + 1, 2**255 - 1):
+        for sign in (0, 1 << 255):
+            raw = (y | sign).to_bytes(32, "little")
+            assert keys.from_public_bytes(raw) is None
+            with pytest.raises(InputFault, match=r"keys\.not_a_public_key"):
+                keys.parse_public("ed25519:" + keys.to_base64(raw))
+
+
+def test_the_library_alone_would_take_a_signature_that_nobody_made() -> None:
+    """Negative control: under the identity as key, this one signature fits every message."""
+    identity = (1).to_bytes(32, "little")
+    Ed25519PublicKey.from_public_bytes(identity).verify(identity + bytes(32), b"I owe you everything")
+    text, signature = "ed25519:" + keys.to_base64(identity), keys.to_base64(identity + bytes(32))
+    assert not keys.verify(text, domain="a", value={}, signature=signature)
 
 
 def test_a_signature_holds_for_its_key_domain_and_value_only() -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from hesuan.errors import InputFault, Refused, declare
 from hesuan.wire.encoding import from_base64, to_base64
-from hesuan.wire.keys import KEY_BYTES, public_bytes
+from hesuan.wire.keys import from_public_bytes, public_bytes
 from hesuan.wire.merkle import HASH_BYTES
 
 ED25519 = b"\x01"
@@ -114,9 +114,10 @@ def parse_log_key(text: object) -> LogKey:
     """
     parts = text.split("+", 2) if isinstance(text, str) else []
     raw = from_base64(parts[2]) if len(parts) == 3 else None
-    if raw is None or len(raw) != 1 + KEY_BYTES or raw[:1] != ED25519 or not is_name(parts[0]):
+    public = from_public_bytes(raw[1:]) if raw and raw[:1] == ED25519 and is_name(parts[0]) else None
+    if public is None:
         raise InputFault(NOT_A_VKEY, text=ascii(text)[:160])
-    key = LogKey(parts[0], Ed25519PublicKey.from_public_bytes(raw[1:]))
+    key = LogKey(parts[0], public)
     if not _KEY_ID.fullmatch(parts[1]) or key.key_id.hex() != parts[1]:
         raise InputFault(NOT_A_VKEY, text=ascii(text)[:160])
     return key

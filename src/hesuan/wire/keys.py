@@ -29,11 +29,16 @@ from hesuan.wire.encoding import from_base64, to_base64
 SCHEME = "ed25519:"
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
+_PRIME = 2**255 - 19
+_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+"""The y coordinate of a point of order 8; the other one is its negative."""
+_SMALL_ORDER = frozenset({0, 1, _PRIME - 1, _ORDER_8, _PRIME - _ORDER_8})
+"""The y coordinates of the points of order 1, 2, 4 and 8."""
 
 NOT_A_PUBLIC_KEY = declare(
     "keys.not_a_public_key",
-    en="`{text}` is not a public key. Expected `ed25519:` and the base 64 of 32 bytes.",
-    zh="“{text}”不是公钥。应为 `ed25519:` 加 32 字节的 base64。",
+    en="`{text}` is not a public key. Expected `ed25519:` and the base 64 of the 32 bytes of an Ed25519 key.",
+    zh="“{text}”不是公钥。应为 `ed25519:` 加 32 字节 Ed25519 公钥的 base64。",
 )
 NOT_A_PRIVATE_KEY = declare(
     "keys.not_a_private_key",
@@ -131,8 +136,23 @@ def parse_public(text: object) -> Ed25519PublicKey:
     raw = (
         from_base64(text.removeprefix(SCHEME)) if isinstance(text, str) and text.startswith(SCHEME) else None
     )
-    if raw is None or len(raw) != KEY_BYTES:
+    public = None if raw is None else from_public_bytes(raw)
+    if public is None:
         raise InputFault(NOT_A_PUBLIC_KEY, text=ascii(text)[:80])
+    return public
+
+
+def from_public_bytes(raw: bytes) -> Ed25519PublicKey | None:
+    """The public key of 32 bytes; ``None`` for anything that no honest key generation yields.
+
+    A key of small order "verifies" signatures that nobody made: whoever registers one could later deny
+    everything it signed. A coordinate beyond the field's prime is a second spelling of another key.
+    """
+    if len(raw) != KEY_BYTES:
+        return None
+    coordinate = int.from_bytes(raw, "little") & ((1 << 255) - 1)
+    if coordinate >= _PRIME or coordinate in _SMALL_ORDER:
+        return None
     return Ed25519PublicKey.from_public_bytes(raw)
 
 
