@@ -8,12 +8,16 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from tests.sites import Site, enrol_site, make_centre
+from tests.people import Person
+from tests.sites import Site, enrol_site, inventory_body, make_centre
 
-from hesuan.errors import Conflict
+from hesuan.errors import Conflict, NotFound, Refused
+from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres import selectors, services
 from hesuan.hub.centres.models import Agent, Command
 from hesuan.hub.identity.models import Organisation
+from hesuan.wire.canonical import Json
+from hesuan.wire.ids import new_id
 
 
 @pytest.fixture
@@ -69,6 +73,40 @@ def test_acknowledging_what_was_never_sent_is_refused_loudly(site: Site) -> None
     assert caught.value.facts == {"after": 7, "last": 1}
     with pytest.raises(IntegrityError), transaction.atomic():
         Agent.objects.filter(pk=site.agent.id).update(acknowledged_seq=7)
+
+
+def test_a_new_app_is_measured_once_per_agent_and_version(site: Site) -> None:
+    def observe(digest: str, cores: int = 4) -> list[str]:
+        apps: list[Json] = [{"name": "omics-match", "digest": digest, "work_unit": "sample"}]
+        body = inventory_body(apps=apps, cores=cores)
+        services.record_inventory(agent_id=site.agent.id, message_id=new_id(), body=body)
+        return [command.kind for command in services.commands_after(site.agent.id, 0)]
+
+    assert observe("sha256:aa") == ["benchmark"]
+    assert observe("sha256:aa", cores=8) == ["benchmark"]
+    assert observe("sha256:bb") == ["benchmark", "benchmark"]
+    (first, _) = services.commands_after(site.agent.id, 0)
+    assert first.body == {"app": "omics-match"} and len(first.id) <= 64
+
+
+def test_the_operator_has_an_app_measured_again(
+    site: Site, centre_operator: Person, stranger: Person, auditor: Person
+) -> None:
+    def ask(person: Person, request_id: str = "r1") -> Command:
+        return services.request_benchmark(
+            actor=person.actor, centre_id=site.agent.centre_id, app="omics-match", request_id=request_id
+        )
+
+    assert ask(centre_operator) == ask(centre_operator)
+    assert Fact.objects.filter(kind="centre.benchmark_requested").count() == 1
+    with pytest.raises(NotFound):
+        ask(stranger)
+    with pytest.raises(Refused):
+        ask(auditor)
+    services.revoke_agent(actor=centre_operator.actor, agent_id=site.agent.id, reason="x")
+    with pytest.raises(NotFound) as caught:
+        ask(centre_operator, "r2")
+    assert caught.value.code.name == "centre.no_agent"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -59,6 +59,12 @@ def may_register(roles: frozenset[str], *, by_platform: bool) -> bool:
     return by_platform or bool(roles & {"owner", "centre_operator"})
 
 
+def first_benchmark_id(agent_id: str, app: str, app_digest: str) -> str:
+    """Id of the command that has a new app measured by an agent; the same three give the same id."""
+    name = hashlib.sha256(f"{app}\n{app_digest}".encode()).hexdigest()[:24]
+    return f"benchmark:{agent_id}:{name}"
+
+
 def check_inventory(body: Mapping[str, Json]) -> None:
     """Raises Faults: every fault of an inventory's shape."""
     _raise(shapes.INVENTORY.faults(body, "body"))

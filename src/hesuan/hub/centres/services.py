@@ -1,13 +1,7 @@
-"""The centres room's verbs: register, admit, enrol, revoke; take in what agents report; leave commands.
-
-Commands are numbered under a lock on their agent's row that is held until the commit, so the order of the
-numbers is the order of the commits: an agent that asks for everything after n can never miss one that
-commits late.
-"""
+"""The centres room's verbs: register, admit, enrol, revoke here; reports and commands in their own files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -16,19 +10,37 @@ from django.utils import timezone
 from hesuan.errors import Conflict, NotFound, Refused, declare
 from hesuan.hub.audit import services as audit
 from hesuan.hub.centres import rules, selectors
-from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, EnrolmentCode, Inventory
+from hesuan.hub.centres.access import ROLE_MISSING, is_platform, operated_centre
+from hesuan.hub.centres.commands import command, commands_after, request_benchmark
+from hesuan.hub.centres.models import Agent, Centre, EnrolmentCode
+from hesuan.hub.centres.reports import (
+    add_measured_run,
+    declare_inventory,
+    record_benchmark,
+    record_inventory,
+)
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import organisation as organisation_of
 from hesuan.wire import keys
-from hesuan.wire.canonical import Json, canonical, digest
-from hesuan.wire.ids import new_id
+from hesuan.wire.canonical import Json
 from hesuan.wire.messages import ENROL_DOMAIN
 
-ROLE_MISSING = declare(
-    "centre.role_missing",
-    en="This needs the role {role} at {at}. Ask who manages the memberships there.",
-    zh="此操作需要在{at}担任 {role} 角色。请联系管理成员身份的人员。",
-)
+__all__ = [
+    "add_measured_run",
+    "admit_centre",
+    "command",
+    "commands_after",
+    "declare_inventory",
+    "enrol",
+    "issue_enrolment_code",
+    "record_benchmark",
+    "record_inventory",
+    "register_centre",
+    "request_benchmark",
+    "revoke_agent",
+    "seen",
+]
+
 CODE_UNKNOWN = declare(
     "centre.code_unknown",
     en="This enrolment code is not known here."
@@ -62,16 +74,6 @@ NAME_TAKEN = declare(
     en="This organisation already has a centre named {name}.",
     zh="该机构已有名为“{name}”的算力中心。",
 )
-COMMAND_CONFLICT = declare(
-    "centre.command_conflict",
-    en="Command {command} was given before as {before}, now as {now}. A new command needs a new id.",
-    zh="指令 {command} 先前内容为 {before}，现为 {now}。新指令须使用新的 id。",
-)
-EVIDENCE_CONFLICT = declare(
-    "centre.evidence_conflict",
-    en="Measurement {id} was recorded before with other figures ({before}; now {now}). The first stands.",
-    zh="测量 {id} 先前已记录不同数值（{before}；现为 {now}）。以第一次为准。",
-)
 AFTER_UNKNOWN = declare(
     "centre.after_unknown",
     en="The agent acknowledges command {after}, but only {last} were ever sent to it."
@@ -90,7 +92,7 @@ def register_centre(*, actor: Actor, organisation_id: str, name: str, city: str)
     """
     with transaction.atomic():
         organisation = organisation_of(actor, organisation_id)
-        if not rules.may_register(selectors.roles_in(actor, organisation_id), by_platform=_platform(actor)):
+        if not rules.may_register(selectors.roles_in(actor, organisation_id), by_platform=is_platform(actor)):
             raise Refused(ROLE_MISSING, role="owner / centre_operator", at=organisation.name)
         existing = Centre.objects.filter(organisation=organisation, name=name).first()
         if existing is not None and existing.city == city:
@@ -116,7 +118,7 @@ def admit_centre(*, actor: Actor, centre_id: str) -> Centre:
     """
     with transaction.atomic():
         selectors.centre(actor, centre_id)
-        if not _platform(actor):
+        if not is_platform(actor):
             raise Refused(ROLE_MISSING, role="platform_operator", at="the platform")
         centre = Centre.objects.select_for_update().get(pk=centre_id)
         if centre.state == Centre.State.ADMITTED:
@@ -142,7 +144,7 @@ def issue_enrolment_code(*, actor: Actor, centre_id: str) -> str:
     """
     code, now = rules.new_code(), timezone.now()
     with transaction.atomic():
-        centre = _operated_centre(actor, centre_id)
+        centre = operated_centre(actor, centre_id)
         row = EnrolmentCode.objects.create(
             centre=centre,
             sha256=rules.code_sha256(code),
@@ -209,7 +211,7 @@ def revoke_agent(*, actor: Actor, agent_id: str, reason: str) -> Agent:
         agent = Agent.objects.select_for_update().filter(pk=agent_id).first()
         if agent is None:
             raise NotFound(selectors.AGENT_NOT_FOUND, agent=agent_id)
-        _operated_centre(actor, agent.centre_id)
+        operated_centre(actor, agent.centre_id)
         if agent.revoked_at is not None:
             return agent
         agent.revoked_at = timezone.now()
@@ -222,115 +224,6 @@ def revoke_agent(*, actor: Actor, agent_id: str, reason: str) -> Agent:
             private={"reason": reason},
         )
         return agent
-
-
-def declare_inventory(*, actor: Actor, centre_id: str, body: Mapping[str, Json]) -> Inventory:
-    """What a person says the centre holds; the same as the newest declared adds nothing.
-
-    Raises:
-        NotFound: to a stranger.
-        Refused: ``centre.role_missing``.
-        Faults: every fault of the body.
-    """
-    with transaction.atomic():
-        centre = _operated_centre(actor, centre_id)
-        return _add_inventory(
-            centre_id=centre.id, agent_id=None, inventory_id=new_id(), body=body, by=actor.identity_id
-        )
-
-
-def record_inventory(*, agent_id: str, message_id: str, body: Mapping[str, Json]) -> Inventory:
-    """What an agent observed at its own centre; the same as the newest observed adds nothing.
-
-    Raises:
-        Faults: every fault of the body.
-    """
-    with transaction.atomic():
-        agent = Agent.objects.select_for_update().get(pk=agent_id)
-        known = Inventory.objects.filter(pk=message_id).first()
-        return known or _add_inventory(
-            centre_id=agent.centre_id, agent_id=agent.id, inventory_id=message_id, body=body, by=agent.id
-        )
-
-
-def record_benchmark(*, agent_id: str, message_id: str, body: Mapping[str, Json]) -> Benchmark:
-    """The points of one benchmark an agent ran at its own centre, stored once by message id.
-
-    Args:
-        agent_id: Who measured.
-        message_id: The inbox message's id.
-        body: ``{"app", "app_digest", "cores", "points": [{"units", "wall_ms"}], "checked": {…}}``.
-
-    Raises:
-        Faults: every fault of the body.
-        Conflict: ``centre.evidence_conflict``.
-    """
-    return _add_evidence(
-        agent_id=agent_id,
-        evidence_id=message_id,
-        source="benchmark",
-        kind="centre.benchmarked",
-        body=body,
-    )
-
-
-def add_measured_run(
-    *,
-    run_id: str,
-    agent_id: str,
-    app: str,
-    app_digest: str,
-    cores: int,
-    units: int,
-    wall_ms: int,
-) -> Benchmark:
-    """One finished run as one measured point, stored once by run id: the next quote is better for it.
-
-    Raises:
-        Conflict: ``centre.evidence_conflict``.
-    """
-    body: dict[str, Json] = {
-        "app": app,
-        "app_digest": app_digest,
-        "cores": cores,
-        "points": [{"units": units, "wall_ms": wall_ms}],
-        "checked": {},
-    }
-    return _add_evidence(
-        agent_id=agent_id, evidence_id=run_id, source=f"run:{run_id}", kind="centre.run_measured", body=body
-    )
-
-
-def command(*, agent_id: str, command_id: str, kind: str, body: Mapping[str, Json]) -> Command:
-    """Leaves one command for an agent, inside the caller's transaction or its own; idempotent by id.
-
-    Raises:
-        Conflict: ``centre.command_conflict`` when the id came before with another kind, body or agent.
-        InputFault: ``wire.not_canonical``.
-    """
-    content: dict[str, Json] = {"agent": agent_id, "kind": kind, "body": dict(body)}
-    canonical(content)
-    with transaction.atomic():
-        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
-        known = Command.objects.filter(pk=command_id).first()
-        if known is not None:
-            before: dict[str, Json] = {"agent": known.agent_id, "kind": known.kind, "body": known.body}
-            if digest(before) != digest(content):
-                raise Conflict(
-                    COMMAND_CONFLICT, command=command_id, before=digest(before), now=digest(content)
-                )
-            return known
-        assert kind in Command.Kind.values, kind
-        agent.last_command_seq += 1
-        agent.save(update_fields=["last_command_seq"])
-        return Command.objects.create(
-            id=command_id, agent=agent, seq=agent.last_command_seq, kind=kind, body=dict(body)
-        )
-
-
-def commands_after(agent_id: str, seq: int) -> list[Command]:
-    """Every command an agent does not hold yet, oldest first. Reads only."""
-    return selectors.commands_after(agent_id, seq)
 
 
 def seen(*, agent_id: str, at: datetime, acknowledged_seq: int | None = None) -> None:
@@ -361,76 +254,6 @@ def _locked_code(code: str) -> EnrolmentCode:
     if row is None or not rules.same_hash(row.sha256, wanted):
         raise Refused(CODE_UNKNOWN)
     return row
-
-
-def _operated_centre(actor: Actor, centre_id: str) -> Centre:
-    """The centre, for who may operate it; a stranger learns nothing."""
-    centre = selectors.inner_centre(actor, centre_id)
-    roles = selectors.roles_in(actor, centre.organisation_id)
-    if not rules.may_operate(roles, by_platform=_platform(actor)):
-        raise Refused(ROLE_MISSING, role="centre_operator", at=centre.name)
-    return centre
-
-
-def _add_inventory(
-    *, centre_id: str, agent_id: str | None, inventory_id: str, body: Mapping[str, Json], by: str
-) -> Inventory:
-    rules.check_inventory(body)
-    source = Inventory.Source.DECLARED if agent_id is None else Inventory.Source.OBSERVED
-    newest = selectors.newest_inventory(centre_id, source)
-    fingerprint = digest(dict(body))
-    if newest is not None and newest.digest == fingerprint:
-        return newest
-    row = Inventory.objects.create(
-        id=inventory_id,
-        centre_id=centre_id,
-        agent_id=agent_id,
-        source=source,
-        body=dict(body),
-        digest=fingerprint,
-        at=timezone.now(),
-    )
-    audit.record(
-        kind=f"centre.inventory_{source}",
-        subject=centre_id,
-        actor=by,
-        public={"before": newest.digest if newest else None, "after": fingerprint},
-    )
-    return row
-
-
-def _add_evidence(
-    *, agent_id: str, evidence_id: str, source: str, kind: str, body: Mapping[str, Json]
-) -> Benchmark:
-    rules.check_benchmark(body)
-    fingerprint = digest(dict(body))
-    with transaction.atomic():
-        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
-        known = Benchmark.objects.filter(pk=evidence_id).first()
-        if known is not None:
-            before = selectors.benchmark_body(known)
-            if known.agent_id != agent_id or digest(before) != fingerprint:
-                raise Conflict(EVIDENCE_CONFLICT, id=evidence_id, before=digest(before), now=fingerprint)
-            return known
-        row = Benchmark.objects.create(
-            id=evidence_id,
-            agent=agent,
-            centre_id=agent.centre_id,
-            source=source,
-            at=timezone.now(),
-            **dict(body),
-        )
-        audit.record(
-            kind=kind,
-            subject=agent.centre_id,
-            actor=agent_id,
-            public={"app": row.app, "app_digest": row.app_digest, "digest": fingerprint},
-        )
-        return row
-
-
-def _platform(actor: Actor) -> bool:
-    return actor.is_system or actor.has("platform_operator")
 
 
 def _minute(at: datetime) -> str:

@@ -1,0 +1,90 @@
+"""Commands for agents. Part of :mod:`.services`, which is what other rooms import.
+
+Commands are numbered under a lock on their agent's row that is held until the commit, so the order of the
+numbers is the order of the commits: an agent that asks for everything after n can never miss one that
+commits late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from hesuan.errors import Conflict, NotFound, declare
+from hesuan.hub.audit import services as audit
+from hesuan.hub.centres import selectors
+from hesuan.hub.centres.access import operated_centre
+from hesuan.hub.centres.models import Agent, Command
+from hesuan.hub.identity.actors import Actor
+from hesuan.wire.canonical import Json, canonical, digest
+
+COMMAND_CONFLICT = declare(
+    "centre.command_conflict",
+    en="Command {command} was given before as {before}, now as {now}. A new command needs a new id.",
+    zh="指令 {command} 先前内容为 {before}，现为 {now}。新指令须使用新的 id。",
+)
+NO_AGENT = declare(
+    "centre.no_agent",
+    en="{centre} has no site agent at present. Enrol one first.",
+    zh="{centre} 目前没有站点代理。请先注册。",
+)
+
+
+def command(*, agent_id: str, command_id: str, kind: str, body: Mapping[str, Json]) -> Command:
+    """Leaves one command for an agent, inside the caller's transaction or its own; idempotent by id.
+
+    Raises:
+        Conflict: ``centre.command_conflict`` when the id came before with another kind, body or agent.
+        InputFault: ``wire.not_canonical``.
+    """
+    content: dict[str, Json] = {"agent": agent_id, "kind": kind, "body": dict(body)}
+    canonical(content)
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update(no_key=True).get(pk=agent_id)
+        known = Command.objects.filter(pk=command_id).first()
+        if known is not None:
+            before: dict[str, Json] = {"agent": known.agent_id, "kind": known.kind, "body": known.body}
+            if digest(before) != digest(content):
+                raise Conflict(
+                    COMMAND_CONFLICT, command=command_id, before=digest(before), now=digest(content)
+                )
+            return known
+        assert kind in Command.Kind.values, kind
+        agent.last_command_seq += 1
+        agent.save(update_fields=["last_command_seq"])
+        return Command.objects.create(
+            id=command_id, agent=agent, seq=agent.last_command_seq, kind=kind, body=dict(body)
+        )
+
+
+def commands_after(agent_id: str, seq: int) -> list[Command]:
+    """Every command an agent does not hold yet, oldest first. Reads only."""
+    return selectors.commands_after(agent_id, seq)
+
+
+def request_benchmark(*, actor: Actor, centre_id: str, app: str, request_id: str) -> Command:
+    """The operator has an app measured again, such as after a repair; the same request id is once.
+
+    Raises:
+        NotFound: to a stranger; ``centre.no_agent``.
+        Refused: ``centre.role_missing``.
+        Conflict: ``centre.command_conflict``.
+    """
+    with transaction.atomic():
+        centre = operated_centre(actor, centre_id)
+        agent = selectors.agent_for(centre_id)
+        if agent is None:
+            raise NotFound(NO_AGENT, centre=centre.name)
+        known = Command.objects.filter(pk=f"benchmark:{request_id}").exists()
+        left = command(
+            agent_id=agent.id, command_id=f"benchmark:{request_id}", kind="benchmark", body={"app": app}
+        )
+        if not known:
+            audit.record(
+                kind="centre.benchmark_requested",
+                subject=centre_id,
+                actor=actor.identity_id,
+                public={"app": app},
+            )
+        return left
