@@ -11,53 +11,44 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from hesuan.errors import Code, declare
+from hesuan.policy.decision import NOT_EXECUTED, SHARES_NOT_ONE
 from hesuan.policy.fields import Open
 from hesuan.policy.predicates import All
 from hesuan.policy.programme import Programme
 
-OPEN_RULE = declare(
-    "programme.open_rule",
+RULE_UNPUBLISHED = declare(
+    "policy.rule_unpublished",
     en='`{field}` says "?": the published rule is open here, and money depends on it.'
     " Decide it and record an interpretation.",
     zh='“{field}”为 "?"：公布的规则在此未写明，而金额取决于它。请裁定并记录解释。',
 )
 UNKNOWN_VALUE = declare(
-    "programme.unknown_value",
+    "policy.unknown_value",
     en='`{field}` says "?". No amount depends on it.',
     zh='“{field}”为 "?"。金额不取决于它。',
 )
-SHARES = declare(
-    "programme.shares_not_one",
-    en="The payers' shares add up to {total}; they must add up to 1.",
-    zh="各出资方份额之和为 {total}，应为 1。",
-)
-NOT_EXECUTED = declare(
-    "programme.not_executed",
-    en="`{field}` ({value}) is known to the schema and not yet carried out by this version.",
-    zh="“{field}”（{value}）属于规则格式，但本版本尚不能执行。",
-)
 RATE_KIND_MISSING = declare(
-    "programme.rate_kind_missing",
+    "policy.rate_kind_missing",
     en="`{field}` is missing: whether {rate} is exact or a ceiling decides every award.",
     zh="缺少“{field}”：{rate} 是固定比例还是上限，决定每一笔金额。",
 )
-NO_TIER = declare(
-    "programme.no_tier",
+TIERS_EMPTY = declare(
+    "policy.tiers_empty",
     en="`rates.tiers` is empty, so nothing would ever be paid.",
     zh="“rates.tiers”为空，将永远不会支付。",
 )
 RATIO_MISSING = declare(
-    "programme.ratio_missing",
+    "policy.ratio_missing",
     en="`stacking.ratio` is missing; mode sum_ratio_cap needs it.",
     zh="缺少“stacking.ratio”；sum_ratio_cap 需要它。",
 )
 UNREACHABLE_TIER = declare(
-    "programme.unreachable_tier",
+    "policy.unreachable_tier",
     en="Tier `{tier}` is never reached: tier `{before}` above it has no condition.",
     zh="档次“{tier}”永远不会适用：其上的档次“{before}”没有条件。",
 )
 NO_PAYER = declare(
-    "programme.no_payer",
+    "policy.no_payer",
     en="`funding` names nobody who pays.",
     zh="“funding”没有写明出资方。",
 )
@@ -109,7 +100,7 @@ def _line(programme: Programme, field: str) -> int:
 
 def _opens(programme: Programme) -> Iterator[Finding]:
     for one in programme.opens:
-        code = OPEN_RULE if one.money else UNKNOWN_VALUE
+        code = RULE_UNPUBLISHED if one.money else UNKNOWN_VALUE
         yield _finding(programme, code, one.path, blocks=one.money)
 
 
@@ -124,12 +115,12 @@ def _funding(programme: Programme) -> Iterator[Finding]:
     if not shares and not programme.is_open("funding"):
         yield _finding(programme, NO_PAYER, "funding")
     elif len(known) == len(shares) and known and sum(known) != 1:
-        yield _finding(programme, SHARES, "funding", total=sum(known))
+        yield _finding(programme, SHARES_NOT_ONE, "funding", total=sum(known))
 
 
 def _tiers(programme: Programme) -> Iterator[Finding]:
     if not programme.tiers and not programme.is_open("rates.tiers") and not programme.is_open("rates"):
-        yield _finding(programme, NO_TIER, "rates.tiers")
+        yield _finding(programme, TIERS_EMPTY, "rates.tiers")
     unconditional = ""
     for tier in programme.tiers:
         if isinstance(tier.rate, Fraction) and tier.rate_kind is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,82 @@ class VoucherShare:
     def copay_fen(self) -> int:
         """What the holder pays of the charge."""
         return self.charge_fen - self.subsidy_fen
+
+
+# --- The programme's calendar ---
+
+PROGRAMME_TIME = timezone(timedelta(hours=8))
+"""China Standard Time, without daylight saving since 1991: a programme's year ends at midnight there."""
+
+
+def programme_day(at: datetime) -> date:
+    """The calendar day of a moment in the programmes' own time."""
+    return at.astimezone(PROGRAMME_TIME).date()
+
+
+def window_of(window: str, day: date) -> str:
+    """The name of the window that a day falls into: ``2026``, or ``lifetime``."""
+    assert window in ("calendar_year", "lifetime"), f"the linter keeps {window} from being activated"
+    return str(day.year) if window == "calendar_year" else "lifetime"
+
+
+def expiry(issued_at: datetime, *, count: int, unit: str, until: date | None) -> datetime | None:
+    """When a voucher ends: at the midnight that ends its last day, or never.
+
+    Args:
+        issued_at: When it is issued.
+        count: So many days (``D``), months (``M``) or years (``Y``) later; 0 without.
+        unit: See ``count``.
+        until: The last day, where the rule names one.
+    """
+    if until is not None:
+        last = until
+    elif not count:
+        return None
+    elif unit == "D":
+        last = programme_day(issued_at) + timedelta(days=count)
+    else:
+        last = _months_later(programme_day(issued_at), count * (12 if unit == "Y" else 1))
+    return datetime.combine(last + timedelta(days=1), time(), tzinfo=PROGRAMME_TIME).astimezone(UTC)
+
+
+def _months_later(day: date, months: int) -> date:
+    """The same day of a later month, or that month's last day where it is shorter."""
+    years, month = divmod(day.month - 1 + months, 12)
+    first = date(day.year + years, month + 1, 1)
+    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return min(first + timedelta(days=day.day - 1), following - timedelta(days=1))
+
+
+# --- Voucher codes ---
+
+CODE_ALPHABET = "34679ACDEFGHJKMNPQRTUWXY"
+"""Without 0 O, 1 I L, 2 Z, 5 S, 8 B, V beside U: nothing that is mistaken for something else."""
+CODE_LETTERS = 6
+
+
+def new_code() -> str:
+    """``HS-`` and six random letters; who draws it asks whether it is taken."""
+    return "HS-" + "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LETTERS))
+
+
+# --- Who may act on an application ---
+
+PASS, REJECT = "pass", "reject"
+PARTS = {"submitted_by": ("its submitter", "提交人"), "reviewed_by": ("its reviewer", "审核人")}
+
+
+def acted_as(actor_id: str, parts: dict[str, str]) -> tuple[str, str] | None:
+    """In which earlier part somebody already acted on an application, in both languages.
+
+    Args:
+        actor_id: Who wants to act now.
+        parts: Earlier part (``submitted_by``, ``reviewed_by``) → who acted in it.
+    """
+    return next((PARTS[part] for part, who in parts.items() if who == actor_id), None)
+
+
+def best(shares: list[VoucherShare]) -> VoucherShare | None:
+    """The share that pays most; of equals the first, and ``None`` where none pays anything."""
+    paying = [share for share in shares if share.subsidy_fen > 0]
+    return max(paying, key=lambda share: share.subsidy_fen) if paying else None

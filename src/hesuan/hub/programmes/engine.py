@@ -1,0 +1,112 @@
+"""The room's door to the policy engine: a stored version as the engine's programme, plain values as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+from hesuan.errors import Faults, InputFault
+from hesuan.hub.identity.models import Organisation
+from hesuan.hub.programmes.errors import FACT_NOT_DECLARED
+from hesuan.hub.programmes.models import ProgrammeVersion
+from hesuan.hub.programmes.rules import PayerShare, TraceLine
+from hesuan.policy.decision import Decision
+from hesuan.policy.predicates import FactValue, parse_fact
+from hesuan.policy.programme import Programme
+from hesuan.policy.schema import load
+from hesuan.wire.canonical import Json
+
+LINE_KIND = "compute"
+"""The kind of every line the platform meters today; storage and network are not sold."""
+
+DECLARED = ("applicant.", "contract.", "project.", "relation.", "use.", "request.")
+"""What an applicant may state; reviewers check it. All else is known by the platform or by the office."""
+
+FROM_REGISTRY = ("applicant.kind", "applicant.registered_in", "applicant.is_admitted_supplier")
+"""Known to the platform, so nobody's word is taken for it."""
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str, source_name: str) -> Programme:
+    return load(text, source=source_name)
+
+
+def programme_of(version: ProgrammeVersion) -> Programme:
+    """A stored version as the engine reads it; versions never change, so the reading is kept."""
+    return _parsed(version.text, version.source_name)
+
+
+def declared_facts(facts: Mapping[str, Json]) -> dict[str, FactValue]:
+    """What an applicant states, typed.
+
+    Raises:
+        Faults: every fact that is unknown, of the wrong type, or not the applicant's to state.
+    """
+    typed: dict[str, FactValue] = {}
+    faults: list[InputFault] = []
+    for name, value in facts.items():
+        try:
+            typed[name] = parse_fact(name, value, where=f"facts.{name}")
+            if name in FROM_REGISTRY or not name.startswith(DECLARED):
+                who = "the register" if name in FROM_REGISTRY else "the programme office"
+                raise InputFault(FACT_NOT_DECLARED, where=f"facts.{name}", fact=name, who=who)
+        except InputFault as fault:
+            faults.append(fault)
+    if faults:
+        raise Faults(faults)
+    return typed
+
+
+def known_facts(organisation: Organisation, *, supplies: bool) -> dict[str, Json]:
+    """What the platform knows of an applicant; ``supplies``: one of its centres is an admitted supplier."""
+    known: dict[str, Json] = {
+        "applicant.kind": organisation.kind,
+        "applicant.is_admitted_supplier": supplies,
+    }
+    if organisation.registered_in:
+        known["applicant.registered_in"] = organisation.registered_in
+    return known
+
+
+def stated(facts: Mapping[str, Json]) -> dict[str, FactValue]:
+    """Facts of a stored application, typed again; they were checked when it was made."""
+    return {name: parse_fact(name, value) for name, value in facts.items()}
+
+
+def trace_of(decision: Decision) -> tuple[TraceLine, ...]:
+    """The trace as lines: the steps taken, then the reasons why nothing is paid."""
+    steps = [TraceLine(step.name, step.citing, step.en, step.zh) for step in decision.trace]
+    refusals = [
+        TraceLine(failure.code.name, failure.where, failure.sentence("en"), failure.sentence("zh"))
+        for failure in decision.failures
+    ]
+    return (*steps, *refusals)
+
+
+def shares_of(decision: Decision) -> tuple[PayerShare, ...]:
+    """Who pays which part."""
+    return tuple(PayerShare(share.payer, share.fen) for share in decision.shares)
+
+
+def as_json(decision: Decision) -> dict[str, Json]:
+    """A decision as it is stored beside the application it is about."""
+    return {
+        "programme": decision.programme,
+        "version": decision.version,
+        "digest": decision.digest,
+        "granted": decision.granted,
+        "invoice_fen": decision.invoice_fen,
+        "base": str(decision.base),
+        "tier": decision.tier,
+        "rate": str(decision.rate) if decision.rate is not None else None,
+        "gross": str(decision.gross),
+        "subsidy_fen": decision.subsidy_fen,
+        "copay_fen": decision.copay_fen,
+        "shares": [{"payer": share.payer, "fen": share.fen} for share in decision.shares],
+        "cap_left_fen": dict(decision.cap_left_fen),
+        "budget_left_fen": dict(decision.budget_left_fen),
+        "trace": [
+            {"step": line.step, "citing": line.citing, "en": line.en, "zh": line.zh}
+            for line in trace_of(decision)
+        ],
+    }

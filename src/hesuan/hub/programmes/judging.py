@@ -1,0 +1,56 @@
+"""An application before the policy engine: its facts, what is used already, and the answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hesuan.errors import Refused
+from hesuan.hub.ledger import selectors as balances
+from hesuan.hub.programmes import accounts, engine, errors, rules
+from hesuan.hub.programmes.models import Application, BudgetYear
+from hesuan.money import format_yuan
+from hesuan.policy.decision import Counters, Decision, Facts, Line
+from hesuan.policy.evaluator import decide
+from hesuan.policy.programme import Programme as Document
+
+
+def judge_application(application: Application, at: datetime) -> Decision:
+    """What the application's version gives it at a moment; without the programme's lock, a preview."""
+    document = engine.programme_of(application.programme_version)
+    facts = Facts(
+        event="issue",
+        on=rules.programme_day(at),
+        lines=(Line(engine.LINE_KIND, application.planned_fen),),
+        stated=engine.stated(application.facts),
+    )
+    return decide(document, facts, counters(document, application.organisation_id, at))
+
+
+def refuse_ungranted(application: Application, decision: Decision) -> None:
+    """Raises: Refused: ``application.not_eligible`` with every reason; ``application.nothing_granted``."""
+    if not decision.granted:
+        raise Refused(errors.NOT_ELIGIBLE, **errors.numbered(decision.failures))
+    if decision.subsidy_fen == 0:
+        raise Refused(
+            errors.NOTHING_GRANTED,
+            planned=format_yuan(application.planned_fen),
+            subsidy=format_yuan(decision.subsidy_fen),
+        )
+
+
+def counters(document: Document, organisation_id: str, at: datetime) -> Counters:
+    """What is used of every cap and budget in the windows a moment falls into, read from the ledger."""
+    day = rules.programme_day(at)
+    money, caps = accounts.ledger_of(document.id), accounts.caps_ledger_of(document.id)
+    used_caps, used_budgets = {}, {}
+    for cap in document.caps:
+        assert isinstance(cap.window, str), "the linter saw to it"
+        key = accounts.cap_account(cap.id, organisation_id, rules.window_of(cap.window, day))
+        used_caps[cap.id] = balances.balance(caps, key).debits_posted if balances.exists(caps, key) else 0
+    for budget in document.budgets:
+        assert isinstance(budget.window, str), "the linter saw to it"
+        window = rules.window_of(budget.window, day)
+        row = BudgetYear.objects.filter(programme_id=document.id, budget=budget.id, window=window).first()
+        left = balances.balance(money, accounts.BUDGET).available_fen if row and not row.closed_at else 0
+        used_budgets[budget.id] = row.funded_fen - left if row else 0
+    return Counters(caps=used_caps, budgets=used_budgets)

@@ -1,0 +1,285 @@
+"""Reads of the programmes room; tenancy is applied here and nowhere else.
+
+Who sees what: versions that are or were active are public to everybody signed in, drafts to their office.
+Applications and vouchers are seen by the organisation's people and by the programme's office. The auditor,
+the platform's operator and the hub itself see everything. To anybody else they do not exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from hesuan.errors import NotFound
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.selectors import sees_everything, visible_to
+from hesuan.hub.ledger import selectors as balances
+from hesuan.hub.ledger.selectors import Balance, TransferRow
+from hesuan.hub.programmes import accounts, engine
+from hesuan.hub.programmes.errors import APPLICATION_NOT_FOUND, PROGRAMME_NOT_FOUND, VOUCHER_NOT_FOUND
+from hesuan.hub.programmes.models import (
+    Application,
+    BudgetYear,
+    Programme,
+    ProgrammeVersion,
+    SupplierAdmission,
+    Voucher,
+)
+from hesuan.policy.linter import lint
+
+OFFICE_ROLES = ("programme_officer", "reviewer", "approver")
+_QUEUES = {
+    "reviewer": Application.State.SUBMITTED,
+    "approver": Application.State.REVIEWED,
+    "programme_officer": Application.State.APPROVED,
+}
+"""Role → the state in which an application waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingLine:
+    """One finding of the linter, for people."""
+
+    code: str
+    blocks: bool
+    field: str
+    where: str
+    """``file:line``."""
+    line: int
+    en: str
+    zh: str
+
+    def sentence(self, language: str) -> str:
+        """The sentence, the place in front."""
+        return self.zh if language.startswith("zh") else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """A programme's current window [fen]."""
+
+    budget: str
+    window: str
+    funded_fen: int
+    left_fen: int
+
+    @property
+    def used_fen(self) -> int:
+        """What went out as vouchers."""
+        return self.funded_fen - self.left_fen
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherView:
+    """A voucher with its balance."""
+
+    voucher: Voucher
+    balance: Balance
+
+    @property
+    def available_fen(self) -> int:
+        """What no order holds [fen]."""
+        return self.balance.available_fen
+
+    @property
+    def held_fen(self) -> int:
+        """What orders hold [fen]."""
+        return self.balance.debits_pending
+
+    @property
+    def redeemed_fen(self) -> int:
+        """What was captured [fen]."""
+        return self.balance.debits_posted
+
+
+# --- Programmes and their versions ---
+
+
+def versions(actor: Actor, programme_id: str | None = None) -> list[ProgrammeVersion]:
+    """Every version the actor may see, by programme, newest version first."""
+    found = _versions(actor)
+    if programme_id is not None:
+        found = found.filter(programme_id=programme_id)
+    return list(found.order_by("programme_id", "-version"))
+
+
+def version(actor: Actor, version_id: str) -> ProgrammeVersion:
+    """One version.
+
+    Raises:
+        NotFound: ``programme.not_found``.
+    """
+    found = _versions(actor).filter(pk=version_id).first()
+    if found is None:
+        raise NotFound(PROGRAMME_NOT_FOUND, programme=version_id)
+    return found
+
+
+def programme(actor: Actor, programme_id: str) -> Programme:
+    """One programme of which the actor may see a version.
+
+    Raises:
+        NotFound: ``programme.not_found``.
+    """
+    found = _versions(actor).filter(programme_id=programme_id).first()
+    if found is None:
+        raise NotFound(PROGRAMME_NOT_FOUND, programme=programme_id)
+    return found.programme
+
+
+def active_version(actor: Actor, programme_id: str) -> ProgrammeVersion | None:
+    """The version under which vouchers of a programme are applied for now."""
+    return _versions(actor).filter(programme_id=programme_id, state=ProgrammeVersion.State.ACTIVE).first()
+
+
+def findings(actor: Actor, version_id: str) -> list[FindingLine]:
+    """What the linter says of a version, in the order of its text.
+
+    Raises:
+        NotFound: ``programme.not_found``.
+    """
+    return [
+        FindingLine(
+            code=one.code.name,
+            blocks=one.blocks,
+            field=one.field,
+            where=one.where,
+            line=int(one.where.rpartition(":")[2]) if one.where.rpartition(":")[2].isdecimal() else 1,
+            en=one.sentence("en"),
+            zh=one.sentence("zh"),
+        )
+        for one in lint(engine.programme_of(version(actor, version_id)))
+    ]
+
+
+def admissions(actor: Actor, programme_id: str) -> list[SupplierAdmission]:
+    """The centres at which a programme's vouchers may be used.
+
+    Raises:
+        NotFound: ``programme.not_found``.
+    """
+    found = SupplierAdmission.objects.filter(programme=programme(actor, programme_id))
+    return list(found.select_related("centre").order_by("admitted_at", "id"))
+
+
+def budget(actor: Actor, programme_id: str) -> BudgetView | None:
+    """The programme's open window; ``None`` before its first activation.
+
+    Raises:
+        NotFound: ``programme.not_found``.
+    """
+    one = programme(actor, programme_id)
+    row = BudgetYear.objects.filter(programme=one, closed_at=None).order_by("-id").first()
+    if row is None:
+        return None
+    left = balances.balance(accounts.ledger_of(one.id), accounts.BUDGET).available_fen
+    return BudgetView(row.budget, row.window, row.funded_fen, left)
+
+
+# --- Applications ---
+
+
+def applications(actor: Actor) -> list[Application]:
+    """Every application the actor may see, newest first."""
+    return list(_applications(actor).order_by("-submitted_at", "-id"))
+
+
+def application(actor: Actor, application_id: str) -> Application:
+    """One application.
+
+    Raises:
+        NotFound: ``application.not_found``.
+    """
+    found = _applications(actor).filter(pk=application_id).first()
+    if found is None:
+        raise NotFound(APPLICATION_NOT_FOUND, application=application_id)
+    return found
+
+
+def queue(actor: Actor) -> list[Application]:
+    """Applications that wait for one of the actor's office roles, oldest first.
+
+    One's own part is left out: who reviewed an application does not find it again for approval.
+    """
+    waiting = Q(pk__in=[])
+    for role, state in _QUEUES.items():
+        offices = [one for one in actor.organisations() if actor.has(role, one)]
+        waiting |= Q(state=state, programme_version__programme__office_id__in=offices)
+    found = _applications(actor).filter(waiting).exclude(organisation_id__in=actor.organisations())
+    mine = Q(reviewed_by=actor.identity_id, state=Application.State.REVIEWED)
+    return list(found.exclude(mine).order_by("submitted_at", "id"))
+
+
+# --- Vouchers ---
+
+
+def vouchers(actor: Actor, organisation_id: str | None = None) -> list[VoucherView]:
+    """Every voucher the actor may see with its balance, newest first."""
+    found = _vouchers(actor)
+    if organisation_id is not None:
+        found = found.filter(organisation_id=organisation_id)
+    return [_view(one) for one in found.order_by("-issued_at", "-id")]
+
+
+def voucher(actor: Actor, voucher_id: str) -> VoucherView:
+    """One voucher, by id or by code, with its balance.
+
+    Raises:
+        NotFound: ``voucher.not_found``.
+    """
+    found = _vouchers(actor).filter(Q(pk=voucher_id) | Q(code=voucher_id)).first()
+    if found is None:
+        raise NotFound(VOUCHER_NOT_FOUND, voucher=voucher_id)
+    return _view(found)
+
+
+def voucher_transfers(actor: Actor, voucher_id: str) -> list[TransferRow]:
+    """Every movement of a voucher, in order.
+
+    Raises:
+        NotFound: ``voucher.not_found``.
+    """
+    one = voucher(actor, voucher_id).voucher
+    ledger = accounts.ledger_of(one.programme_version.programme_id)
+    return balances.transfers(ledger, accounts.voucher_account(one.id))
+
+
+def _view(one: Voucher) -> VoucherView:
+    ledger = accounts.ledger_of(one.programme_version.programme_id)
+    return VoucherView(one, balances.balance(ledger, accounts.voucher_account(one.id)))
+
+
+# --- Who sees what ---
+
+
+def _offices(actor: Actor) -> list[str]:
+    return [
+        one for one in sorted(actor.organisations()) if any(actor.has(role, one) for role in OFFICE_ROLES)
+    ]
+
+
+def _versions(actor: Actor) -> QuerySet[ProgrammeVersion]:
+    found = ProgrammeVersion.objects.select_related("programme__office")
+    if sees_everything(actor):
+        return found
+    return found.filter(~Q(state=ProgrammeVersion.State.DRAFT) | Q(programme__office_id__in=_offices(actor)))
+
+
+def _applications(actor: Actor) -> QuerySet[Application]:
+    found = Application.objects.select_related("programme_version__programme__office", "organisation")
+    return found.filter(_theirs_or_their_offices(actor))
+
+
+def _vouchers(actor: Actor) -> QuerySet[Voucher]:
+    found = Voucher.objects.select_related(
+        "programme_version__programme__office", "organisation", "application"
+    )
+    return found.filter(_theirs_or_their_offices(actor))
+
+
+def _theirs_or_their_offices(actor: Actor) -> Q:
+    """``Q() | Q(x)`` would be ``Q(x)``: who sees everything must not be narrowed by their offices."""
+    if sees_everything(actor):
+        return Q()
+    return visible_to(actor) | Q(programme_version__programme__office_id__in=_offices(actor))
