@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_python
+from babel.messages.extract import extract
 from babel.messages.pofile import read_po, write_po
 from django.utils.translation.template import templatize
 
@@ -57,42 +57,19 @@ def extracted(console: Path = CONSOLE) -> Catalog:
     catalogue = Catalog(charset="utf-8", project="hesuan")
     for path, text in sources(console):
         place = str(path.relative_to(console))
-        for _line, function, messages, comments in extract_python(
-            BytesIO(text.encode()), KEYWORDS.keys(), ("Translators:",), {}
-        ):
-            message_id, context = _identify(function, messages)
-            if message_id:
-                catalogue.add(
-                    message_id,
-                    locations=[(place, 0)],
-                    auto_comments=comments,
-                    context=context,
-                    flags=_flags(message_id),
-                )
+        found = extract("python", BytesIO(text.encode()), keywords=KEYWORDS, comment_tags=("Translators:",))
+        for _line, message_id, comments, context in found:
+            catalogue.add(
+                message_id,
+                locations=[(place, 0)],
+                auto_comments=comments,
+                context=context,
+                flags=_flags(message_id),
+            )
     return catalogue
 
 
-def _identify(function: str, found: object) -> tuple[str | tuple[str, str] | None, str | None]:
-    """The message id (a pair for plurals) and the context of one call."""
-    texts = found if isinstance(found, tuple) else (found,)
-    spec = KEYWORDS[function]
-    if spec is None:
-        return texts[0], None
-    context = None
-    wanted: list[str] = []
-    for index in spec:
-        number = index[0] if isinstance(index, tuple) else index
-        text = texts[number - 1]
-        if text is None:
-            return None, None
-        if isinstance(index, tuple):
-            context = text
-        else:
-            wanted.append(text)
-    return (wanted[0] if len(wanted) == 1 else (wanted[0], wanted[1])), context
-
-
-def _flags(message_id: str | tuple[str, str]) -> tuple[str, ...]:
+def _flags(message_id: str | tuple[str, ...]) -> tuple[str, ...]:
     text = message_id if isinstance(message_id, str) else message_id[0]
     return ("python-format",) if "%(" in text else ()
 

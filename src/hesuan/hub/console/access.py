@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -19,11 +19,8 @@ VISITOR = Actor(identity_id="", name="")
 
 _SLOT = "_hesuan_actor"
 
-
-class Page(Protocol):
-    """A view that is given the actor beside the request."""
-
-    def __call__(self, request: HttpRequest, actor: Actor, /, **kwargs: Any) -> HttpResponse: ...
+Page = Callable[..., HttpResponse]
+"""``page(request, actor, **parts of the address)``."""
 
 
 def actor_for(request: HttpRequest) -> Actor:
@@ -37,7 +34,7 @@ def actor_for(request: HttpRequest) -> Actor:
     return cast(Actor, known)
 
 
-def public(page: Page) -> Callable[..., HttpResponse]:
+def public(page: Page) -> Page:
     """A page for everybody; the actor decides how much of it."""
 
     @wraps(page)
@@ -47,6 +44,6 @@ def public(page: Page) -> Callable[..., HttpResponse]:
     return view
 
 
-def signed_in(page: Page) -> Callable[..., HttpResponse]:
+def signed_in(page: Page) -> Page:
     """A page for people who have signed in; others are sent to the login page and back. Never cached."""
-    return cast(Callable[..., HttpResponse], never_cache(login_required(public(page))))
+    return never_cache(login_required(public(page)))

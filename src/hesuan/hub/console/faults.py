@@ -30,7 +30,24 @@ class FaultLine:
 def lines(error: HesuanError | Faults) -> tuple[FaultLine, ...]:
     """The error, or each fault of one input, in the language of the current request."""
     single = error.faults if isinstance(error, Faults) else (error,)
-    return tuple(FaultLine(fault.code.name, plain_sentence(fault), fault.where) for fault in single)
+    return tuple(line for fault in single for line in _with_reasons(fault))
+
+
+def _with_reasons(error: HesuanError) -> tuple[FaultLine, ...]:
+    """The error, then each of the reasons it carries: a refusal may rest on many findings."""
+    reasons = error.facts.get("reasons")
+    sentence = plain_sentence(error)
+    if not isinstance(reasons, list):
+        return (FaultLine(error.code.name, sentence, error.where),)
+    language = "zh" if (get_language() or "en").startswith("zh") else "en"
+    head = FaultLine(error.code.name, sentence.partition("\n")[0], error.where)
+    return (
+        head,
+        *(
+            FaultLine(one["code"], one[language].removeprefix(f"{one['where']}: "), one["where"])
+            for one in reasons
+        ),
+    )
 
 
 def plain_sentence(error: HesuanError) -> str:

@@ -13,7 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from hesuan.hub.identity.actors import Actor
 
 USERS = frozenset({"owner", "member"})
-OFFICE = frozenset({"programme_officer", "reviewer", "approver", "auditor", "platform_operator"})
+"""Roles of those who buy computing."""
+OFFICE = frozenset({"programme_officer", "reviewer", "approver"})
+"""Roles of those who give public money."""
+SEE_ALL = frozenset({"auditor", "platform_operator"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +49,22 @@ LOG = Entry("console:log", _("Public log"), ("log",))
 
 def groups(actor: Actor) -> tuple[Group, ...]:
     """The navigation of one person."""
-    known = bool(actor.identity_id)
-    roles = frozenset().union(*actor.roles.values()) if actor.roles else frozenset[str]()
+    roles = roles_of(actor)
     work = [HOME, OFFERINGS]
-    if roles & (USERS | OFFICE):
-        work += [QUOTES, ORDERS]
+    if roles & (USERS | SEE_ALL):
+        work.append(QUOTES)
+    if roles & (USERS | SEE_ALL | {"centre_operator"}):
+        work.append(ORDERS)
     funding = [PROGRAMMES]
-    if roles & (USERS | OFFICE):
+    if roles & (USERS | OFFICE | SEE_ALL):
         funding += [APPLICATIONS, VOUCHERS]
-    open_to_all = [CENTRES, LOG] if known else [LOG]
     return (
         Group(_("Work"), tuple(work)),
         Group(_("Funding"), tuple(funding)),
-        Group(_("Supply and proof"), tuple(open_to_all)),
+        Group(_("Supply and proof"), (CENTRES, LOG)),
     )
+
+
+def roles_of(actor: Actor) -> frozenset[str]:
+    """Every role that a person holds anywhere."""
+    return frozenset(role for held in actor.roles.values() for role in held)

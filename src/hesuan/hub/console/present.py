@@ -5,6 +5,7 @@ Pure: values in, text out. Templates reach these through ``{% load present %}``.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 from django.utils.functional import Promise
@@ -74,6 +75,27 @@ def since(at: datetime, now: datetime) -> str:
         return ngettext("%(n)s hour ago", "%(n)s hours ago", n) % {"n": n}
     n = seconds // (24 * SECONDS_PER_HOUR)
     return ngettext("%(n)s day ago", "%(n)s days ago", n) % {"n": n}
+
+
+SOURCES: tuple[tuple[re.Pattern[str], str | Promise], ...] = (
+    (
+        re.compile(
+            r"fitted to (?P<points>\d+) measured points at this centre, (?P<runs>\d+) of them finished runs"
+        ),
+        gettext_lazy("fitted to %(points)s measured points at this centre, %(runs)s of them finished runs"),
+    ),
+    (re.compile(r"the user's own time limit"), gettext_lazy("the user's own time limit")),
+)
+"""Clauses that documents carry in English alone, because they are signed; readers of Chinese get theirs."""
+
+
+def source(clause: str) -> str:
+    """A document's source clause in the reader's language; an unknown one as it stands."""
+    for pattern, text in SOURCES:
+        found = pattern.fullmatch(clause)
+        if found:
+            return str(text) % found.groupdict() if found.groupdict() else str(text)
+    return clause
 
 
 def grouped(number: int) -> str:

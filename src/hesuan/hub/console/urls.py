@@ -5,19 +5,39 @@ from __future__ import annotations
 
 from django.urls import path
 
-from hesuan.hub.console.views import account, home, soon
+from hesuan.hub.console.views import (
+    account,
+    centres,
+    home,
+    log,
+    market,
+    orders,
+    pages,
+    receipts,
+)
 
 app_name = "console"
 
 urlpatterns = [
     path("", home.page, name="home"),
     path("account/", account.page, name="account"),
-    path("offerings/", soon.page, name="offerings"),
-    path("quotes/", soon.page, name="quotes"),
-    path("orders/", soon.page, name="orders"),
-    path("programmes/", soon.page, name="programmes"),
-    path("applications/", soon.page, name="applications"),
-    path("vouchers/", soon.page, name="vouchers"),
-    path("centres/", soon.page, name="centres"),
-    path("log/", soon.page, name="log"),
+    path("offerings/", market.offerings, name="offerings"),
+    path("quotes/", market.quotes, name="quotes"),
+    path("quotes/new/", market.new_quote, name="quote_new"),
+    path("quotes/<str:request_id>/", market.quote, name="quote"),
+    path("orders/", orders.orders, name="orders"),
+    path("orders/<str:order_id>/", orders.order, name="order"),
+    path("orders/<str:order_id>/live/", orders.live, name="order_live"),
+    path("receipts/<str:receipt_id>/", receipts.receipt, name="receipt"),
+    path("receipts/<str:receipt_id>/file/", receipts.receipt_file, name="receipt_file"),
+    path("programmes/", pages.landing, name="programmes"),
+    path("programmes/<str:programme_id>/", pages.landing, name="programme"),
+    path("programmes/<str:programme_id>/apply/", pages.landing, name="apply"),
+    path("applications/", pages.landing, name="applications"),
+    path("applications/<str:application_id>/", pages.landing, name="application"),
+    path("vouchers/", pages.landing, name="vouchers"),
+    path("vouchers/<str:voucher_id>/", pages.landing, name="voucher"),
+    path("centres/", centres.centres, name="centres"),
+    path("centres/<str:centre_id>/", centres.centre, name="centre"),
+    path("log/", log.page, name="log"),
 ]

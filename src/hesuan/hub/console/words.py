@@ -74,6 +74,20 @@ TRANSFER: Words = {
     "reverse": pgettext_lazy("transfer", "reverse"),
 }
 
+WORK_UNITS = _("work units")
+UNIT: Words = {"sample": _("samples"), "samples": _("samples"), "token": _("tokens"), "tokens": _("tokens")}
+ACCOUNT: Words = {
+    "budget": pgettext_lazy("account", "budget"),
+    "appropriation": pgettext_lazy("account", "appropriation"),
+    "bank": pgettext_lazy("account", "bank"),
+}
+PAYER: Words = {
+    "state": _("central government"),
+    "province": _("province"),
+    "city": _("city"),
+    "county": _("county"),
+}
+
 TABLES: dict[str, Words] = {
     "run": RUN,
     "order": ORDER,
@@ -85,6 +99,8 @@ TABLES: dict[str, Words] = {
     "role": ROLE,
     "organisation": ORGANISATION,
     "transfer": TRANSFER,
+    "unit": UNIT,
+    "payer": PAYER,
 }
 
 _GOOD = frozenset({"COMPLETED", "SETTLED", "SIGNED", "ISSUED", "active", "admitted", "ACCEPTED"})

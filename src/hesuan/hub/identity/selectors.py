@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -108,3 +109,12 @@ def require_second_factor(identity: Identity) -> None:
     """
     if role := second_factor_missing(identity):
         raise Refused(SECOND_FACTOR_MISSING, name=str(identity), role=role)
+
+
+def names(identity_ids: Iterable[str]) -> dict[str, str]:
+    """Identity id → the name people use, for pages that say who did what. Ids nobody has are left out.
+
+    The caller shows it only beside an object that the reader may see.
+    """
+    wanted = [identity_id for identity_id in identity_ids if identity_id]
+    return {one.id: str(one) for one in Identity.objects.filter(pk__in=wanted)}

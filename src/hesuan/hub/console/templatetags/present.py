@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -12,42 +15,54 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from hesuan.hub.console import charts, present, words
+from hesuan.hub.console.applyform import ApplyForm
+from hesuan.hub.console.faults import FaultLine
+from hesuan.hub.console.workform import WorkForm
 from hesuan.money import format_yuan
 from hesuan.units import format_bytes
 from hesuan.wire.ids import new_id as fresh_id
 
 register = template.Library()
 NOTHING = "—"
+SHOWN_OF_A_DIGEST = len("sha256:") + 10
+ABSENT = (None, "")
+"""What a template hands over for a value that is not there."""
 
 
 @register.filter
 def yuan(fen: int | None) -> str:
     """Fen → ``¥1,200.50``."""
-    return NOTHING if fen is None else format_yuan(int(fen))
+    return NOTHING if fen in ABSENT else format_yuan(int(fen))
 
 
 @register.filter
 def duration(ms: int | None) -> str:
     """Milliseconds → words."""
-    return NOTHING if ms is None else present.duration(int(ms))
+    return NOTHING if ms in ABSENT else present.duration(int(ms))
 
 
 @register.filter
 def seconds(value: int | None) -> str:
     """Seconds → words."""
-    return NOTHING if value is None else present.duration(int(value) * 1000)
+    return NOTHING if value in ABSENT else present.duration(int(value) * 1000)
 
 
 @register.filter
 def bytesize(value: int | None) -> str:
     """Bytes → ``3.0 GiB``."""
-    return NOTHING if value is None else format_bytes(int(value))
+    return NOTHING if value in ABSENT else format_bytes(int(value))
 
 
 @register.filter
 def grouped(value: int | None) -> str:
     """Thousands separated."""
-    return NOTHING if value is None else present.grouped(int(value))
+    return NOTHING if value in ABSENT else present.grouped(int(value))
+
+
+@register.filter
+def source(clause: str) -> str:
+    """A document's source clause in the reader's language."""
+    return present.source(clause)
 
 
 @register.filter
@@ -85,6 +100,52 @@ def ago(at: datetime | None) -> SafeString | str:
 
 
 @register.filter
+def unit_of(app: str, units: object) -> str:
+    """The reader's word for an app's work unit, from ``{app: unit}``; a general word where none is known."""
+    known = units.get(app, "") if isinstance(units, dict) else ""
+    return str(words.UNIT.get(known, known) or words.WORK_UNITS)
+
+
+@register.filter
+def minus(whole: int, part: int) -> int:
+    """The rest of a whole."""
+    return int(whole) - int(part)
+
+
+@register.filter
+def compact(value: object) -> SafeString | str:
+    """A value on one line; a digest by its beginning, whole in its tooltip."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if text.startswith("sha256:") and len(text) > SHOWN_OF_A_DIGEST:
+        return format_html('<span title="{}">{}…</span>', text, text[:SHOWN_OF_A_DIGEST])
+    return text
+
+
+@register.filter
+def person(names: dict[str, str], identity_id: str) -> str:
+    """The name of somebody who acted; the id where the name is not known any more."""
+    return names.get(identity_id, identity_id)
+
+
+@register.filter
+def command_line(words: Iterable[object]) -> str:
+    """The words of a command as one would type them."""
+    return shlex.join(str(word) for word in words or ())
+
+
+@register.filter
+def faults_of(form: WorkForm | ApplyForm, field: str) -> tuple[FaultLine, ...]:
+    """What is wrong with one field of a form."""
+    return form.faults.get(field, ())
+
+
+@register.filter
+def elapsed(start: datetime) -> str:
+    """The time since a moment by this server's clock."""
+    return present.duration(max(0, int((timezone.now() - start).total_seconds())) * 1000)
+
+
+@register.filter
 def inline_svg(text: str) -> SafeString:
     """An SVG that this server drew itself, without its XML prologue."""
     return mark_safe(re.sub(r"<\?xml[^>]*\?>", "", text))  # noqa: S308 - drawn by this server, never by a user
@@ -119,7 +180,8 @@ def state(value: str, table: str) -> dict[str, Any]:
 @register.inclusion_tag("console/parts/interval.html")
 def interval_bar(low_ms: int, mid_ms: int, high_ms: int, actual_ms: int | None = None) -> dict[str, Any]:
     """The predicted interval as a drawing, what happened beside it."""
-    return {"place": charts.interval(low_ms, mid_ms, high_ms, actual_ms), "width": charts.WIDTH}
+    actual = None if actual_ms in ABSENT else actual_ms
+    return {"place": charts.interval(low_ms, mid_ms, high_ms, actual), "width": charts.WIDTH}
 
 
 @register.inclusion_tag("console/parts/split.html")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -13,5 +11,10 @@ from hesuan.hub.identity.actors import Actor
 
 
 @signed_in
-def page(request: HttpRequest, actor: Actor, **kwargs: Any) -> HttpResponse:  # noqa: ARG001 - a page's signature
-    return render(request, "console/account.html", {"memberships": selectors.organisations(actor)})
+def page(request: HttpRequest, actor: Actor) -> HttpResponse:
+    rows = [
+        {"organisation": one, "roles": sorted(actor.roles[one.id])}
+        for one in selectors.organisations(actor)
+        if one.id in actor.roles
+    ]
+    return render(request, "console/account.html", {"memberships": rows})

@@ -6,11 +6,53 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
+from hesuan.hub.audit import selectors as audit
+from hesuan.hub.centres import selectors as centres
 from hesuan.hub.console.access import public
+from hesuan.hub.console.evidence import work_units
+from hesuan.hub.console.navigation import USERS, roles_of
+from hesuan.hub.console.purse import balances
 from hesuan.hub.identity.actors import Actor
+from hesuan.hub.insight import selectors as insight
+from hesuan.hub.market import selectors as market
+from hesuan.hub.runs import selectors as runs
+from hesuan.hub.settlement import selectors as settlement
+
+LATEST = 6
+"""Orders shown on the first page."""
 
 
 @public
-def page(request: HttpRequest, actor: Actor, **kwargs: Any) -> HttpResponse:  # noqa: ARG001 - a page's signature
-    return render(request, "console/home.html", {})
+def page(request: HttpRequest, actor: Actor) -> HttpResponse:
+    checkpoint = audit.latest_checkpoint()
+    context: dict[str, Any] = {
+        "checkpoint": checkpoint,
+        "root": bytes(checkpoint.root).hex() if checkpoint else "",
+        "centre_count": len(centres.centres(actor)),
+        "offering_count": len(market.offerings(actor)),
+    }
+    if actor.identity_id:
+        context |= _desk(actor)
+    return render(request, "console/home.html", context)
+
+
+def _desk(actor: Actor) -> dict[str, Any]:
+    """What one person has before them today."""
+    receipts = {one.settlement.order_id: one for one in settlement.receipts(actor)}
+    latest = market.orders(actor)[:LATEST]
+    return {
+        "units": work_units(actor),
+        "rows": [
+            {"order": one, "run": runs.run_of_order(actor, one.id), "receipt": receipts.get(one.id)}
+            for one in latest
+        ],
+        "balances": balances(actor),
+        "vouchers": [],
+        "signals": insight.signals(actor),
+        "waiting": [],
+        "may_ask": bool(roles_of(actor) & USERS),
+        "buys": bool(latest) or bool(roles_of(actor) & USERS),
+        "now": timezone.now(),
+    }

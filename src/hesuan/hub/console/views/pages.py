@@ -42,9 +42,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Django's 500 handler. Draws without the database: that may be what broke."""
     broken = HesuanError(BROKEN)
-    return render(None, "500.html", {"faults": faults.lines(broken), "here": "/"}, status=500)  # type: ignore[arg-type]
+    return render(None, "500.html", {"faults": faults.lines(broken), "here": "/"}, status=500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Django's page for a form without a valid token."""
     return error_page(request, HesuanError(FORM_EXPIRED), 403)
+
+
+def landing(request: HttpRequest, **parts: str) -> HttpResponse:  # noqa: ARG001 - a page's signature
+    """Holds the address of a page whose room has not landed."""
+    raise NotFound(NO_PAGE, path=request.path)

@@ -1,0 +1,44 @@
+"""Settle and audit: a receipt's whole story, and the file that anybody can verify."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from hesuan.hub.audit import selectors as audit
+from hesuan.hub.console.access import signed_in
+from hesuan.hub.console.evidence import work_units
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.settlement import selectors
+
+
+@signed_in
+def receipt(request: HttpRequest, actor: Actor, *, receipt_id: str) -> HttpResponse:
+    found = selectors.receipt(actor, receipt_id)
+    context = {
+        "receipt": found,
+        "units": work_units(actor),
+        "doc": found.document,
+        "settlement": found.settlement,
+        "order": found.settlement.order,
+        "log_key": audit.log_key(),
+        "released_fen": _held_fen(found.document) - found.document["charge"]["charge_fen"],
+    }
+    return render(request, "console/receipt.html", context)
+
+
+def _held_fen(document: dict[str, Any]) -> int:
+    charge = document["charge"]
+    vouchers = sum(int(one["held_fen"]) for one in charge["vouchers"])
+    return vouchers + int(charge["copay"]["held_fen"])
+
+
+@signed_in
+def receipt_file(request: HttpRequest, actor: Actor, *, receipt_id: str) -> HttpResponse:  # noqa: ARG001
+    """The receipt file itself, byte for byte what ``hesuan verify`` reads."""
+    content = selectors.receipt_file(actor, receipt_id)
+    name = f"receipt-{receipt_id}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type="application/json", headers=headers)
