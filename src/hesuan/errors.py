@@ -99,8 +99,13 @@ class Faults(Exception):
 
 UNKNOWN_KEY = declare(
     "input.unknown_key",
-    en="`{key}` is not a key here.{hint}",
-    zh="“{key}”不是这里的键。{hint}",
+    en="`{key}` is not a key here. Did you mean `{near}`?",
+    zh="“{key}”不是这里的键。是否想写 `{near}`？",
+)
+_NOTHING_NEAR = Code(
+    UNKNOWN_KEY.name,
+    en="`{key}` is not a key here. Keys here: {keys}.",
+    zh="“{key}”不是这里的键。这里的键有：{keys}。",
 )
 
 
@@ -108,5 +113,6 @@ def unknown_key(key: str, known: Iterable[str], *, where: str) -> InputFault:
     """The fault for a key nobody knows, naming the nearest right one when there is one."""
     candidates = sorted(known)
     near = difflib.get_close_matches(key, candidates, n=1)
-    hint = f" Did you mean `{near[0]}`?" if near else f" Keys here: {', '.join(candidates)}."
-    return InputFault(UNKNOWN_KEY, where=where, key=key, hint=hint)
+    if near:
+        return InputFault(UNKNOWN_KEY, where=where, key=key, near=near[0])
+    return InputFault(_NOTHING_NEAR, where=where, key=key, keys=", ".join(candidates))
