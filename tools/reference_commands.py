@@ -7,7 +7,6 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 from hesuan.cli import language
 from hesuan.cli.exits import MEANINGS
@@ -35,8 +34,6 @@ def page() -> str:
     rows = [f"| {int(code)} | {en} | {zh} |\n" for code, (en, zh) in sorted(MEANINGS.items())]
     parts = [INTRODUCTION, *rows, VERIFY_NOTE]
     for word, command in COMMANDS.items():
-        if find_spec(command.module) is None:
-            continue
         extra = f"`pip install 'hesuan[{command.extra}]'`" if command.extra else "part of every installation"
         parts.append(f"\n## hesuan {word}\n\n{command.en} · {command.zh} ({extra})\n")
         for words, text in helps(word):

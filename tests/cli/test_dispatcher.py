@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import hesuan
+import hesuan.cli
 from hesuan.cli import language
 from hesuan.cli.exits import Exit
 from hesuan.cli.main import COMMANDS, load, main
@@ -103,6 +104,8 @@ def _uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     for name in list(sys.modules):
         if name == package or (name.startswith("hesuan.cli.") and name not in kept):
             monkeypatch.delitem(sys.modules, name)
+            # `from hesuan.cli import frame` looks at the package before it looks at sys.modules.
+            monkeypatch.delattr(hesuan.cli, name.rpartition(".")[2], raising=False)
 
     class Absent:
         def find_spec(self, name: str, *args: object) -> None:

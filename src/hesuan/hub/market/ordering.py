@@ -31,8 +31,8 @@ NOT_AN_ORDER_ID = declare(
 )
 ORDER_ID_TAKEN = declare(
     "order.id_taken",
-    en="Order {order} already stands for quote {before}, not {quote}. Choose a new order id.",
-    zh="订单编号 {order} 已用于报价单 {before}，而不是 {quote}。请使用新的订单编号。",
+    en="Order {order} already stands for another quote, not for {quote}. Choose a new order id.",
+    zh="订单编号 {order} 已用于另一份报价单，而不是 {quote}。请使用新的订单编号。",
 )
 QUOTE_TAKEN = declare(
     "quote.already_accepted",
@@ -163,7 +163,7 @@ def _order_before(quote: Quote, order_id: str) -> Order | None:
     """
     by_id = Order.objects.filter(pk=order_id).first()
     if by_id is not None and by_id.quote_id != quote.id:
-        raise Conflict(ORDER_ID_TAKEN, order=order_id, before=by_id.quote_id, quote=quote.id)
+        raise Conflict(ORDER_ID_TAKEN, order=order_id, quote=quote.id)  # whose it is, is not told
     if by_id is not None:
         return by_id
     by_quote = Order.objects.filter(quote=quote).first()

@@ -7,9 +7,9 @@ from typing import Annotated
 from django.http import HttpRequest
 from ninja import Query, Router
 
-from hesuan.errors import NotFound
 from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.shapes import JsonObject, Sentence, Shape, Time
+from hesuan.hub.audit import public
 from hesuan.hub.audit import selectors as audit
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.insight import selectors as insight
@@ -19,10 +19,8 @@ from hesuan.hub.settlement import selectors as settlement
 
 router = Router()
 
-MAX_LEAVES = 1000
-
 From = Annotated[int, Query(ge=0, alias="from", description="index of the first leaf")]
-Count = Annotated[int, Query(ge=1, le=MAX_LEAVES)]
+Count = Annotated[int, Query(ge=1, le=public.MAX_LEAVES)]
 
 
 class CheckpointShape(Shape):
@@ -39,10 +37,17 @@ class KeyShape(Shape):
 
 
 class LeavesShape(Shape):
-    """Leaves of the log, from an index on; their RFC 6962 hashes are of the canonical JSON."""
+    """Leaves of the log from an index on; `SHA-256(0x00 || text)` of each is its RFC 6962 hash."""
 
     first: int
-    leaves: list[JsonObject]
+    size: int
+    leaves: list[str]
+
+
+class ConsistencyShape(Shape):
+    """RFC 6962 consistency proof, in hexadecimal."""
+
+    hashes: list[str]
 
 
 class ProofShape(Shape):
@@ -100,35 +105,36 @@ class SignalsShape(Shape):
 def get_checkpoint(request: HttpRequest) -> CheckpointShape:
     """The newest checkpoint of the public log."""
     del request
-    found = _checkpoint()
-    if found is None:
-        raise NotFound(audit.NO_CHECKPOINT, log="platform")
-    return found
+    return CheckpointShape(size=public.size(), note=public.checkpoint())
 
 
 @router.get("/log/key", response=KeyShape, auth=None)
 def get_key(request: HttpRequest) -> KeyShape:
     """The public key that checkpoints are verified with."""
     del request
-    return KeyShape(key=audit.log_key())
+    return KeyShape(key=public.key())
 
 
 @router.get("/log/leaves", response=LeavesShape, auth=None)
 def list_leaves(request: HttpRequest, first: From = 0, count: Count = 100) -> LeavesShape:
-    """Leaves of the public log, in order."""
+    """Leaves of the public log, in order, each as the very text that was hashed."""
     del request
-    facts = audit.sequenced("platform", range(first, first + count))
-    return LeavesShape(first=first, leaves=[audit.view(fact, opens=False).leaf for fact in facts])
+    found = public.leaves(first, count)
+    return LeavesShape(first=found.first, size=found.size, leaves=[leaf.decode() for leaf in found.leaves])
 
 
 @router.get("/log/inclusion/{leaf_index}", response=ProofShape, auth=None)
 def get_inclusion(request: HttpRequest, leaf_index: int) -> ProofShape:
     """The proof that the leaf at an index is in the log of the newest checkpoint."""
     del request
-    facts = audit.sequenced("platform", [leaf_index])
-    if not facts:
-        raise NotFound(audit.NO_CHECKPOINT, log="platform")
-    return ProofShape.model_validate(audit.inclusion(facts[0]))
+    return ProofShape.model_validate(public.inclusion(leaf_index))
+
+
+@router.get("/log/consistency", response=ConsistencyShape, auth=None)
+def get_consistency(request: HttpRequest, first: int, second: int) -> ConsistencyShape:
+    """The proof that the log of `first` leaves is a beginning of that of `second`."""
+    del request
+    return ConsistencyShape(hashes=public.consistency(first, second))
 
 
 @router.get("/orders/{order_id}/facts", response=FactsShape)
@@ -172,7 +178,7 @@ def _facts(actor: Actor, order_id: str) -> FactsShape:
     order = market.order(actor, order_id)
     run = runs.run_of_order(actor, order_id)
     receipt = settlement.receipt_of_order(actor, order_id)
-    subjects = [order.quote_id, order.id, run.id, *([receipt.id] if receipt else [])]
+    subjects = [order.quote.request_id, order.id, run.id, *([receipt.id] if receipt else [])]
     views = [view for subject in dict.fromkeys(subjects) for view in audit.facts(actor, subject)]
     return FactsShape(
         order=order.id,

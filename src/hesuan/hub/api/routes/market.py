@@ -11,7 +11,7 @@ from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
 from hesuan.hub.api.routes.orders import OrderShape, shape_order
-from hesuan.hub.api.shapes import Body, Id, JsonObject, Sentence, Shape, Time, Title, Yuan, YuanIn
+from hesuan.hub.api.shapes import Body, Id, JsonObject, Sentence, Shape, Time, TimeIn, Title, Yuan, YuanIn
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors, services
@@ -57,6 +57,24 @@ class NewOffering(Body):
     cores: int
     memory_bytes: int | None = None
     price_yuan_per_core_hour: YuanIn | None = None
+
+
+class NewPrice(Body):
+    """A dated price; without `valid_from` it holds from now on, without `valid_to` until the next."""
+
+    price_yuan_per_core_hour: YuanIn
+    valid_from: TimeIn | None = None
+    valid_to: TimeIn | None = None
+
+
+class PriceShape(Shape):
+    """One dated price of one offering."""
+
+    id: str
+    offering: str
+    price_yuan_per_core_hour: Yuan
+    valid_from: Time
+    valid_to: Time | None
 
 
 class QuoteShape(Shape):
@@ -131,6 +149,30 @@ def publish_offering(request: HttpRequest, body: NewOffering) -> HttpResponse:
             memory_bytes=body.memory_bytes,
         )
         return _offering(actor, selectors.offering(actor, made.id), "")
+
+    return once(request, work)
+
+
+@router.post("/offerings/{offering_id}/prices", response={201: PriceShape})
+def set_price(request: HttpRequest, offering_id: str, body: NewPrice) -> HttpResponse:
+    """Gives an offering a new price; quotes made before keep the price they carry."""
+    actor = actor_of(request)
+
+    def work(_: str) -> PriceShape:
+        made = services.set_price(
+            actor=actor,
+            offering_id=offering_id,
+            fen_per_core_hour=body.price_yuan_per_core_hour,
+            valid_from=body.valid_from,
+            valid_to=body.valid_to,
+        )
+        return PriceShape(
+            id=made.id,
+            offering=made.offering_id,
+            price_yuan_per_core_hour=made.fen_per_core_hour,
+            valid_from=made.valid_from,
+            valid_to=made.valid_to,
+        )
 
     return once(request, work)
 

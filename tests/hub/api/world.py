@@ -1,0 +1,84 @@
+"""A small world for the API's and the commands' tests: the road of the tests, step by step per order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.people import Person
+from tests.road import Road, countersign, make_site, publish, state, usage
+
+from hesuan.hub.identity.actors import SYSTEM
+from hesuan.hub.market import selectors as market
+from hesuan.hub.market import services as market_services
+from hesuan.hub.market.models import Order, Quote
+from hesuan.hub.runs import services as runs
+from hesuan.hub.runs.models import Run
+from hesuan.hub.settlement.models import Receipt
+from hesuan.wire.ids import new_id
+
+WORK: dict[str, Any] = {
+    "kind": "app",
+    "app": "omics-match",
+    "units": 2000,
+    "parameters": {"seed": 7},
+    "cores": 2,
+}
+PAID_IN_FEN = 1_000_000
+
+
+class World(Road):
+    """Money on the owner's account and one measured offering; anybody may order."""
+
+    def quote_for(self, person: Person) -> Quote:
+        """The one quote for :data:`WORK`."""
+        request = market_services.request_quotes(
+            actor=person.actor, organisation_id=person.organisation.id, work=WORK
+        )
+        (quote,) = market.quotes(person.actor, request.id)
+        return quote
+
+    def order_for(self, person: Person) -> Order:
+        """A placed order."""
+        quote = self.quote_for(person)
+        return runs.place_order(actor=person.actor, quote_id=quote.id, order_id=new_id())
+
+    def start(self, order: Order) -> Run:
+        """The site has started the order's run and printed a line."""
+        run = Run.objects.get(order=order)
+        self.say([state(run.id, "RUNNING", after_s=1)])
+        self.say([("log", {"run": run.id, "offset": 0, "text": "matching 2000 samples\n"})])
+        return run
+
+    def end(self, order: Order, ended: str = "COMPLETED", *, signed: bool = True) -> Receipt:
+        """The run has ended, its usage has come, it is settled and (unless told not to) countersigned."""
+        run = Run.objects.get(order=order)
+        exit_status = 0 if ended == "COMPLETED" else 3
+        self.say(
+            [
+                state(run.id, ended, after_s=4, exit_status=exit_status),
+                usage(run.id, ended=ended, wall_ms=2500, exit_status=exit_status),
+            ]
+        )
+        if signed:
+            self.say(countersign(self.site))
+        return Receipt.objects.get(settlement__order=order)
+
+
+def make_world(owner: Person, operator: Person, platform_operator: Person) -> World:
+    """Ready to quote."""
+    site = make_site(operator.organisation)
+    offering = publish(operator, site.agent.centre, title="CPU East")
+    world = World(owner, operator, platform_operator, site, offering)
+    pay_in(owner)
+    world.say([])
+    return world
+
+
+def pay_in(person: Person) -> None:
+    """Money on a person's organisation's account."""
+    market_services.deposit(
+        actor=SYSTEM,
+        organisation_id=person.organisation.id,
+        amount_fen=PAID_IN_FEN,
+        deposit_id=new_id(),
+    )
