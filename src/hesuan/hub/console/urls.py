@@ -7,13 +7,15 @@ from django.urls import path
 
 from hesuan.hub.console.views import (
     account,
+    applications,
     centres,
     home,
     log,
     market,
     orders,
-    pages,
+    programmes,
     receipts,
+    vouchers,
 )
 
 app_name = "console"
@@ -30,13 +32,13 @@ urlpatterns = [
     path("orders/<str:order_id>/live/", orders.live, name="order_live"),
     path("receipts/<str:receipt_id>/", receipts.receipt, name="receipt"),
     path("receipts/<str:receipt_id>/file/", receipts.receipt_file, name="receipt_file"),
-    path("programmes/", pages.landing, name="programmes"),
-    path("programmes/<str:programme_id>/", pages.landing, name="programme"),
-    path("programmes/<str:programme_id>/apply/", pages.landing, name="apply"),
-    path("applications/", pages.landing, name="applications"),
-    path("applications/<str:application_id>/", pages.landing, name="application"),
-    path("vouchers/", pages.landing, name="vouchers"),
-    path("vouchers/<str:voucher_id>/", pages.landing, name="voucher"),
+    path("programmes/", programmes.programmes, name="programmes"),
+    path("programmes/<str:programme_id>/", programmes.programme, name="programme"),
+    path("programmes/<str:programme_id>/apply/", programmes.apply, name="apply"),
+    path("applications/", applications.applications, name="applications"),
+    path("applications/<str:application_id>/", applications.application, name="application"),
+    path("vouchers/", vouchers.vouchers, name="vouchers"),
+    path("vouchers/<str:voucher_id>/", vouchers.voucher, name="voucher"),
     path("centres/", centres.centres, name="centres"),
     path("centres/<str:centre_id>/", centres.centre, name="centre"),
     path("log/", log.page, name="log"),

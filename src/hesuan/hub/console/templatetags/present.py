@@ -1,4 +1,7 @@
-"""Template side of :mod:`hesuan.hub.console.present`: thin filters and a few inclusion tags."""
+"""Template side of :mod:`hesuan.hub.console.present`: thin filters and a few inclusion tags.
+
+A filter takes ``""`` beside ``None`` for a value that is not there: so Django hands over a missing one.
+"""
 
 from __future__ import annotations
 
@@ -25,38 +28,36 @@ from hesuan.wire.ids import new_id as fresh_id
 register = template.Library()
 NOTHING = "—"
 SHOWN_OF_A_DIGEST = len("sha256:") + 10
-ABSENT = (None, "")
-"""What a template hands over for a value that is not there."""
 
 
 @register.filter
-def yuan(fen: int | None) -> str:
+def yuan(fen: int | str | None) -> str:
     """Fen → ``¥1,200.50``."""
-    return NOTHING if fen in ABSENT else format_yuan(int(fen))
+    return NOTHING if fen is None or fen == "" else format_yuan(int(fen))
 
 
 @register.filter
-def duration(ms: int | None) -> str:
+def duration(ms: int | str | None) -> str:
     """Milliseconds → words."""
-    return NOTHING if ms in ABSENT else present.duration(int(ms))
+    return NOTHING if ms is None or ms == "" else present.duration(int(ms))
 
 
 @register.filter
-def seconds(value: int | None) -> str:
+def seconds(value: int | str | None) -> str:
     """Seconds → words."""
-    return NOTHING if value in ABSENT else present.duration(int(value) * 1000)
+    return NOTHING if value is None or value == "" else present.duration(int(value) * 1000)
 
 
 @register.filter
-def bytesize(value: int | None) -> str:
+def bytesize(value: int | str | None) -> str:
     """Bytes → ``3.0 GiB``."""
-    return NOTHING if value in ABSENT else format_bytes(int(value))
+    return NOTHING if value is None or value == "" else format_bytes(int(value))
 
 
 @register.filter
-def grouped(value: int | None) -> str:
+def grouped(value: int | str | None) -> str:
     """Thousands separated."""
-    return NOTHING if value in ABSENT else present.grouped(int(value))
+    return NOTHING if value is None or value == "" else present.grouped(int(value))
 
 
 @register.filter
@@ -178,9 +179,11 @@ def state(value: str, table: str) -> dict[str, Any]:
 
 
 @register.inclusion_tag("console/parts/interval.html")
-def interval_bar(low_ms: int, mid_ms: int, high_ms: int, actual_ms: int | None = None) -> dict[str, Any]:
+def interval_bar(
+    low_ms: int, mid_ms: int, high_ms: int, actual_ms: int | str | None = None
+) -> dict[str, Any]:
     """The predicted interval as a drawing, what happened beside it."""
-    actual = None if actual_ms in ABSENT else actual_ms
+    actual = None if actual_ms is None or actual_ms == "" else int(actual_ms)
     return {"place": charts.interval(low_ms, mid_ms, high_ms, actual), "width": charts.WIDTH}
 
 

@@ -14,9 +14,11 @@ from hesuan.hub.console.access import public
 from hesuan.hub.console.evidence import work_units
 from hesuan.hub.console.navigation import USERS, roles_of
 from hesuan.hub.console.purse import balances
+from hesuan.hub.console.queue import waiting_for
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.insight import selectors as insight
 from hesuan.hub.market import selectors as market
+from hesuan.hub.programmes import selectors as programmes
 from hesuan.hub.runs import selectors as runs
 from hesuan.hub.settlement import selectors as settlement
 
@@ -49,9 +51,9 @@ def _desk(actor: Actor) -> dict[str, Any]:
             for one in latest
         ],
         "balances": balances(actor),
-        "vouchers": [],
+        "vouchers": [row for row in programmes.vouchers(actor) if row.available_fen][:LATEST],
         "signals": insight.signals(actor),
-        "waiting": [],
+        "waiting": waiting_for(actor),
         "may_ask": bool(roles_of(actor) & USERS),
         "buys": bool(latest) or bool(roles_of(actor) & USERS),
         "now": timezone.now(),

@@ -48,8 +48,3 @@ def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Django's page for a form without a valid token."""
     return error_page(request, HesuanError(FORM_EXPIRED), 403)
-
-
-def landing(request: HttpRequest, **parts: str) -> HttpResponse:  # noqa: ARG001 - a page's signature
-    """Holds the address of a page whose room has not landed."""
-    raise NotFound(NO_PAGE, path=request.path)

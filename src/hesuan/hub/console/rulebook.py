@@ -1,0 +1,68 @@
+"""A programme's text line by line, with what the linter says of each line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import get_language
+
+from hesuan.hub.programmes.selectors import FindingLine
+
+_OPEN = re.compile(r"""(["'])\?\1""")
+"""How a document writes what the published rule leaves open."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleLine:
+    """One line of the text. ``decided``: open in the published rule, filled by a recorded interpretation."""
+
+    number: int
+    text: str
+    is_open: bool
+    decided: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding in the reader's language."""
+
+    line: int
+    field: str
+    where: str
+    sentence: str
+    blocks: bool
+
+
+def findings(found: Sequence[FindingLine]) -> list[Finding]:
+    """The findings, those that block activation first, each in the order of the text."""
+    language = get_language() or "en"
+    lines = [
+        Finding(one.line, one.field, one.where, _plain(one.sentence(language), one.where), one.blocks)
+        for one in found
+    ]
+    return sorted(lines, key=lambda line: (not line.blocks, line.line))
+
+
+def _plain(sentence: str, where: str) -> str:
+    """The sentence without its place, which stands beside it."""
+    return sentence.removeprefix(f"{where}: ")
+
+
+def rule_lines(text: str, found: Sequence[FindingLine]) -> list[RuleLine]:
+    """Every line of a document, numbered from 1."""
+    blocking = {one.line for one in found if one.blocks}
+    return [
+        RuleLine(
+            number=number,
+            text=line,
+            is_open=number in blocking,
+            decided=number not in blocking and _says_open(line),
+        )
+        for number, line in enumerate(text.splitlines(), 1)
+    ]
+
+
+def _says_open(line: str) -> bool:
+    return _OPEN.search(line.partition(" #")[0]) is not None and not line.lstrip().startswith("#")

@@ -1,0 +1,70 @@
+"""Applications: the queue with what waits on whom, and reviewing, approving and issuing one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from hesuan.errors import Faults, HesuanError
+from hesuan.hub.console import faults
+from hesuan.hub.console.access import signed_in
+from hesuan.hub.console.queue import next_verb, waiting, waiting_for
+from hesuan.hub.identity import selectors as identity
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.programmes import selectors, services
+from hesuan.hub.programmes.models import Application
+
+
+@signed_in
+def applications(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Those that wait for this person, then all that wait, longest first, then those that ended."""
+    rows = [waiting(one) for one in selectors.applications(actor)]
+    context = {
+        "mine": waiting_for(actor),
+        "waiting": sorted((row for row in rows if row.role), key=lambda row: row.since),
+        "ended": [row for row in rows if not row.role],
+    }
+    return render(request, "console/applications.html", context)
+
+
+@signed_in
+def application(request: HttpRequest, actor: Actor, *, application_id: str) -> HttpResponse:
+    """One application with its history and the next step."""
+    found = selectors.application(actor, application_id)
+    wrong: tuple[faults.FaultLine, ...] = ()
+    status = 200
+    if request.method == "POST":
+        try:
+            _act(request, actor, found)
+            return redirect("console:application", application_id=application_id)
+        except (HesuanError, Faults) as error:
+            wrong, status = faults.lines(error), faults.status(error)
+    context = {**_about(actor, application_id), "faults": wrong, "note": request.POST.get("note", "")}
+    return render(request, "console/application.html", context, status=status)
+
+
+def _act(request: HttpRequest, actor: Actor, found: Application) -> None:
+    verb, verdict = request.POST.get("verb", ""), request.POST.get("verdict", "")
+    note = request.POST.get("note", "")
+    if verb == "issue":
+        services.issue(actor=actor, application_id=found.id)
+    elif verb == "approve":
+        services.approve(actor=actor, application_id=found.id, verdict=verdict, note=note)
+    else:
+        services.review(actor=actor, application_id=found.id, verdict=verdict, note=note)
+
+
+def _about(actor: Actor, application_id: str) -> dict[str, Any]:
+    found = selectors.application(actor, application_id)
+    vouchers = [row.voucher for row in selectors.vouchers(actor, found.organisation_id)]
+    state = waiting(found)
+    return {
+        "application": found,
+        "voucher": next((one for one in vouchers if one.application_id == found.id), None),
+        "people": identity.names([found.submitted_by, found.reviewed_by, found.approved_by]),
+        "waits_on": state.role,
+        "since": state.since,
+        "verb": next_verb(actor, found),
+    }

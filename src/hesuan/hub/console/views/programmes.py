@@ -1,0 +1,125 @@
+"""Programmes: their rules as text, activating a version, admitting suppliers, applying for a voucher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from hesuan.errors import Faults, HesuanError, NotFound
+from hesuan.hub.centres import selectors as centres
+from hesuan.hub.console import applyform, faults, rulebook
+from hesuan.hub.console.access import public, signed_in
+from hesuan.hub.console.views.pages import NO_PAGE
+from hesuan.hub.identity import selectors as identity
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.models import Organisation
+from hesuan.hub.programmes import selectors, services
+from hesuan.hub.programmes.models import ProgrammeVersion
+
+
+@public
+def programmes(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """One line for each programme: its active version, or else its newest."""
+    shown: dict[str, ProgrammeVersion] = {}
+    for one in selectors.versions(actor):
+        if one.programme_id not in shown or one.state == ProgrammeVersion.State.ACTIVE:
+            shown[one.programme_id] = one
+    rows = [
+        {"version": one, "open_count": sum(line.blocks for line in selectors.findings(actor, one.id))}
+        for one in shown.values()
+    ]
+    return render(request, "console/programmes.html", {"rows": rows})
+
+
+@public
+def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpResponse:
+    """The rules as text; officers activate a version and admit centres here."""
+    found = selectors.programme(actor, programme_id)
+    wrong: tuple[faults.FaultLine, ...] = ()
+    status = 200
+    if request.method == "POST":
+        try:
+            _act(request, actor, programme_id)
+            return redirect(request.get_full_path())
+        except (HesuanError, Faults) as error:
+            wrong, status = faults.lines(error), faults.status(error)
+            if status == 404:
+                raise
+    versions = selectors.versions(actor, programme_id)
+    version = _chosen(versions, request.GET.get("version", ""), request.path)
+    said = selectors.findings(actor, version.id)
+    officer = actor.has("programme_officer", found.office_id)
+    admissions = selectors.admissions(actor, programme_id)
+    admitted = {one.centre_id for one in admissions}
+    context = {
+        "programme": found,
+        "version": version,
+        "versions": versions,
+        "lines": rulebook.rule_lines(version.text, said),
+        "findings": rulebook.findings(said),
+        "blocking": sum(line.blocks for line in said),
+        "admissions": admissions,
+        "budget": selectors.budget(actor, programme_id),
+        "may_apply": version.state == ProgrammeVersion.State.ACTIVE and bool(applicants(actor)),
+        "may_activate": officer and version.state == ProgrammeVersion.State.DRAFT,
+        "candidates": [one for one in centres.centres(actor) if one.id not in admitted] if officer else [],
+        "faults": wrong,
+    }
+    return render(request, "console/programme.html", context, status=status)
+
+
+def _act(request: HttpRequest, actor: Actor, programme_id: str) -> None:
+    if request.POST.get("verb") == "admit":
+        services.admit_supplier(
+            actor=actor,
+            programme_id=programme_id,
+            centre_id=request.POST.get("centre_id", ""),
+            reason=request.POST.get("reason", ""),
+        )
+    else:
+        services.activate(actor=actor, version_id=request.POST.get("version_id", ""))
+
+
+def _chosen(versions: list[ProgrammeVersion], asked: str, path: str) -> ProgrammeVersion:
+    """The version asked for by number, else the active one, else the newest."""
+    if asked:
+        for one in versions:
+            if str(one.version) == asked:
+                return one
+        raise NotFound(NO_PAGE, path=f"{path}?version={asked}")
+    active = [one for one in versions if one.state == ProgrammeVersion.State.ACTIVE]
+    return (active or versions)[0]
+
+
+def applicants(actor: Actor) -> list[Organisation]:
+    """The organisations for which this person may apply."""
+    if not actor.has("owner"):
+        return []
+    return [one for one in identity.organisations(actor) if actor.has("owner", one.id)]
+
+
+@signed_in
+def apply(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpResponse:
+    """The form of an application; what is wrong stands beside its field."""
+    version = selectors.active_version(actor, programme_id)
+    if version is None:
+        selectors.programme(actor, programme_id)
+        raise NotFound(NO_PAGE, path=request.path)
+    mine = applicants(actor)
+    texts = applyform.typed(request.POST, mine[0].id if mine else "")
+    found: dict[str, tuple[faults.FaultLine, ...]] = {}
+    status = 200
+    if request.method == "POST":
+        try:
+            asked = services.apply(actor=actor, version_id=version.id, **applyform.values(texts))
+            return redirect("console:application", application_id=asked.id)
+        except (HesuanError, Faults) as error:
+            found, status = applyform.by_field(error), faults.status(error)
+    context: dict[str, Any] = {
+        "version": version,
+        "organisations": mine,
+        "form": applyform.ApplyForm(texts, found),
+    }
+    return render(request, "console/apply.html", context, status=status)
