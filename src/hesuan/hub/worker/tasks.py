@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 
 from django.db import Error
-from django_tasks import default_task_backend, task
+from django_tasks import task, task_backends
 from django_tasks.backends.immediate import ImmediateBackend
 
 from hesuan.hub.worker.loop import tick
@@ -25,10 +25,15 @@ def sweep() -> int:
     return tick().handled
 
 
+def has_queue() -> bool:
+    """Whether tasks wait in a queue; the immediate backend would run them inside the ringer's request."""
+    return not isinstance(task_backends["default"], ImmediateBackend)
+
+
 def nudge() -> None:
     """Enqueues a sweep where a queue is there to take it; never disturbs who rang."""
-    if isinstance(default_task_backend, ImmediateBackend):
-        return  # it would run the round inside the caller's request; the loop does it
+    if not has_queue():
+        return
     try:
         sweep.enqueue()
     except Error:

@@ -1,0 +1,204 @@
+"""The worker: every message and fact once, a poison message blocks nobody, the loop wakes and stops."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError
+from django.utils import timezone
+from tests.road import Road, history, make_site, state, tell
+
+from hesuan.hub.audit.models import Checkpoint, Fact
+from hesuan.hub.gateway.bell import ARRIVALS, Bell
+from hesuan.hub.gateway.models import InboxMessage
+from hesuan.hub.identity.models import Organisation
+from hesuan.hub.runs.models import Run
+from hesuan.hub.settlement.models import Settlement
+from hesuan.hub.worker import facts, inbox, loop, table, tasks
+from hesuan.hub.worker.models import Setback
+from hesuan.wire.canonical import Json
+
+
+def heartbeat() -> tuple[str, dict[str, Json]]:
+    return "heartbeat", {"running": []}
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    real = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: real + timedelta(seconds=seconds))
+
+
+def test_every_message_kind_of_the_gateway_has_a_handler() -> None:
+    from hesuan.hub.gateway.shapes import MESSAGES
+
+    assert set(table.MESSAGES) == set(MESSAGES)
+
+
+def test_a_poison_message_keeps_its_fault_and_blocks_no_other_agent(
+    road: Road, centre_organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_site(centre_organisation, "Elsewhere")
+    run = road.place()
+
+    def choke(message: InboxMessage) -> None:
+        if message.agent_id == other.agent.id:
+            raise RuntimeError("poison")
+
+    monkeypatch.setitem(table.MESSAGES, "heartbeat", choke)
+    tell(other, heartbeat())
+    tell(road.site, heartbeat(), *history(run.id))
+    assert loop.tick().failed == ()
+    assert Settlement.objects.count() == 1
+    stuck = InboxMessage.objects.get(handled_at=None)
+    assert (stuck.agent_id, stuck.attempts) == (other.agent.id, 1)
+    assert stuck.fault == "RuntimeError: poison"
+
+
+def test_a_poison_message_is_tried_again_later_and_passed_by_meanwhile(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[str] = []
+
+    def choke(message: InboxMessage) -> None:
+        tries.append(message.id)
+        raise RuntimeError("poison")
+
+    run = road.place()
+    with monkeypatch.context() as patch:
+        patch.setitem(table.MESSAGES, "heartbeat", choke)
+        tell(road.site, heartbeat(), state(run.id, "RUNNING"))
+        loop.tick()
+        inbox.drain()
+        assert len(tries) == 1, "its wait has not passed"
+        assert Run.objects.get().state == "RUNNING"
+        later(patch, 2)
+        inbox.drain()
+        assert len(tries) == 2
+    later(monkeypatch, 10)
+    assert inbox.drain() == 1
+    assert not InboxMessage.objects.filter(handled_at=None).exists()
+
+
+def test_what_a_failing_handler_wrote_is_undone(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_then_fail(_: InboxMessage) -> None:
+        Run.objects.update(reason="half done")
+        raise RuntimeError("poison")
+
+    road.place()
+    monkeypatch.setitem(table.MESSAGES, "heartbeat", write_then_fail)
+    tell(road.site, heartbeat())
+    loop.tick()
+    assert Run.objects.get().reason == ""
+
+
+def test_a_message_of_an_unknown_kind_is_refused_for_good(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(table.MESSAGES, "heartbeat")
+    tell(road.site, heartbeat())
+    loop.tick()
+    message = InboxMessage.objects.get(kind="heartbeat")
+    assert message.handled_at is not None and "worker.unknown_kind" in message.fault
+
+
+def test_a_fact_whose_handler_fails_is_kept_and_tried_again(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Fact) -> None:
+        raise RuntimeError("not today")
+
+    run = road.place()
+    with monkeypatch.context() as patch:
+        patch.setitem(table.FACTS, "order.settled", (fail,))
+        road.say(history(run.id))
+        setback = Setback.objects.get()
+        assert (setback.attempts, setback.fault) == (1, "RuntimeError: not today")
+        assert facts.hand_on() == 0, "its wait has not passed"
+        later(patch, 2)
+        facts.hand_on()
+        assert Setback.objects.get().attempts == 2
+    later(monkeypatch, 60)
+    assert facts.hand_on() == 1
+    assert not Setback.objects.exists() and not Fact.objects.filter(handed_on_at=None).exists()
+
+
+def test_facts_without_a_handler_are_done_with(road: Road) -> None:
+    loop.tick()
+    assert not Fact.objects.filter(handed_on_at=None).exists()
+
+
+def test_a_round_sequences_the_log(road: Road) -> None:
+    loop.tick()
+    assert not Fact.objects.filter(leaf_index=None).exists()
+    size = Checkpoint.objects.order_by("-size")[0].size
+    loop.tick()
+    assert Checkpoint.objects.order_by("-size")[0].size == size, "an idle round adds no checkpoint"
+
+
+def test_a_step_that_fails_is_named_and_the_others_run(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> int:
+        raise RuntimeError("broken")
+
+    steps = tuple((name, fail if name == "facts" else step) for name, step in loop.STEPS)
+    monkeypatch.setattr(loop, "STEPS", steps)
+    tell(road.site, heartbeat())
+    assert loop.tick().failed == ("facts",)
+    assert not InboxMessage.objects.filter(handled_at=None).exists()
+
+
+def test_the_loop_wakes_at_the_bell_and_stops_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[float] = []
+    monkeypatch.setattr(loop, "tick", lambda: rounds.append(time.monotonic()) or loop.Round(0, ()))
+    bell = Bell()
+    worker = loop.Loop(bell=bell, every_s=60)
+    worker.start()
+    wait_for(lambda: len(rounds) == 1)
+    worker.wake()
+    wait_for(lambda: len(rounds) == 2)
+    assert worker.stop(5)
+    assert not worker.is_alive() and len(rounds) == 2
+
+
+def test_a_missed_bell_costs_a_second_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[int] = []
+    monkeypatch.setattr(loop, "tick", lambda: rounds.append(1) or loop.Round(0, ()))
+    worker = loop.Loop(bell=Bell(), every_s=0.01)
+    worker.start()
+    wait_for(lambda: len(rounds) > 3)
+    assert worker.stop(5)
+
+
+def test_the_task_does_a_round(road: Road) -> None:
+    tell(road.site, heartbeat())
+    tasks.sweep.call()
+    assert not InboxMessage.objects.filter(handled_at=None).exists()
+
+
+def test_the_gateways_bell_tells_a_task_queue_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(type(tasks.sweep), "enqueue", lambda *_: told.append("sweep"))
+    ARRIVALS.ring()
+    assert told == [], "without a queue the round would run inside the request that rang"
+    monkeypatch.setattr(tasks, "has_queue", lambda: True)
+    ARRIVALS.ring()
+    assert told == ["sweep"]
+
+
+def test_a_queue_that_fails_does_not_disturb_the_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise DatabaseError("no queue today")
+
+    monkeypatch.setattr(tasks, "has_queue", lambda: True)
+    monkeypatch.setattr(type(tasks.sweep), "enqueue", fail)
+    ARRIVALS.ring()
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        threading.Event().wait(0.005)
