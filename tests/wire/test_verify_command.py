@@ -205,6 +205,14 @@ def test_a_terminal_without_unicode_gets_words_for_marks_and_no_traceback(file: 
         assert done.stdout.startswith(b"ok  ")
 
 
+def test_a_reader_that_leaves_early_gets_no_traceback(file: Path) -> None:
+    command = f"'{sys.executable}' -m hesuan.wire.verify '{file}' | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, check=False
+    )
+    assert done.stderr == b"" and done.returncode in (0, 141)
+
+
 def test_standard_input_is_read_for_a_dash(file: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "hesuan.wire.verify", "-"],

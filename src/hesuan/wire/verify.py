@@ -219,6 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write(sys.stdout, json.dumps(verdict.document(arguments.lang), ensure_ascii=False, indent=2))
     else:
         _report(verdict, arguments.lang)
+    sys.stdout.flush()  # a pipe that broke is found here, by whoever called, and not while Python ends
     return int(verdict.result)
 
 
@@ -268,4 +269,10 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe left early: nothing to say, and nobody to say it to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
