@@ -23,6 +23,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import organisation as organisation_of
 from hesuan.wire import keys
 from hesuan.wire.canonical import Json
+from hesuan.wire.ids import new_id
 from hesuan.wire.messages import ENROL_DOMAIN
 
 __all__ = [
@@ -187,7 +188,12 @@ def enrol(*, code: str, name: str, key: str, proof: str) -> Agent:
         if Agent.objects.filter(public_key=key).exists():
             raise Refused(KEY_TAKEN, key=key)
         agent = Agent.objects.create(
-            centre_id=row.centre_id, name=name, public_key=key, enrolled_at=now, last_seen_at=now
+            id=new_id(),
+            centre_id=row.centre_id,
+            name=name,
+            public_key=key,
+            enrolled_at=now,
+            last_seen_at=now,
         )
         row.used_at, row.agent = now, agent
         row.save(update_fields=["used_at", "agent"])
