@@ -48,6 +48,11 @@ class Watch:
         self._waiting: set[_Waiter] = set()
         self._thread: threading.Thread | None = None
 
+    def count(self) -> int:
+        """How many polls wait now."""
+        with self._changed:
+            return len(self._waiting)
+
     async def wait(self, agent_id: str, *, after: int, timeout_s: float) -> None:
         """Returns when the agent has a command after ``after``, or was revoked, or the time ran out."""
         waiter = _Waiter(agent_id, after, asyncio.get_running_loop(), asyncio.Event())
