@@ -101,7 +101,8 @@ def _print(trail: Mapping[str, Any], verdicts: list[str]) -> None:
         for fact, verdict in zip(trail["facts"], verdicts, strict=True)
     ]
     console = show.out()
-    console.print(show.table(columns, rows))
+    show.put(show.table(columns, rows))
+    console.print()
     console.print(said(en="Log key:", zh="日志公钥："), trail["log_key"])
     if trail["checkpoint"]:
         console.print(said(en="Newest checkpoint:", zh="最新检查点："))

@@ -24,6 +24,7 @@ from hesuan.cli.language import accept_language
 from hesuan.errors import Code, Faults, InputFault, Refused, Unavailable, declare
 
 TRIES = 3
+PAUSE_S = 0.5
 TIMEOUT_S = 30.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -140,11 +141,12 @@ def _stored(path: Path) -> Login | None:
 class Hub:
     """A hub's API as a person sees it. Network failures are tried again; a keyed request keeps its key."""
 
-    def __init__(self, login: Login | None = None) -> None:
+    def __init__(self, login: Login | None = None, *, transport: httpx.BaseTransport | None = None) -> None:
         self.login = login or read_login()
         self._http = httpx.Client(
             base_url=self.login.hub + "/api/v1/",
             timeout=TIMEOUT_S,
+            transport=transport,
             headers={
                 "Authorization": f"Bearer {self.login.token}",
                 "Accept-Language": accept_language(),
@@ -194,7 +196,7 @@ class Hub:
                 if left == 0:
                     reason = str(error) or type(error).__name__
                     raise Unavailable(NO_ANSWER, hub=self.login.hub, tries=tries, reason=reason) from None
-                time.sleep(0.5)
+                time.sleep(PAUSE_S)
                 continue
             if response.is_success:
                 return response

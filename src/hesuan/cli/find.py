@@ -34,7 +34,7 @@ def find(app: str, as_json: bool) -> int:
         (said(en="Price per core-hour", zh="每核时价格"), "right"),
         (said(en="Evidence", zh="依据"), "left"),
     ]
-    show.out().print(show.table(columns, [_row(one) for one in offerings]))
+    show.put(show.table(columns, [_row(one) for one in offerings]))
     if not offerings:
         show.err().print(said(en="Nothing is on offer.", zh="暂无挂牌的算力产品。"))
     return Exit.DONE

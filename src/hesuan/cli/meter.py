@@ -29,11 +29,11 @@ def meter(order_id: str, as_json: bool) -> int:
         show.print_json(usage)
         return Exit.DONE
     console = show.out()
-    console.print(show.pairs(_rows(usage, order["quote_document"]["prediction"])))
+    show.put(show.pairs(_rows(usage, order["quote_document"]["prediction"])))
     if usage["result"]:
         console.print()
         console.print(said(en="Reported by the program itself, not metered:", zh="程序自报，未经计量："))
-        console.print(show.pairs((f"  {name}", str(value), "") for name, value in usage["result"].items()))
+        show.put(show.pairs(_claimed(name, value) for name, value in usage["result"].items()))
     return Exit.DONE
 
 
@@ -52,7 +52,14 @@ def _rows(usage: Mapping[str, Any], prediction: Mapping[str, Any] | None) -> Ite
     yield said(en="Core-seconds held", zh="占用核秒"), f"{usage['held_core_s']:,}", _busy(usage)
     yield said(en="Peak memory", zh="峰值内存"), show.memory(usage["peak_memory_bytes"]), measured
     if usage["output_digest"]:
-        yield said(en="Output", zh="输出"), usage["output_digest"], ""
+        yield said(en="Output", zh="输出"), "", usage["output_digest"]
+
+
+def _claimed(name: str, value: object) -> tuple[str, str, str]:
+    """What the program says of itself; a number stands among the figures, a text beside them."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"  {name}", f"{value:,}", ""
+    return f"  {name}", "", str(value)
 
 
 def _ending(usage: Mapping[str, Any]) -> str:

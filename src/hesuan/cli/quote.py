@@ -71,11 +71,11 @@ def _print(answer: Mapping[str, Any]) -> None:
         (said(en="You pay", zh="自付"), "right"),
         (said(en="At most", zh="自付上限"), "right"),
         (said(en="Units per yuan", zh="每元工作量"), "right"),
-        (said(en="Quote", zh="报价单"), "left"),
     ]
-    console.print(show.table(columns, [_row(one) for one in answer["quotes"]]))
+    show.put(show.table(columns, [_row(one) for one in answer["quotes"]]))
+    console.print()
     for one in answer["quotes"]:
-        console.print(f"#{one['rank']}  {one['document']['offering_title']}")
+        console.print(f"#{one['rank']}  {one['document']['offering_title']}  {one['id']}")
         for reason in one["document"]["reasons"]:
             console.print(f"    {show.sentence(reason)}")
     if answer["refusals"]:
@@ -106,7 +106,6 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
         show.fen(expected["copay_fen"]),
         show.fen(document["copay_max_fen"]),
         document["units_per_yuan"] or said(en="no evidence", zh="无依据"),
-        one["id"],
     )
 
 

@@ -54,7 +54,7 @@ def run(quote_id: str, follow: bool, order: str, cancel: str, as_json: bool) -> 
             placed = hub.get(f"orders/{order}")
         else:
             placed = hub.post(f"quotes/{quote_id}/accept", key=new_id())
-        if not as_json:
+        if not as_json and not order:
             _announce(placed, cancelled=bool(cancel))
         if follow or order:
             placed = _follow(hub, placed)

@@ -55,7 +55,7 @@ def settle(order_id: str, receipt: Path | None, as_json: bool) -> int:
         show.print_json(order["settlement"])
     else:
         console = show.out()
-        console.print(show.pairs(_lines(order)))
+        show.put(show.pairs(_lines(order)))
         for line in order["settlement"]["trace"]:
             console.print(f"  {show.sentence(line)}")
     if receipt is not None:
@@ -70,11 +70,14 @@ def _lines(order: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     price = order["quote_document"]["price"]
     document = order["quote_document"]
     per_hour = show.fen(price["fen_per_core_hour"])
-    product = f"{paid['billed_s']:,} s × {paid['cores']} × {per_hour} / 3600 s"
-    share = f"{product} × {paid['share_percent']} % ({paid['state']})"
+    billed, cores, percent = paid["billed_s"], paid["cores"], paid["share_percent"]
+    product = said(
+        en=f"{billed:,} s × {cores} cores × {per_hour}/core-hour × {percent} % for {paid['state']}",
+        zh=f"{billed:,} 秒 × {cores} 核 × {per_hour}/核时 × {percent} %（{paid['state']}）",
+    )
     voucher = document["voucher"]
     at_most = said(en="at most, by the quote", zh="报价单上限")
-    yield said(en="Charge", zh="费用"), show.yuan(paid["charge_yuan"]), share
+    yield said(en="Charge", zh="费用"), show.yuan(paid["charge_yuan"]), product
     yield f"  {at_most}", show.yuan(paid["max_charge_yuan"]), ""
     if voucher:
         remark = f"{voucher['code']}, {voucher['programme']}"

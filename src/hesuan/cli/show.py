@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -41,7 +42,7 @@ def err() -> Console:
 
 
 def _console(*, stderr: bool) -> Console:
-    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = PIPE_WIDTH
     return console
@@ -62,6 +63,16 @@ def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> 
     for row in rows:
         shown.add_row(*(Text(cell) for cell in row))
     return shown
+
+
+def put(shown: Table) -> None:
+    """Prints a table at its full width, however narrow the terminal: no figure is ever cut short."""
+    console = out()
+    endless = console.options.update(max_width=10_000)
+    console.width = max(console.width, Measurement.get(console, endless, shown).maximum)
+    with console.capture() as captured:
+        console.print(shown)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
 
 
 def pairs(rows: Iterable[tuple[str, str, str]]) -> Table:

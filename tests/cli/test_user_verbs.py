@@ -1,0 +1,328 @@
+"""A user's verbs on the command line, against a live hub: find, quote, run, meter, settle, audit, warn."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.hub.api.world import World, make_world
+from tests.people import Person
+
+from hesuan.cli.client import Hub
+from hesuan.cli.exits import Exit
+from hesuan.cli.main import main
+from hesuan.hub.identity import services
+from hesuan.hub.market.models import Order
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WORK = """\
+kind = "app"
+app = "omics-match"
+units = 2000
+cores = 2
+
+[parameters]
+seed = 7
+"""
+
+
+class Shell:
+    """Runs ``hesuan`` in this process and keeps what it said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
+        self.out = self.err = ""
+
+    def __call__(self, *words: str) -> int:
+        self.capsys.readouterr()
+        code = main(list(words))
+        self.out, self.err = self.capsys.readouterr()
+        return code
+
+    def json(self, *words: str) -> Any:
+        assert self(*words, "--json") == Exit.DONE, self.err
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def world(owner: Person, centre_operator: Person, platform_operator: Person, ledger_balances: None) -> World:
+    return make_world(owner, centre_operator, platform_operator)
+
+
+@pytest.fixture
+def hub(live_server: Any, owner: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The live hub's address, with the owner's token in the environment."""
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("HESUAN_HUB", live_server.url)
+    speak_as(owner, monkeypatch)
+    return str(live_server.url)
+
+
+@pytest.fixture
+def shell(hub: str, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(capsys)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    path = tmp_path / "WORK.toml"
+    path.write_text(WORK)
+    return path
+
+
+@pytest.fixture
+def settled(world: World, owner: Person) -> Order:
+    order = world.order_for(owner)
+    world.start(order)
+    world.end(order)
+    return order
+
+
+def speak_as(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HESUAN_TOKEN", services.issue_token(actor=person.actor, label="cli")[1])
+
+
+# -- find and quote --------------------------------------------------------------------------------------
+
+
+def test_find_lists_offerings_with_price_and_evidence(world: World, shell: Shell) -> None:
+    assert shell("find") == Exit.DONE
+    assert "CPU East" in shell.out and "¥360.00" in shell.out
+    assert "omics-match, 2 cores: 888 units/s, measured" in shell.out
+
+
+def test_find_by_app_leaves_other_evidence_out(world: World, shell: Shell) -> None:
+    assert shell("find", "--app", "other") == Exit.DONE
+    assert "no evidence" in shell.out
+
+
+def test_quote_ranks_with_reasons_and_names_the_next_step(world: World, shell: Shell, work: Path) -> None:
+    assert shell("quote", str(work)) == Exit.DONE
+    assert "2.5 s (2.0 s – 3.0 s) measured" in shell.out
+    assert "Ranked 1 of 1" in shell.out and "It can never cost more than ¥12.00" in shell.out
+    assert "hesuan run 01" in shell.err
+
+
+def test_quote_speaks_chinese_when_asked(world: World, shell: Shell, work: Path) -> None:
+    assert shell("quote", str(work), "--lang", "zh") == Exit.DONE
+    assert "每元工作量" in shell.out and "实测" in shell.out and "费用不会超过 ¥12.00" in shell.out
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal(
+    world: World, shell: Shell, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("hesuan.cli.show.PIPE_WIDTH", 40)
+    assert shell("quote", str(work)) == Exit.DONE
+    assert "…" not in shell.out and "4000.00" in shell.out
+
+
+def test_an_unknown_key_names_file_line_and_the_nearest(world: World, shell: Shell, work: Path) -> None:
+    work.write_text(WORK.replace("units", "unts"))
+    assert shell("quote", str(work)) == Exit.FAULTY
+    assert f"{work}:3: `unts` is not a key here. Did you mean `units`?" in shell.err
+    assert f"{work}: `units` is missing" in shell.err
+
+
+def test_a_fault_inside_a_table_names_its_line(world: World, shell: Shell, work: Path) -> None:
+    work.write_text(WORK.replace("seed = 7", "seed = [1, 2]"))
+    assert shell("quote", str(work)) == Exit.FAULTY
+    assert f"{work}:6:" in shell.err  # the table's head: the hub judges parameters as a whole
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("units = 1.5", ":3: 1.5 has no place in a work order"),
+        ("units = 2026-01-01", ":3: 2026-01-01 has no place in a work order"),
+        ("units = ", ":3: This is not TOML"),
+    ],
+)
+def test_what_no_work_order_holds_is_told_before_anything_is_sent(
+    shell: Shell, work: Path, line: str, told: str
+) -> None:
+    work.write_text(WORK.replace("units = 2000", line))
+    assert shell("quote", str(work)) == Exit.FAULTY
+    assert told in shell.err
+
+
+def test_a_file_that_is_not_there_is_told(shell: Shell, tmp_path: Path) -> None:
+    assert shell("quote", str(tmp_path / "none.toml")) == Exit.FAULTY
+    assert "[cli.file_unreadable]" in shell.err
+
+
+def test_no_quote_at_all_is_told_with_reasons_and_exit_code_1(world: World, shell: Shell, work: Path) -> None:
+    work.write_text(WORK.replace("omics-match", "other-app"))
+    assert shell("quote", str(work)) == Exit.REFUSED
+    assert "Cannot quote:" in shell.out and "[offering.app_not_installed]" in shell.out
+
+
+def test_a_member_of_two_organisations_is_asked_which(
+    world: World, shell: Shell, work: Path, owner: Person, stranger: Person
+) -> None:
+    services.grant_role(
+        actor=stranger.actor,
+        identity_id=owner.identity.id,
+        organisation_id=stranger.organisation.id,
+        role="member",
+    )
+    assert shell("quote", str(work)) == Exit.FAULTY
+    assert "--organisation" in shell.err and "Elsewhere Ltd" in shell.err
+    assert shell("quote", str(work), "--organisation", owner.organisation.id) == Exit.DONE
+
+
+# -- run -------------------------------------------------------------------------------------------------
+
+
+def test_run_accepts_and_says_what_is_held(world: World, shell: Shell, owner: Person) -> None:
+    assert shell("run", world.quote_for(owner).id) == Exit.DONE
+    order = Order.objects.get()
+    assert shell.err == f"Order {order.id} at CPU East; at most ¥12.00 is held.\n"
+
+
+@pytest.mark.parametrize(("ended", "code"), [("COMPLETED", Exit.DONE), ("FAILED", Exit.REFUSED)])
+def test_follow_shows_the_log_and_ends_with_the_run(
+    world: World, hub: str, owner: Person, ended: str, code: int
+) -> None:
+    """In a process of its own, as a user runs it, while the site does the work."""
+    quote = world.quote_for(owner)
+    command = [sys.executable, "-m", "hesuan.cli", "run", quote.id, "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        order = placed(process)
+        world.start(order)
+        world.end(order, ended)
+        out, err = process.communicate(timeout=60)
+    assert out == "matching 2000 samples\n"
+    assert f"{ended}, exit status" in err and "Charged ¥0.60" in err
+    assert process.returncode == code
+
+
+def placed(process: subprocess.Popen[str]) -> Order:
+    """The order, as soon as the command has placed it."""
+    until = time.monotonic() + 30
+    while time.monotonic() < until and process.poll() is None:
+        if order := Order.objects.first():
+            return order
+        time.sleep(0.1)
+    raise AssertionError(f"no order: {process.communicate()}")
+
+
+def test_cancel_asks_the_agent(world: World, shell: Shell, owner: Person) -> None:
+    order = world.order_for(owner)
+    world.start(order)
+    assert shell("run", "--cancel", order.id) == Exit.DONE
+    assert "was asked to end the run" in shell.err
+
+
+def test_run_wants_one_thing(shell: Shell) -> None:
+    assert shell("run") == Exit.FAULTY
+    assert shell("run", "Q", "--cancel", "O") == Exit.FAULTY
+    assert "[cli.quote_or_order]" in shell.err
+
+
+def test_a_colleague_is_refused_and_a_stranger_finds_nothing(
+    world: World,
+    shell: Shell,
+    owner: Person,
+    colleague: Person,
+    stranger: Person,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    quote = world.quote_for(owner)
+    speak_as(colleague, monkeypatch)
+    assert shell("run", quote.id) == Exit.REFUSED
+    assert "[market.role_missing]" in shell.err
+    speak_as(stranger, monkeypatch)
+    assert shell("run", quote.id) == Exit.NOT_FOUND
+    assert "[quote.not_found]" in shell.err
+
+
+# -- meter, settle, audit, warn --------------------------------------------------------------------------
+
+
+def test_meter_tells_figures_with_unit_kind_and_prediction(settled: Order, shell: Shell) -> None:
+    assert shell("meter", settled.id) == Exit.DONE
+    lines = [" ".join(line.split()) for line in shell.out.splitlines()]
+    assert "Wall time 2.5 s measured, kernel:wait4" in lines
+    assert "predicted 2.5 s 2.0 s – 3.0 s, measured" in lines
+    assert "Core-seconds held 6 100 % busy" in lines
+    assert "Reported by the program itself, not metered:" in lines
+
+
+def test_meter_before_the_usage_says_so(world: World, shell: Shell, owner: Person) -> None:
+    assert shell("meter", world.order_for(owner).id) == Exit.NOT_FOUND
+    assert "[usage.not_yet]" in shell.err
+
+
+def test_settle_shows_the_charge_line_by_line_and_saves_a_receipt_that_verifies(
+    settled: Order, shell: Shell, tmp_path: Path
+) -> None:
+    file = tmp_path / "receipt.json"
+    assert shell("settle", settled.id, "--receipt", str(file)) == Exit.DONE
+    lines = [" ".join(line.split()) for line in shell.out.splitlines()]
+    assert lines[0] == "Charge ¥0.60 3 s × 2 cores × ¥360.00/core-hour × 100 % for COMPLETED"
+    assert "held ¥12.00" in lines and "given back ¥11.40" in lines
+    assert shell("verify", str(file)) == Exit.DONE
+
+
+def test_settle_overwrites_no_other_file(settled: Order, shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text("mine")
+    assert shell("settle", settled.id, "--receipt", str(file)) == Exit.REFUSED
+    assert file.read_text() == "mine"
+
+
+def test_settle_before_the_end_says_what_it_waits_for(world: World, shell: Shell, owner: Person) -> None:
+    order = world.order_for(owner)
+    assert shell("settle", order.id) == Exit.REFUSED
+    assert "its run is CREATED" in shell.err
+
+
+def test_audit_proves_every_fact_on_this_machine(settled: Order, shell: Shell) -> None:
+    assert shell("audit", settled.id) == Exit.DONE
+    assert shell.out.count("in the log, proven") == 6
+    assert "hesuan verify receipt-" in shell.out
+    receipt = settled.settlement.receipt.id
+    assert shell("audit", receipt) == Exit.DONE
+    assert shell.out.count("in the log, proven") == 6
+
+
+def test_audit_does_not_take_the_hubs_word(
+    settled: Order, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hub that shows another leaf than the one in its log is found out."""
+    told = Hub.get
+
+    def lying(self: Hub, path: str, **query: str | int) -> Any:
+        answer = told(self, path, **query)
+        for fact in answer.get("facts", []) if path.endswith("/facts") else []:
+            if "charge_fen" in fact["leaf"]:
+                fact["leaf"]["charge_fen"] += 1
+        return answer
+
+    monkeypatch.setattr(Hub, "get", lying)
+    assert shell("audit", settled.id) == Exit.REFUSED
+    assert shell.out.count("NOT PROVEN") == 2
+
+
+def test_warn_lists_signals_with_their_reasons(world: World, shell: Shell, work: Path) -> None:
+    assert shell("warn") == Exit.DONE
+    assert "No signal stands." in shell.err
+
+
+def test_json_is_the_hubs_own_answer(settled: Order, shell: Shell, work: Path) -> None:
+    assert shell.json("find")[0]["title"] == "CPU East"
+    assert shell.json("quote", str(work))["quotes"][0]["rank"] == 1
+    assert shell.json("meter", settled.id)["wall_ms"] == 2500
+    assert shell.json("settle", settled.id)["charge_yuan"] == "0.60"
+    assert set(shell.json("audit", settled.id)["verdicts"]) == {"proven"}
+    assert shell.json("warn") == []
