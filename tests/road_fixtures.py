@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.people import Person
 from tests.road import Road, make_site, publish
 from tests.sites import Site
 
+import hesuan.policy
 from hesuan.hub.identity.models import Organisation
+from hesuan.hub.programmes import services as programmes
+from hesuan.hub.programmes.models import Voucher
+
+DOCUMENTS = Path(hesuan.policy.__file__).parent / "programmes"
 
 
 @pytest.fixture
@@ -36,8 +42,28 @@ def road(owner: Person, centre_operator: Person, platform_operator: Person, site
     return made
 
 
-@pytest.fixture(autouse=True)
-def no_vouchers_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    from hesuan.hub.market import quoting
+@pytest.fixture
+def voucher(road: Road, officer: Person, reviewer: Person, approver: Person) -> Voucher:
+    """A voucher of Henan 2023: 20 % of the fee, province and city in halves, face ¥10,000.00.
 
-    monkeypatch.setattr(quoting, "plan_voucher", lambda **_: None)
+    Good at the road's centre.
+    """
+    text = (DOCUMENTS / "cn.henan.suanliquan.2023.yaml").read_text()
+    draft = programmes.load_programme(actor=officer.actor, text=text, source_name="henan.yaml")
+    version = programmes.activate(actor=officer.actor, version_id=draft.id)
+    programmes.admit_supplier(
+        actor=officer.actor,
+        programme_id=version.programme_id,
+        centre_id=road.site.agent.centre_id,
+        reason="on the list",
+    )
+    application = programmes.apply(
+        actor=road.owner.actor,
+        organisation_id=road.owner.organisation.id,
+        version_id=version.id,
+        planned_fen=5_000_000,
+        facts={},
+    )
+    programmes.review(actor=reviewer.actor, application_id=application.id, verdict="pass", note="seen")
+    programmes.approve(actor=approver.actor, application_id=application.id)
+    return programmes.issue(actor=approver.actor, application_id=application.id)

@@ -127,6 +127,7 @@ def test_an_altered_quote_cannot_be_accepted(road: Road) -> None:
     connection.check_constraints()  # PostgreSQL alters no table whose foreign keys wait to be checked
     with triggers_lifted(connection):
         Quote.objects.filter(pk=quote.id).update(document={**quote.document, "max_charge_fen": 1})
+        connection.check_constraints()
     with pytest.raises(Refused) as caught:
         road.place(quote)
     assert caught.value.code.name == "quote.altered"

@@ -1,3 +1,3 @@
-from tests.road_fixtures import ledger_balances, no_vouchers_yet, road, site
+from tests.road_fixtures import ledger_balances, road, site, voucher
 
-__all__ = ["ledger_balances", "no_vouchers_yet", "road", "site"]
+__all__ = ["ledger_balances", "road", "site", "voucher"]

@@ -75,7 +75,8 @@ class QuoteRequest(models.Model):
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
     work = models.JSONField()
     created_by = models.CharField(max_length=REFERENCE_LENGTH)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField()
+    """The moment for which prices and vouchers were judged; settlement judges the voucher for it again."""
 
     def __str__(self) -> str:
         return self.id

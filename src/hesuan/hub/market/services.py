@@ -58,7 +58,10 @@ def request_quotes(*, actor: Actor, organisation_id: str, work: Mapping[str, Jso
     now = timezone.now()
     with transaction.atomic():
         request = QuoteRequest.objects.create(
-            organisation=organisation, work=order.document(), created_by=actor.identity_id
+            organisation=organisation,
+            work=order.document(),
+            created_by=actor.identity_id,
+            created_at=now,
         )
         drafts = []
         published = Offering.objects.filter(state=Offering.State.PUBLISHED).select_related("centre")

@@ -76,7 +76,9 @@ def settle(order_id: str) -> Settlement | None:
         Refused: ``settlement.hold_too_small``, ``receipt.draft_not_sound``; nothing was written then.
     """
     with transaction.atomic():
-        order = Order.objects.select_for_update(of=("self",)).select_related("quote").get(pk=order_id)
+        order = (
+            Order.objects.select_for_update(of=("self",)).select_related("quote__request").get(pk=order_id)
+        )
         before = Settlement.objects.filter(order=order).first()
         if before is not None:
             return before
@@ -132,7 +134,10 @@ def _settle(case: _Case) -> Settlement:
 
 
 def _share(order: Order, charge: int) -> VoucherShare | None:
-    """What the voucher pays, by the version it was issued under, at the moment the quote was accepted."""
+    """What the voucher pays, by the version it was issued under, judged for the moment of the quote.
+
+    A quote binds: what happened since (an admission withdrawn, a period over) changes nothing.
+    """
     voucher = order.quote.document["voucher"]
     if not voucher or not charge:
         return None
@@ -140,7 +145,7 @@ def _share(order: Order, charge: int) -> VoucherShare | None:
         voucher_id=voucher["voucher"],
         charge_fen=charge,
         centre_id=order.centre_id,
-        at=order.accepted_at,
+        at=order.quote.request.created_at,
         held_fen=voucher["max_fen"],
     )
 

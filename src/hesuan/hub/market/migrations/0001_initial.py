@@ -166,7 +166,7 @@ class Migration(migrations.Migration):
                 ),
                 ("work", models.JSONField()),
                 ("created_by", models.CharField(max_length=64)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("created_at", models.DateTimeField()),
                 (
                     "organisation",
                     models.ForeignKey(
