@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from unittest import mock
 
 import httpx
 import pytest
-import uvicorn
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from tests.people import Person
+from tests.serving import serving
 from tests.sites import Site, enrol_site, make_centre, proof
 
 from hesuan.hub.centres import selectors
 from hesuan.hub.centres import services as centres
 from hesuan.hub.centres.models import Agent, Centre
-from hesuan.hub.config.asgi import application
 from hesuan.hub.gateway.waiting import LOOK_EVERY_S, WATCH
 from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.identity.models import Organisation
@@ -209,19 +207,3 @@ def test_many_polls_wait_together_without_a_connection_of_their_own(site: Site) 
     assert took_s < 15, "all were woken by the one command, none ran out its time"
     assert len(set(looked)) == 1, "one thread looks for all"
     assert len(looked) <= took_s / LOOK_EVERY_S + 2, "and looks once for all"
-
-
-@contextmanager
-def serving() -> Iterator[str]:
-    """The hub behind a real ASGI server in a thread of this process."""
-    server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.02)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
