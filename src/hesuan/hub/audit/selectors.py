@@ -124,11 +124,6 @@ def view(fact: Fact, *, opens: bool) -> FactView:
     return FactView(fact.id, fact.kind, fact.subject, fact.at, fact.leaf_index, leaf, private)
 
 
-def fact(fact_id: str) -> Fact | None:
-    """One fact by its id."""
-    return Fact.objects.filter(id=fact_id).first()
-
-
 def sequenced(log: str, indexes: Iterable[int]) -> list[Fact]:
     """The facts at some leaf indexes, in order."""
     return list(Fact.objects.filter(log=log, leaf_index__in=list(indexes)).order_by("leaf_index"))
