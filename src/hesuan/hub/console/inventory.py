@@ -71,5 +71,5 @@ def _item(key: str, item: Any) -> str:
 
 
 def _card(card: Mapping[str, Any]) -> str:
-    memory = format_bytes(int(card["memory_bytes"])) if "memory_bytes" in card else "?"
+    memory = format_bytes(int(card["memory_bytes"])) if card.get("memory_bytes") else "?"
     return f"{card.get('count', '?')} × {card.get('chip', '?')}, {memory}"
