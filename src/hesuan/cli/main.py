@@ -57,6 +57,12 @@ COMMANDS: dict[str, Command] = {
     "verify": Command(
         "hesuan.cli.verify", "", "check a receipt offline, without trust in the hub", "离线验证回执"
     ),
+    "programme": Command(
+        "hesuan.cli.programme",
+        "",
+        "check a programme's rules and cases; load it",
+        "检查计划规则与算例；载入平台",
+    ),
     "login": Command(
         "hesuan.cli.login", "user", "keep the hub's address and your token", "保存平台地址与令牌"
     ),

@@ -350,6 +350,7 @@ def _parse_name(text: str, where: str) -> str:
 
 def _note_opens(reading: Reading, node: Node, path: str) -> None:
     if is_open(node):
+        reading.places[path] = node.mark
         reading.opens.append(Open(path, node.mark, money=False))
         return
     if isinstance(node, Mapping):

@@ -251,3 +251,11 @@ def test_a_supplier_is_admitted_once_with_a_reason_on_record(
         services.admit_supplier(
             actor=officer.actor, programme_id=henan.programme_id, centre_id="nowhere", reason="none"
         )
+
+
+def test_an_admission_needs_a_reason(officer: Person, henan: ProgrammeVersion, centre: Centre) -> None:
+    with pytest.raises(Refused) as refused:
+        services.admit_supplier(
+            actor=officer.actor, programme_id=henan.programme_id, centre_id=centre.id, reason=" "
+        )
+    assert refused.value.code.name == "programme.reason_missing"

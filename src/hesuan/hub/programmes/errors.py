@@ -71,6 +71,11 @@ BUDGETS_NOT_ONE = declare(
     en="`budgets` has {count} entries; this version of the platform carries out exactly one.",
     zh="“budgets”有 {count} 项；平台的当前版本只能执行恰好一项。",
 )
+REASON_MISSING = declare(
+    "programme.reason_missing",
+    en="Admitting {centre} to {programme} needs a reason; it goes on record and is public.",
+    zh="准入 {centre} 到 {programme} 须写明理由；理由将公开存档。",
+)
 FACT_NOT_DECLARED = declare(
     "application.fact_not_declared",
     en="`{fact}` is not for the applicant to state; {who} knows it.",

@@ -106,7 +106,7 @@ def admit_supplier(*, actor: Actor, programme_id: str, centre_id: str, reason: s
 
     Raises:
         NotFound: the programme or the centre.
-        Refused: ``programme.role_missing``.
+        Refused: ``programme.role_missing``, ``programme.reason_missing``.
     """
     with transaction.atomic():
         programme = selectors.programme(actor, programme_id)
@@ -116,6 +116,8 @@ def admit_supplier(*, actor: Actor, programme_id: str, centre_id: str, reason: s
         before = SupplierAdmission.objects.filter(programme=programme, centre=centre).first()
         if before is not None:
             return before
+        if not reason.strip():
+            raise Refused(errors.REASON_MISSING, centre=centre.name, programme=programme.id)
         admission = SupplierAdmission.objects.create(
             id=new_id(),
             programme=programme,

@@ -1,0 +1,133 @@
+"""``hesuan programme``: check a programme's document and its numeric cases; load it into the hub.
+
+``check`` stands on the bare installation: whoever writes rules needs no platform to know what they say.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hesuan.cli.exits import Exit, tell
+from hesuan.cli.language import current, said
+from hesuan.errors import Faults, InputFault, NotFound, declare
+from hesuan.policy.cases import load_cases, run_case
+from hesuan.policy.linter import lint
+from hesuan.policy.schema import load
+
+UNREADABLE_FILE = declare(
+    "programme.file_unreadable",
+    en="{path} cannot be read as UTF-8 text: {problem}.",
+    zh="无法以 UTF-8 文本读取 {path}：{problem}。",
+)
+
+CASES = ".cases.yaml"
+
+
+def main(argv: list[str]) -> int:
+    """Runs ``hesuan programme …``; returns the exit code."""
+    words = _parser().parse_args(argv)
+    if words.verb == "load":
+        return _load(words.file, words.name, activate=words.activate)
+    codes = [_check(path) for path in words.files]
+    return max(codes)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hesuan programme",
+        description=said(en="Programmes as documents.", zh="以文档写成的计划。"),
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|load")
+    check = verbs.add_parser(
+        "check",
+        help=said(
+            en="what keeps it from being activated; runs FILE.cases.yaml beside it",
+            zh="列出阻止激活的问题，并运行同名的 .cases.yaml 算例",
+        ),
+    )
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE.yaml")
+    load_verb = verbs.add_parser(
+        "load", help=said(en="store it in the hub as a draft", zh="作为草案存入平台")
+    )
+    load_verb.add_argument("file", type=Path, metavar="FILE.yaml")
+    load_verb.add_argument(
+        "--as",
+        dest="name",
+        required=True,
+        help=said(en="a programme officer's sign-in name", zh="计划专员登录名"),
+    )
+    load_verb.add_argument(
+        "--activate", action="store_true", help=said(en="activate it as well", zh="同时激活")
+    )
+    return parser
+
+
+def _check(path: Path) -> Exit:
+    """Prints every finding and every case that came out otherwise."""
+    try:
+        text = _read(path)
+        programme = load(text, source=path.name)
+        findings = lint(programme)
+        differences, count = _run_cases(path, text)
+    except (Faults, InputFault) as error:
+        return tell(error)
+    for finding in findings:
+        weight = said(en="blocks", zh="阻止激活") if finding.blocks else said(en="note", zh="提示")
+        print(f"{weight}  {finding.sentence(current())}")
+    for difference in differences:
+        print(difference)
+    blocks = sum(finding.blocks for finding in findings)
+    print(
+        said(
+            en=f"{path.name}: {programme.id} version {programme.version}, {blocks} open or blocking rules,"
+            f" {count - len(differences)} of {count} cases as expected.",
+            zh=f"{path.name}：{programme.id} 版本 {programme.version}，阻止激活的规则 {blocks} 条，"
+            f"{count} 个算例中 {count - len(differences)} 个符合预期。",
+        )
+    )
+    return Exit.REFUSED if blocks or differences else Exit.DONE
+
+
+def _run_cases(path: Path, text: str) -> tuple[list[str], int]:
+    """Differences, one a case, and how many cases there are."""
+    beside = path.with_name(path.name.removesuffix(".yaml") + CASES)
+    if not beside.exists():
+        return [], 0
+    cases = load_cases(_read(beside), source=beside.name)
+    programme = load(text, source=path.name, extra=cases.interpretations)
+    found = [run_case(programme, case)[1] for case in cases.cases]
+    return ["\n".join(lines) for lines in found if lines], len(cases.cases)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputFault(UNREADABLE_FILE, path=path, problem=error) from None
+
+
+def _load(path: Path, name: str, *, activate: bool) -> Exit:
+    """Acts as somebody who can sign in; whoever runs this has the hub's machine anyway."""
+    try:
+        from hesuan.hub.config import server
+    except ModuleNotFoundError as error:
+        from hesuan.cli.main import EXTRA_MISSING
+
+        raise InputFault(EXTRA_MISSING, word="programme load", package=error.name, extra="hub") from None
+    server.set_up()
+    server.require_migrated()
+    from hesuan.cli.hub import NO_SUCH_NAME
+    from hesuan.hub.identity.models import Identity
+    from hesuan.hub.identity.selectors import actor_of
+    from hesuan.hub.programmes import services
+
+    identity = Identity.objects.filter(username=name).first()
+    if identity is None:
+        raise NotFound(NO_SUCH_NAME, username=name)
+    actor = actor_of(identity)
+    version = services.load_programme(actor=actor, text=_read(path), source_name=path.name)
+    if activate:
+        version = services.activate(actor=actor, version_id=version.id)
+    print(f"{version.id}  {version.programme_id}  {version.version}  {version.state}")
+    return Exit.DONE

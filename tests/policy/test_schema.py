@@ -1,0 +1,183 @@
+"""From a text to a programme: every fault at once, and interpretations that fill and never change."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from tests.policy.rules import BASE, rules_with, text_with
+
+from hesuan.errors import Faults
+from hesuan.policy.fields import Open
+from hesuan.policy.linter import blocking, lint
+from hesuan.policy.schema import load
+
+INTERPRETED = """\
+interpretations:
+  - field: base.tax
+    value: incl
+    decided_by: The office
+    decided_at: 2026-01-31
+    citing: minutes of 31 January
+"""
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(Faults) as faults:
+        load(text, source="t.yaml")
+    return [f"{fault.where} {fault.code.name}" for fault in faults.value.faults]
+
+
+def test_values_are_exact() -> None:
+    programme = rules_with()
+    assert programme.tiers[0].rate == Fraction(3, 10)
+    assert programme.caps[0].limit_fen == 200_000_00
+    assert programme.cite("rates.tiers[all].rate") == "t.yaml:14"
+    assert programme.opens == () and blocking(programme) == ()
+
+
+MISTAKES = [
+    ("schema: 2", "t.yaml:1:9 policy.not_a_choice"),
+    ("programme: Upper Case", "t.yaml:2:12 policy.not_a_value"),
+    ("version: 0", "t.yaml:3:10 policy.not_a_value"),
+    ("unit: cny", "t.yaml:7:7 policy.not_a_choice"),
+    ("period: {from: 2025-1-1, to: open_ended}", "t.yaml:8:16 policy.not_a_date"),
+    ("period: {from: 2025-02-30, to: open_ended}", "t.yaml:8:16 policy.not_a_date"),
+    ("funding: [{payer: city, share: 0.5}]", "t.yaml:10:32 money.not_a_ratio"),
+    ("funding: [{payer: a, share: 1/2}, {payer: a, share: 1/2}]", "t.yaml:10:35 policy.name_twice"),
+    ("funding: city", "t.yaml:10:10 policy.wrong_shape"),
+    ('eligible: {all: ["applicant.knd == maker"]}', "t.yaml:11:18 input.unknown_key"),
+    ('eligible: {all: ["applicant.kind < maker"]}', "t.yaml:11:18 policy.wrong_operator"),
+    ('eligible: {all: ["contract.months <= many"]}', "t.yaml:11:18 policy.wrong_type"),
+    ('eligible: {every: ["applicant.kind == maker"]}', "t.yaml:11:11 policy.not_a_condition"),
+    ('eligible: "__import__(os)"', "t.yaml:11:11 policy.not_a_condition"),
+    ("base: {measure: usage_fee, kinds: [compute, cpu], tax: incl}", "t.yaml:13:45 policy.not_a_choice"),
+    ("base: {measure: usage_fee, kinds: compute, tax: incl}", "t.yaml:13:35 policy.wrong_shape"),
+    ("rounding: {quantum: 0.00, mode: floor, stages: [subsidy]}", "t.yaml:20:21 policy.no_quantum"),
+    ("rounding: {quantum: 0.01, mode: flor, stages: [subsidy]}", "t.yaml:20:33 policy.not_a_choice"),
+    ("stacking: {}", "t.yaml:17:11 policy.missing_key"),
+    ("stacking: forbid", "t.yaml:17:11 policy.wrong_shape"),
+    ("issuance: {event: approval, validity: a year}", "t.yaml:18:39 policy.not_a_value"),
+    ("title: ''", "t.yaml:4:8 policy.wrong_shape"),
+    ("sanction: []", "t.yaml:21:1 input.unknown_key"),
+    (
+        "rates: {select: first, tiers: [{id: a, when: {all: []}, rate: 3/2, rate_kind: exact}]}",
+        "t.yaml:14:63 policy.rate_above_one",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "fault"), MISTAKES, ids=[line[:40] for line, _ in MISTAKES])
+def test_a_mistake_is_named_with_its_place(line: str, fault: str) -> None:
+    assert faults_of(text_with(line)) == [fault]
+
+
+def test_all_mistakes_are_told_at_once_with_the_nearest_key() -> None:
+    lines = [line for line, _ in MISTAKES[::2]]
+    text = text_with(
+        "funding: [{payr: city, share: 1/1}]", *[line for line in lines if "funding" not in line]
+    )
+    with pytest.raises(Faults) as faults:
+        load(text, source="t.yaml")
+    told = str(faults.value)
+    assert len(faults.value.faults) > 8
+    assert "t.yaml:10:12: `payr` is not a key here. Did you mean `payer`?" in told
+    assert "t.yaml:21:1: `sanction` is not a key here. Did you mean `sanctions`?" in told
+
+
+def test_every_required_key_is_missed() -> None:
+    told = faults_of("schema: 1\n")
+    assert len(told) == 17 and all(fault.endswith("policy.missing_key") for fault in told)
+
+
+def test_unknown_is_a_legal_value_that_blocks_where_money_follows() -> None:
+    programme = rules_with(
+        'base: {measure: usage_fee, kinds: ["?"], tax: "?"}',
+        'issuance: {event: approval, validity: P12M, transferable: "?"}',
+        'audit: {retention: "?"}',
+    )
+    assert isinstance(programme.base.kinds if programme.base else None, Open)
+    assert [finding.field for finding in blocking(programme)] == ["base.kinds", "base.tax"]
+    assert [finding.field for finding in lint(programme) if not finding.blocks] == [
+        "issuance.transferable",
+        "audit.retention",
+    ]
+
+
+def test_an_interpretation_fills_an_open_field_and_is_cited() -> None:
+    text = text_with('base: {measure: usage_fee, kinds: [compute], tax: "?"}') + INTERPRETED
+    programme = load(text, source="t.yaml")
+    assert programme.base is not None and programme.base.tax == "incl"
+    assert blocking(programme) == ()
+    assert programme.cite("base.tax") == "t.yaml:22"
+    assert programme.interpreted["base.tax"].decided_by == "The office"
+
+
+def test_an_interpretation_is_part_of_the_digest() -> None:
+    text = text_with('base: {measure: usage_fee, kinds: [compute], tax: "?"}') + INTERPRETED
+    other = text.replace("minutes of 31 January", "minutes of 30 January")
+    assert load(text, source="a").digest != load(other, source="a").digest
+    assert load(text, source="a").digest == load(text, source="b").digest
+
+
+def test_an_interpretation_never_changes_a_stated_rule() -> None:
+    assert faults_of(BASE + INTERPRETED) == ["t.yaml:22 policy.not_open"]
+    assert faults_of(BASE + INTERPRETED.replace("base.tax", "base.texture")) == ["t.yaml:22 policy.not_open"]
+
+
+def test_an_interpretation_is_read_by_the_fields_own_rule() -> None:
+    text = text_with('base: {measure: usage_fee, kinds: [compute], tax: "?"}') + INTERPRETED
+    assert faults_of(text.replace("value: incl", "value: maybe")) == ["t.yaml:23:12 policy.not_a_choice"]
+    assert "t.yaml:23:12 policy.still_unknown" in faults_of(text.replace("value: incl", 'value: "?"'))
+    assert faults_of(text.replace("    citing: minutes of 31 January\n", "")) == [
+        "t.yaml:22:5 policy.missing_key"
+    ]
+
+
+def test_a_field_is_interpreted_once() -> None:
+    text = text_with('base: {measure: usage_fee, kinds: [compute], tax: "?"}') + INTERPRETED
+    twice = text + INTERPRETED.partition("\n")[2]
+    assert faults_of(twice) == ["t.yaml:27:5 policy.interpreted_twice"]
+
+
+NOT_YET = [
+    ("expiry: {mode: decay}", "expiry"),
+    ("settlement: {flow: prefund_supplier}", "settlement.flow"),
+    ("unit: GPU_HOUR", "unit"),
+    ("stacking: {mode: highest}", "stacking.mode"),
+    ("issuance: {event: approval, validity: P12M, tranches: []}", "issuance.tranches"),
+    ('caps: [{id: a, key: [contract], window: lifetime, limit: "1", counts: issued}]', "caps[a].key"),
+    ('caps: [{id: a, key: [applicant], window: quarter, limit: "1", counts: issued}]', "caps[a].window"),
+    ('caps: [{id: a, key: [applicant], window: lifetime, limit: "1", counts: redeemed}]', "caps[a].counts"),
+]
+
+
+@pytest.mark.parametrize(("line", "field"), NOT_YET)
+def test_what_is_known_and_not_carried_out_blocks_activation(line: str, field: str) -> None:
+    """Negative control of the promise that nothing is read and then ignored."""
+    [finding] = blocking(rules_with(line))
+    assert (finding.field, finding.code.name) == (field, "policy.not_executed")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("funding: [{payer: a, share: 1/2}, {payer: b, share: 1/3}]", "policy.shares_not_one"),
+        ("funding: []", "policy.no_payer"),
+        ("rates: {select: first, tiers: []}", "policy.tiers_empty"),
+        ("rates: {select: first, tiers: [{id: a, when: {all: []}, rate: 1/2}]}", "policy.rate_kind_missing"),
+        ("stacking: {mode: sum_ratio_cap}", "policy.ratio_missing"),
+    ],
+)
+def test_a_rule_that_cannot_be_meant_blocks_activation(line: str, code: str) -> None:
+    assert [finding.code.name for finding in blocking(rules_with(line))] == [code]
+
+
+def test_a_tier_below_one_without_condition_is_never_reached() -> None:
+    tiers = (
+        "rates: {select: first, tiers: [{id: a, when: {all: []}, rate: 1/2, rate_kind: exact},"
+        " {id: b, when: {all: []}, rate: 1/3, rate_kind: exact}]}"
+    )
+    [finding] = lint(rules_with(tiers))
+    assert (finding.code.name, finding.blocks) == ("policy.unreachable_tier", False)
+    assert "`b` is never reached" in finding.sentence() and "“b”永远不会适用" in finding.sentence("zh")
