@@ -177,9 +177,11 @@ def serve(*, host: str, port: int, access_log: bool, say: Say) -> None:
         forwarded_allow_ips=settings.TRUSTED_PROXIES,
         timeout_graceful_shutdown=GRACE_S,
     )
-    # Uvicorn ends by raising the signals it caught once more; ours answers them by simply going on to stop.
+    web = uvicorn.Server(config)
+    # Uvicorn answers signals while it runs and raises them once more at its end. Ours catches that one, and
+    # one that comes before uvicorn listens to them.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
+        signal.signal(number, lambda *_: setattr(web, "should_exit", True))
     worker = Loop()
     worker.start()
     address = f"http://{'[' + host + ']' if ':' in host else host}:{bound.getsockname()[1]}/"
@@ -188,10 +190,9 @@ def serve(*, host: str, port: int, access_log: bool, say: Say) -> None:
         f"合算平台地址：{address}（{settings.MODE}；{database_address()}）。按 Ctrl-C 停止。",
     )
     try:
-        uvicorn.Server(config).run(sockets=[bound])
+        web.run(sockets=[bound])
     finally:
-        worker.stop()
-        worker.join(timeout=GRACE_S)
+        worker.stop(GRACE_S)
     say("Stopped.", "已停止。")
     _leave()
 

@@ -302,13 +302,10 @@ def _move(event: Event, books: _Books) -> None:
     if event.kind == "hold":
         _change(books, debit, Counters(debits_pending=amount))
         _change(books, credit, Counters(credits_pending=amount))
-        books.targets[event.id] = Target(
-            event.id, "hold", event.ledger, event.debit, event.credit, amount, event.expires_at
-        )
     else:
         _change(books, debit, Counters(debits_posted=amount))
         _change(books, credit, Counters(credits_posted=amount))
-    books.movements.append(Movement(event, debit, credit, amount))
+    _move_into(books, Movement(event, debit, credit, amount))
 
 
 def _resolve(event: Event, books: _Books) -> None:
@@ -326,7 +323,17 @@ def _resolve(event: Event, books: _Books) -> None:
     _change(books, debit, Counters(debits_posted=captured, debits_pending=-hold.amount_fen))
     _change(books, credit, Counters(credits_posted=captured, credits_pending=-hold.amount_fen))
     books.targets[hold.id] = replace(hold, resolved_by=event.kind)
-    books.movements.append(Movement(event, debit, credit, captured or hold.amount_fen))
+    _move_into(books, Movement(event, debit, credit, captured or hold.amount_fen))
+
+
+def _move_into(books: _Books, movement: Movement) -> None:
+    """Later events of the journal may name this one."""
+    event = movement.event
+    (ledger, debit), (_, credit) = movement.debit, movement.credit
+    books.movements.append(movement)
+    books.targets[event.id] = Target(
+        event.id, event.kind, ledger, debit, credit, movement.amount_fen, event.expires_at
+    )
 
 
 def _open_hold(event: Event, books: _Books) -> Target:

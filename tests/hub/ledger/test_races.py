@@ -1,0 +1,178 @@
+"""Sixteen at once: money is spent once and a hold resolved once, on the real database with real commits.
+
+Each race has its negative control: the same sixteen, with the lock taken away (they decide on what they
+read before it) and absolute counters or no unique index; the control must do the damage that the lock
+prevents, or the race would prove nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection, connections
+from tests.append_only import triggers_lifted
+
+from hesuan.hub.ledger import checks, selectors, services
+from hesuan.hub.ledger.models import Account, Transfer
+from hesuan.hub.ledger.rules import Counters, Event, Ref
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RACERS = 16
+L = "l"
+
+
+@pytest.fixture(autouse=True)
+def _books(transactional_db: None) -> None:
+    for key in ("bank", "V", "centre"):
+        services.open_account(ledger=L, key=key, kind="test", may_overdraw=key == "bank")
+    services.post_or_raise([Event("fund", "transfer", L, 1000, "fund", "bank", "V")])
+
+
+@pytest.fixture
+def hold(_books: None) -> None:
+    services.post_or_raise([Event("H", "hold", L, 300, "hold", "V", "centre")])
+
+
+def race(events: list[Event]) -> list[str]:
+    """Posts all events at one moment, each in a thread with its own connection."""
+    start = threading.Barrier(len(events))
+
+    def run(event: Event) -> str:
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=30)
+            (outcome,) = services.post([event])
+            return outcome.refusal.value if outcome.refusal else "ok"
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(events)) as threads:
+        return list(threads.map(run, events))
+
+
+def spend(number: int) -> Event:
+    kind, code = ("hold", "hold") if number % 2 else ("transfer", "settle")
+    return Event(f"s{number}", kind, L, 300, code, "V", "centre")
+
+
+def resolve(number: int) -> Event:
+    kind = "capture" if number % 2 else "release"
+    return Event(f"r{number}", kind, L, 300, kind, pending_id="H")
+
+
+def test_sixteen_who_want_300_of_1000_get_it_three_times() -> None:
+    answers = Counter(race([spend(number) for number in range(RACERS)]))
+    assert answers == {"ok": 3, "available_exceeded": 13}
+    assert selectors.balance(L, "V").available_fen == 100
+    assert checks.check() == []
+
+
+@pytest.mark.usefixtures("hold")
+def test_sixteen_who_resolve_one_hold_do_so_once() -> None:
+    answers = Counter(race([resolve(number) for number in range(RACERS)]))
+    late = answers["hold_already_captured"] + answers["hold_already_released"]
+    assert (answers["ok"], late) == (1, RACERS - 1)
+    assert checks.check() == []
+
+
+def test_sixteen_copies_of_one_request_happen_once_and_are_all_told_so() -> None:
+    assert race([spend(1)] * RACERS) == ["ok"] * RACERS
+    assert selectors.balance(L, "V").available_fen == 700
+    assert Transfer.objects.filter(id="s1").count() == 1
+    assert checks.check() == []
+
+
+def test_sixteen_different_requests_with_one_id_and_no_common_account_happen_once() -> None:
+    """No lock brings these together: the id itself does, by its primary key."""
+    for number in range(RACERS):
+        for key in (f"a{number}", f"b{number}"):
+            services.open_account(ledger=L, key=key, kind="test", may_overdraw=True)
+    events = [Event("one", "transfer", L, 1, "settle", f"a{n}", f"b{n}") for n in range(RACERS)]
+    assert Counter(race(events)) == {"ok": 1, "id_used_otherwise": RACERS - 1}
+    assert checks.check() == []
+
+
+def test_journals_that_name_the_same_accounts_in_opposite_order_do_not_wait_in_a_ring() -> None:
+    services.open_account(ledger=L, key="W", kind="test")
+    services.post_or_raise([Event("fund W", "transfer", L, 1000, "fund", "bank", "W")])
+    there_and_back = [
+        Event(f"t{n}", "transfer", L, 1, "settle", *(("V", "W") if n % 2 else ("W", "V")))
+        for n in range(RACERS)
+    ]
+    assert race(there_and_back) == ["ok"] * RACERS
+    assert selectors.balance(L, "V").available_fen == selectors.balance(L, "W").available_fen == 1000
+    assert checks.check() == []
+
+
+# The negative controls.
+
+
+@pytest.fixture
+def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every racer decides on what all of them read before anybody wrote; counters become absolutes.
+
+    The read is put before the transaction, as a program without the lock would come to do it: on SQLite a
+    transaction is alone from its beginning, so that only a read outside it can be stale.
+    """
+    everybody_has_read = threading.Barrier(RACERS)
+    stale = threading.local()
+    post = services.post
+
+    def read_first(events: list[Event]) -> list[services.Outcome]:
+        stale.accounts = {(account.ledger, account.key): account for account in Account.objects.all()}
+        everybody_has_read.wait(timeout=30)
+        return post(events)
+
+    def no_lock(refs: set[Ref]) -> dict[Ref, Account]:
+        return {ref: stale.accounts[ref] for ref in refs}
+
+    def absolutes(changes: dict[Ref, Counters], accounts: dict[Ref, Account]) -> None:
+        for ref, change in changes.items():
+            account = accounts[ref]
+            Account.objects.filter(pk=account.pk).update(
+                debits_posted=account.debits_posted + change.debits_posted,
+                credits_posted=account.credits_posted + change.credits_posted,
+                debits_pending=account.debits_pending + change.debits_pending,
+                credits_pending=account.credits_pending + change.credits_pending,
+            )
+
+    monkeypatch.setattr(services, "post", read_first)
+    monkeypatch.setattr(services, "_lock_accounts", no_lock)
+    monkeypatch.setattr(services, "_change_counters", absolutes)
+    yield
+
+
+@pytest.mark.usefixtures("without_the_lock")
+def test_without_lock_and_deltas_more_than_there_is_would_be_spent() -> None:
+    answers = Counter(race([spend(number) for number in range(RACERS)]))
+    assert answers["ok"] > 3
+    assert "I4" in {finding.invariant for finding in checks.check()}, "and the check sees it"
+
+
+@pytest.fixture
+def without_the_unique_index(_books: None) -> Iterator[None]:
+    """Nor the triggers: on SQLite one of them refuses what the index would."""
+    (unique,) = [c for c in Transfer._meta.constraints if c.name == "ledger_hold_resolved_once"]
+    with triggers_lifted(connection):
+        with connection.schema_editor() as editor:
+            editor.remove_constraint(Transfer, unique)
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM ledger_transfer WHERE pending_id IS NOT NULL")
+        with connection.schema_editor() as editor:
+            editor.add_constraint(Transfer, unique)
+
+
+@pytest.mark.usefixtures("hold", "without_the_lock", "without_the_unique_index")
+def test_without_lock_and_unique_index_a_hold_would_be_resolved_more_than_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "_with_resolutions", lambda targets: targets)
+    answers = Counter(race([resolve(number) for number in range(RACERS)]))
+    assert answers["ok"] > 1
+    assert "I6a" in {finding.invariant for finding in checks.check()}, "and the check sees it"
