@@ -37,14 +37,22 @@ def test_a_run_follows_its_agents_reports(road: Road) -> None:
 
 
 def test_the_log_is_read_as_far_as_it_lies_without_a_gap(road: Road) -> None:
-    run = road.place()
-    pieces = [("log", {"run": run.id, "offset": n * 2, "text": "ab"}) for n in (0, 2, 1)]
-    road.say([pieces[0], pieces[1]])
-    assert selectors.log_text(road.owner.actor, run.id).text == "ab"
-    road.say([pieces[2], pieces[2], ("log", {"run": run.id, "offset": 6, "text": "!"})])
-    whole = selectors.log_text(road.owner.actor, run.id)
-    assert (whole.text, whole.next_offset) == ("ababab!", 7)
-    assert selectors.log_text(road.owner.actor, run.id, offset=5).text == "b!"
+    run, reader = road.place(), road.owner.actor
+    texts = ["匹配\n", "ab", "done \ufffd", "!"]
+    offsets = [0, 7, 9, 15]  # the site counts bytes; one byte that was no UTF-8 is shown as three
+    first, second, third, last = (
+        ("log", {"run": run.id, "offset": offset, "text": text})
+        for offset, text in zip(offsets, texts, strict=True)
+    )
+    road.say([first, third, last])
+    begun = selectors.log_text(reader, run.id)
+    assert begun.text == "匹配\n"
+    assert selectors.log_text(reader, run.id, begun.next_offset).text == "", "a gap"
+    road.say([second, first, second])
+    assert selectors.log_text(reader, run.id, begun.next_offset).text == "".join(texts[1:])
+    whole = selectors.log_text(reader, run.id)
+    assert whole.text == "".join(texts)
+    assert selectors.log_text(reader, run.id, whole.next_offset) == selectors.LogText("", whole.next_offset)
     assert RunLog.objects.count() == 4
 
 
@@ -142,7 +150,7 @@ ENDS = ["COMPLETED", "FAILED", "KILLED", "TIMEOUT", "CANCELLED"]
 
 @pytest.mark.parametrize("ended", ENDS)
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

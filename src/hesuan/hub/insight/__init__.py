@@ -1,0 +1,1 @@
+"""Insight: read-only windows over the rooms below, judged by pure warning rules."""

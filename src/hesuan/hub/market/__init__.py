@@ -1,0 +1,1 @@
+"""The market: offerings and dated prices, work orders, quotes that bind, orders, deposits."""

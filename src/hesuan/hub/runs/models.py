@@ -76,7 +76,7 @@ class RunState(models.Model):
 
 
 class RunLog(models.Model):
-    """A piece of what the run printed, at its place [characters from the start]."""
+    """A piece of what the run printed, at its place [bytes from the start]."""
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="log_pieces")
     offset = models.PositiveBigIntegerField()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hesuan.errors import NotFound, declare
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
-from hesuan.hub.runs.models import Run, RunState
+from hesuan.hub.runs.models import Run, RunLog, RunState
 
 NO_RUN = declare(
     "run.not_found",
@@ -18,10 +18,11 @@ NO_RUN = declare(
 
 @dataclass(frozen=True, slots=True)
 class LogText:
-    """What the run printed from an offset on [characters], as far as it lies there without a gap."""
+    """What the run printed behind an offset, as far as it lies there without a gap."""
 
     text: str
     next_offset: int
+    """Where to read on; ask with it again for what comes later."""
 
 
 def run(actor: Actor, run_id: str) -> Run:
@@ -57,15 +58,28 @@ def states(actor: Actor, run_id: str) -> list[RunState]:
 
 
 def log_text(actor: Actor, run_id: str, offset: int = 0) -> LogText:
-    """The printed text from ``offset`` on, up to the first gap (a piece that has not arrived yet)."""
+    """The printed text that lies behind ``offset``, up to the first gap (a piece that has not arrived yet).
+
+    Args:
+        actor: Who reads.
+        run_id: The run.
+        offset: 0, or the ``next_offset`` of the reading before: then only what came since.
+
+    Raises:
+        NotFound: ``run.not_found``, for strangers too.
+    """
+    pieces = run(actor, run_id).log_pieces.order_by("offset")
+    before = pieces.filter(offset__lt=offset).last()
+    reach, next_offset = _reach(before) if before else 0, offset
     parts: list[str] = []
-    reached = offset
-    for piece in run(actor, run_id).log_pieces.order_by("offset"):
-        end = piece.offset + len(piece.text)
-        if end <= reached:
-            continue
-        if piece.offset > reached:
+    for piece in pieces.filter(offset__gte=offset):
+        if piece.offset > reach:
             break
-        parts.append(piece.text[reached - piece.offset :])
-        reached = end
-    return LogText(text="".join(parts), next_offset=reached)
+        parts.append(piece.text)
+        reach, next_offset = _reach(piece), piece.offset + 1
+    return LogText(text="".join(parts), next_offset=next_offset)
+
+
+def _reach(piece: RunLog) -> int:
+    """How far a piece can reach at most [bytes]: what was no UTF-8 is shown with more than it covers."""
+    return piece.offset + len(piece.text.encode())
