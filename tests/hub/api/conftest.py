@@ -1,3 +1,3 @@
-from tests.road_fixtures import ledger_balances, no_vouchers_yet
+from tests.road_fixtures import ledger_balances
 
-__all__ = ["ledger_balances", "no_vouchers_yet"]
+__all__ = ["ledger_balances"]
