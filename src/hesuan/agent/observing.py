@@ -7,6 +7,7 @@ on exactly behind what is on disk.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,19 +44,9 @@ def printable(data: bytes, *, last: bool) -> tuple[str, int]:
     A character cut at the end is left for the next piece; what is no UTF-8, and U+0000, which a database may
     not hold, becomes U+FFFD.
     """
-    text = data.decode("utf-8", errors="replace").replace("\0", "\ufffd")
-    if last or not data:
-        return text, len(data)
-    for cut in range(1, min(4, len(data))):
-        if data[-cut] >= 0xC0:  # the first byte of a character of several bytes
-            whole = data[:-cut]
-            length = 2 if data[-cut] < 0xE0 else 3 if data[-cut] < 0xF0 else 4
-            if cut < length and whole:
-                return whole.decode("utf-8", errors="replace").replace("\0", "\ufffd"), len(whole)
-            break
-        if data[-cut] < 0x80:
-            break
-    return text, len(data)
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    text = decoder.decode(data, final=last).replace("\0", "\ufffd")
+    return text, len(data) - len(decoder.getstate()[0])
 
 
 @dataclass(slots=True)

@@ -118,10 +118,11 @@ class Spool:
             self._connection.execute("begin immediate")
             try:
                 yield Change(self)
+                self._connection.execute("commit")
             except BaseException:
-                self._connection.execute("rollback")
+                if self._connection.in_transaction:  # SQLite has rolled back by itself when the disk is full
+                    self._connection.execute("rollback")
                 raise
-            self._connection.execute("commit")
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of one statement."""

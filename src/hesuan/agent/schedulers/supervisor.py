@@ -44,6 +44,15 @@ CANNOT_START = 127
 TAKEN = 75
 """Exit status of a supervisor that found the run taken."""
 
+_PLAIN = (
+    signal.SIGCHLD,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+)
+"""Signals that the supervisor or its interpreter treats in its own way and a job must not."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -261,7 +270,7 @@ def _become_job(supervision: Supervision, supervisor: int, log_write: int, failu
         if os.getppid() != supervisor:
             os._exit(CANNOT_START)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
+        for number in _PLAIN:
             signal.signal(number, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _prefer_for_memory_shortage()
