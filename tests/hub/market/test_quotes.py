@@ -245,3 +245,46 @@ def test_a_price_is_a_positive_whole_number(road: Road, amount: int) -> None:
 
     with pytest.raises(InputFault):
         services.set_price(actor=road.operator.actor, offering_id=road.offering.id, fen_per_core_hour=amount)
+
+
+def test_a_price_that_would_begin_before_the_open_one_is_refused_with_both_times(road: Road) -> None:
+    earlier = timezone.now() - timedelta(days=1)
+    with pytest.raises(Refused) as caught:
+        services.set_price(
+            actor=road.operator.actor,
+            offering_id=road.offering.id,
+            fen_per_core_hour=1,
+            valid_from=earlier,
+        )
+    assert caught.value.code.name == "offering.price_overlaps"
+    assert str(earlier) in caught.value.sentence()
+
+
+def test_a_withdrawn_offering_quotes_no_more_and_its_open_quote_stands(road: Road, stranger: Person) -> None:
+    quote = road.quote()
+    with pytest.raises(Refused):
+        services.withdraw_offering(actor=stranger.actor, offering_id=road.offering.id)
+    for _ in range(2):
+        services.withdraw_offering(actor=road.operator.actor, offering_id=road.offering.id)
+    assert selectors.offerings(road.owner.actor) == []
+    request = road.ask()
+    assert selectors.quotes(road.owner.actor, request.id) == []
+    assert selectors.refusals(road.owner.actor, request.id) == []
+    road.finish(road.place(quote))
+
+
+def test_publishing_with_the_same_id_is_the_same_offering(road: Road) -> None:
+    from hesuan.wire.ids import new_id
+
+    chosen = new_id()
+    for _ in range(2):
+        published = services.publish_offering(
+            actor=road.operator.actor,
+            centre_id=road.offering.centre_id,
+            title="Once",
+            cores=1,
+            fen_per_core_hour=5,
+            offering_id=chosen,
+        )
+        assert published.id == chosen
+    assert Price.objects.filter(offering_id=chosen).count() == 1

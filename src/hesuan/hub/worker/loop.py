@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import close_old_connections, connections
+from django.utils import timezone
 
 from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
@@ -22,6 +23,7 @@ from hesuan.hub.market import services as market
 from hesuan.hub.settlement import selectors as settlement
 from hesuan.hub.settlement.services import settle
 from hesuan.hub.worker import facts, inbox
+from hesuan.hub.worker.models import Setback
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +40,13 @@ class Round:
 
 
 def settle_missed() -> int:
-    """Settles every order that could be settled and is not, whatever became of its facts."""
+    """Settles every order that could be settled and is not, whatever became of its facts.
+
+    One that was tried and failed waits as long as its fact does.
+    """
     done = 0
-    for order_id in settlement.due():
+    failed = Setback.objects.filter(due_at__gt=timezone.now()).values_list("fact__subject", flat=True)
+    for order_id in settlement.due(except_runs=list(failed)):
         try:
             done += settle(order_id) is not None
         except Exception:
