@@ -53,14 +53,6 @@ NAME_TWICE = declare(
     zh="“{key}”中有两项都叫“{value}”。",
 )
 
-TEXT_TOO_LONG = declare(
-    "policy.text_too_long",
-    en="This text has {size} characters; at most {limit} are kept.",
-    zh="此文本有 {size} 个字符；至多保留 {limit} 个。",
-)
-
-MAX_TEXT_CHARACTERS = 500
-
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
@@ -135,12 +127,7 @@ class Fields:
         self._usable = isinstance(node, Mapping)
         if not self._usable:
             reading.fault(
-                InputFault(
-                    WRONG_SHAPE,
-                    where=reading.where(node.mark),
-                    key=path or "document",
-                    expected="a mapping {…}",
-                )
+                InputFault(WRONG_SHAPE, where=reading.where(node.mark), key=path, expected="a mapping {…}")
             )
 
     def finish(self) -> None:
@@ -157,8 +144,8 @@ class Fields:
     # --- Scalars; each answers ``None`` where the key is absent or its value was a fault ---
 
     def text(self, key: str, *, required: bool = True, money: bool = False) -> str | Open | None:
-        """Any text that is not empty, up to ``MAX_TEXT_CHARACTERS``."""
-        return self._scalar(key, _parse_text, required=required, money=money)
+        """Any text that is not empty."""
+        return self._scalar(key, lambda text, _: text, required=required, money=money)
 
     def name(self, key: str) -> str:
         """A short name that other fields refer to; never open."""
@@ -352,12 +339,6 @@ def parse_choice(text: str, options: Collection[str], where: str) -> str:
     """One of the options."""
     if text not in options:
         raise InputFault(NOT_A_CHOICE, where=where, value=text, options=", ".join(options))
-    return text
-
-
-def _parse_text(text: str, where: str) -> str:
-    if len(text) > MAX_TEXT_CHARACTERS:
-        raise InputFault(TEXT_TOO_LONG, where=where, size=len(text), limit=MAX_TEXT_CHARACTERS)
     return text
 
 

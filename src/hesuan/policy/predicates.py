@@ -110,7 +110,7 @@ WRONG_TYPE = declare(
     zh="“{value}”不是 {type}，而“{fact}”的类型是 {type}。",
 )
 
-_NAME = re.compile(r"[\w.-]{1,200}")
+_NAME = re.compile(r"[\w.-]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?")
 _CONDITION = re.compile(r"([a-z_]+(?:\.[a-z_]+)*) +(==|!=|<=|>=|<|>|in|has) +(\S.*)")
 

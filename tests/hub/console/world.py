@@ -48,8 +48,8 @@ class World:
     def start(self, order: Order) -> Run:
         """The agent starts the run and prints a line."""
         run = Run.objects.get(order=order)
-        self._state(run, "SUBMITTED")
-        self._state(run, "RUNNING")
+        self.report(run, "SUBMITTED")
+        self.report(run, "RUNNING")
         self.site.send(
             "log", {"run": run.id, "offset": 0, "text": "matching <b>20000</b> samples\nstep 1 of 4\n"}
         )
@@ -58,7 +58,7 @@ class World:
 
     def finish(self, run: Run, state: str = "COMPLETED", wall_ms: int = 12_345) -> None:
         """The run ends and its usage arrives; the order is settled and its receipt drafted."""
-        self._state(run, state, exit_status=0 if state == "COMPLETED" else 1)
+        self.report(run, state, exit_status=0 if state == "COMPLETED" else 1)
         ended = timezone.now()
         self.site.send(
             "usage",
@@ -96,7 +96,8 @@ class World:
         self.finish(self.start(order))
         return self.sign(order)
 
-    def _state(self, run: Run, state: str, exit_status: int | None = None) -> None:
+    def report(self, run: Run, state: str, exit_status: int | None = None) -> None:
+        """The agent reports a state."""
         body = {"run": run.id, "state": state, "reason": "", "exit_status": exit_status, "signal": None}
         answer = self.site.send("run_state", {**body, "at": format_at(timezone.now())})
         assert answer.status_code == 200, answer.content

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from tests.people import Person, make_organisation, make_person
 
-from hesuan.errors import Conflict, Faults, InputFault, NotFound, Refused
+from hesuan.errors import Conflict, Faults, NotFound, Refused
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.identity.models import Organisation
@@ -106,12 +106,6 @@ def test_a_stranger_cannot_apply_for_somebody_else(
     impostor = Person(stranger.identity, organisation, "owner")
     with pytest.raises(NotFound):
         submit(impostor, henan)
-
-
-def test_an_application_id_is_a_ulid(owner: Person, henan: ProgrammeVersion) -> None:
-    with pytest.raises(InputFault) as fault:
-        submit(owner, henan, application_id="x" * 100)
-    assert fault.value.code.name == "application.id_malformed"
 
 
 # --- Four eyes ---

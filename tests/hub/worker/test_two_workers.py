@@ -128,29 +128,3 @@ def test_one_quote_accepted_by_many_at_once_is_one_order(busy: Road) -> None:
     assert Run.objects.count() == 1
     assert busy.balance().debits_pending == quote.document["copay_max_fen"]
     assert checks.check() == []
-
-
-def test_one_order_id_for_two_quotes_at_once_is_one_order(busy: Road) -> None:
-    from hesuan.errors import Conflict
-    from hesuan.hub.runs.services import place_order
-    from hesuan.wire.ids import new_id
-
-    quotes, order_id = [busy.quote().id for _ in range(4)], new_id()
-    left, conflicts = list(quotes), []
-
-    def accept() -> None:
-        try:
-            place_order(actor=busy.owner.actor, quote_id=left.pop(), order_id=order_id)
-        except Conflict as conflict:
-            conflicts.append(conflict.code.name)
-
-    at_once(accept, workers=4)
-    assert conflicts == ["order.id_taken"] * 3
-    assert Run.objects.count() == 1
-    assert checks.check() == []
-
-
-def test_one_deposit_booked_by_many_at_once_is_booked_once(busy: Road) -> None:
-    at_once(lambda: busy.pay_in(700, "wire-9"), workers=4)
-    assert busy.balance().available_fen == 1_000_700
-    assert checks.check() == []

@@ -104,8 +104,8 @@ def grouped(number: int) -> str:
 
 
 def both_languages(pair: object) -> str:
-    """``{"en": …, "zh": …}`` → the reader's sentence; a plain text stays as it is."""
+    """``{"en": …, "zh": …}``, or anything with two such members → the reader's sentence; a text stays."""
+    language = "zh" if (get_language() or "en").startswith("zh") else "en"
     if isinstance(pair, dict):
-        chinese = (get_language() or "en").startswith("zh")
-        return str(pair.get("zh" if chinese else "en", ""))
-    return str(pair)
+        return str(pair.get(language, ""))
+    return str(getattr(pair, language, pair))

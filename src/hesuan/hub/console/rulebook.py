@@ -16,11 +16,16 @@ _OPEN = re.compile(r"""(["'])\?\1""")
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """One line of the text. ``decided``: open in the published rule, filled by a recorded interpretation."""
+    """One line of the text.
+
+    ``is_open``: the published rule says nothing here and money depends on it. ``blocks``: something else
+    on it stands in the way of activation. ``decided``: was open, and a recorded interpretation fills it.
+    """
 
     number: int
     text: str
     is_open: bool
+    blocks: bool
     decided: bool
 
 
@@ -53,15 +58,18 @@ def _plain(sentence: str, where: str) -> str:
 def rule_lines(text: str, found: Sequence[FindingLine]) -> list[RuleLine]:
     """Every line of a document, numbered from 1."""
     blocking = {one.line for one in found if one.blocks}
-    return [
-        RuleLine(
-            number=number,
-            text=line,
-            is_open=number in blocking,
-            decided=number not in blocking and _says_open(line),
-        )
-        for number, line in enumerate(text.splitlines(), 1)
-    ]
+    return [_line(number, line, number in blocking) for number, line in enumerate(text.splitlines(), 1)]
+
+
+def _line(number: int, text: str, in_the_way: bool) -> RuleLine:
+    says_open = _says_open(text)
+    return RuleLine(
+        number=number,
+        text=text,
+        is_open=in_the_way and says_open,
+        blocks=in_the_way and not says_open,
+        decided=says_open and not in_the_way,
+    )
 
 
 def _says_open(line: str) -> bool:

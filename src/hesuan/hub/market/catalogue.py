@@ -15,18 +15,11 @@ from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import accounts, selectors
 from hesuan.hub.market.checks import check_positive, need_role
 from hesuan.hub.market.models import Offering, Price
-from hesuan.wire.ids import new_id
 
 MEMORY_UNKNOWN = declare(
     "offering.memory_unknown",
     en="The agent of {centre} has not reported an inventory yet: start it, or give `memory_bytes`.",
     zh="{centre} 的站点代理尚未上报清单：请先启动代理，或给出 `memory_bytes`。",
-)
-PRICE_OVERLAPS = declare(
-    "offering.price_overlaps",
-    en="{title} has an open price that begins {before}; the new one would begin {now}, not after it."
-    " Let it begin later.",
-    zh="{title} 已有自 {before} 起的长期价格；新价格自 {now} 起，并不晚于它。请推迟新价格的起始时间。",
 )
 
 
@@ -38,7 +31,6 @@ def publish_offering(
     cores: int,
     fen_per_core_hour: int | None,
     memory_bytes: int | None = None,
-    offering_id: str | None = None,
 ) -> Offering:
     """Publishes what a centre sells. Without a price the offering is shown and cannot quote.
 
@@ -49,7 +41,6 @@ def publish_offering(
         cores: Most cores one run may hold.
         fen_per_core_hour: Price from now on; None to publish one later.
         memory_bytes: Most memory one run may use; by default what the agent's inventory says.
-        offering_id: A ULID chosen by the caller; the same id again is the same offering.
 
     Raises:
         NotFound: for strangers to the centre.
@@ -60,15 +51,11 @@ def publish_offering(
     with transaction.atomic():
         centre = centres.inner_centre(actor, centre_id)
         need_role(actor, "centre_operator", centre.organisation_id, ("Publishing an offering", "发布产品"))
-        before = Offering.objects.filter(pk=offering_id, centre=centre).first() if offering_id else None
-        if before is not None:
-            return before
         inventory = centres.newest_inventory(centre_id)
         memory_bytes = memory_bytes or (inventory.body["memory_bytes"] if inventory else None)
         if memory_bytes is None:
             raise Refused(MEMORY_UNKNOWN, centre=centre.name)
         offering = Offering.objects.create(
-            id=offering_id or new_id(),
             centre=centre,
             title=title,
             cores=cores,
@@ -100,7 +87,7 @@ def set_price(
 
     Raises:
         NotFound: ``offering.not_found``.
-        Refused: ``market.role_missing``, ``offering.price_overlaps``.
+        Refused: ``market.role_missing``.
         InputFault: ``market.not_positive``.
     """
     check_positive(fen_per_core_hour=fen_per_core_hour)
@@ -113,27 +100,6 @@ def set_price(
         return _set_price(actor, offering, fen_per_core_hour, valid_from or timezone.now(), valid_to)
 
 
-def withdraw_offering(*, actor: Actor, offering_id: str) -> Offering:
-    """Takes an offering from the market: no new quotes; open quotes and orders stand. Twice is once.
-
-    Raises:
-        NotFound: ``offering.not_found``.
-        Refused: ``market.role_missing``.
-    """
-    with transaction.atomic():
-        offering = Offering.objects.select_for_update(of=("self",)).filter(pk=offering_id).first()
-        if offering is None:
-            raise NotFound(selectors.NO_OFFERING, offering=offering_id)
-        centre = centres.centre(actor, offering.centre_id)
-        need_role(actor, "centre_operator", centre.organisation_id, ("Withdrawing an offering", "下架产品"))
-        if offering.state == Offering.State.WITHDRAWN:
-            return offering
-        offering.state = Offering.State.WITHDRAWN
-        offering.save(update_fields=["state"])
-        audit.record(kind="offering.withdrawn", subject=offering.id, actor=actor.identity_id)
-    return offering
-
-
 def _set_price(
     actor: Actor,
     offering: Offering,
@@ -142,10 +108,8 @@ def _set_price(
     valid_to: datetime | None,
 ) -> Price:
     if valid_to is None:
-        opened = Price.objects.filter(offering=offering, valid_to__isnull=True).first()
-        if opened is not None and opened.valid_from >= valid_from:
-            raise Refused(PRICE_OVERLAPS, title=offering.title, before=opened.valid_from, now=valid_from)
-        Price.objects.filter(pk=opened.pk if opened else None).update(valid_to=valid_from)
+        opened = Price.objects.filter(offering=offering, valid_to__isnull=True)
+        opened.filter(valid_from__lt=valid_from).update(valid_to=valid_from)
     price = Price.objects.create(
         offering=offering, fen_per_core_hour=fen_per_core_hour, valid_from=valid_from, valid_to=valid_to
     )

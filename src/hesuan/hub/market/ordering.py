@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from hesuan.errors import Conflict, HesuanError, InputFault, Refused, declare
@@ -136,7 +135,14 @@ def take_quote(*, actor: Actor, quote_id: str, order_id: str) -> Order:
     journal = holds(quote.document, order_id)
     if journal:
         ledger.post_or_raise(journal)
-    order = _write_order(quote, order_id, actor, now)
+    order = Order.objects.create(
+        id=order_id,
+        quote=quote,
+        organisation_id=quote.request.organisation_id,
+        centre_id=quote.offering.centre_id,
+        accepted_by=actor.identity_id,
+        accepted_at=now,
+    )
     quote.state = Quote.State.ACCEPTED
     quote.save(update_fields=["state"])
     audit.record(
@@ -147,22 +153,6 @@ def take_quote(*, actor: Actor, quote_id: str, order_id: str) -> Order:
         private={"quote": quote.document},
     )
     return order
-
-
-def _write_order(quote: Quote, order_id: str, actor: Actor, now: datetime) -> Order:
-    try:
-        with transaction.atomic():
-            return Order.objects.create(
-                id=order_id,
-                quote=quote,
-                organisation_id=quote.request.organisation_id,
-                centre_id=quote.offering.centre_id,
-                accepted_by=actor.identity_id,
-                accepted_at=now,
-            )
-    except IntegrityError:  # somebody used this id for another quote at the same moment
-        before = Order.objects.get(pk=order_id)
-        raise Conflict(ORDER_ID_TAKEN, order=order_id, before=before.quote_id, quote=quote.id) from None
 
 
 def _order_before(quote: Quote, order_id: str) -> Order | None:
@@ -293,17 +283,13 @@ def deposit(*, actor: Actor, organisation_id: str, amount_fen: int, deposit_id: 
         if before is not None:
             return _same_deposit(before, organisation_id, amount_fen)
         ledger.post_or_raise([_deposit_event(deposit_id, account, amount_fen)])
-        booked, is_new = Deposit.objects.get_or_create(
+        booked = Deposit.objects.create(
             id=deposit_id,
-            defaults={
-                "organisation": organisation,
-                "amount_fen": amount_fen,
-                "booked_by": actor.identity_id,
-                "booked_at": timezone.now(),
-            },
+            organisation=organisation,
+            amount_fen=amount_fen,
+            booked_by=actor.identity_id,
+            booked_at=timezone.now(),
         )
-        if not is_new:  # the same deposit came twice at the same moment
-            return _same_deposit(booked, organisation_id, amount_fen)
         audit.record(
             kind="deposit.booked",
             subject=deposit_id,

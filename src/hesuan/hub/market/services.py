@@ -11,7 +11,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import quoting, rules
-from hesuan.hub.market.catalogue import publish_offering, set_price, withdraw_offering
+from hesuan.hub.market.catalogue import publish_offering, set_price
 from hesuan.hub.market.checks import need_role
 from hesuan.hub.market.models import Offering, Quote, QuoteRefusal, QuoteRequest
 from hesuan.hub.market.ordering import (
@@ -35,7 +35,6 @@ __all__ = [
     "request_quotes",
     "set_price",
     "take_quote",
-    "withdraw_offering",
 ]
 
 

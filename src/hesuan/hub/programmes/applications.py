@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from hesuan.errors import Conflict, InputFault, Refused
+from hesuan.errors import Conflict, Refused
 from hesuan.hub.audit import services as audit
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
@@ -31,7 +31,7 @@ from hesuan.hub.programmes.models import (
     SupplierAdmission,
 )
 from hesuan.wire.canonical import MAX_INTEGER, Json
-from hesuan.wire.ids import is_id, new_id
+from hesuan.wire.ids import new_id
 
 State = Application.State
 
@@ -58,14 +58,11 @@ def apply(
 
     Raises:
         NotFound: the organisation, or the version.
-        InputFault: ``application.id_malformed``.
         Faults: facts that are unknown, of the wrong type, or not the applicant's to state.
         Refused: ``programme.role_missing``, ``programme.not_active``, ``application.not_an_amount``;
             ``application.not_eligible`` with every condition that is not met.
         Conflict: ``application.id_taken``.
     """
-    if application_id is not None and not is_id(application_id):
-        raise InputFault(errors.NOT_AN_ID, where="application_id", application=application_id[:40])
     engine.declared_facts(facts)
     for last in (False, True):
         try:

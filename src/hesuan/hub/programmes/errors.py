@@ -96,11 +96,6 @@ NOT_AN_AMOUNT = declare(
     en="Planned spending is {planned} fen; it must be from 1 to {limit}.",
     zh="计划支出为 {planned} 分；须在 1 至 {limit} 之间。",
 )
-NOT_AN_ID = declare(
-    "application.id_malformed",
-    en="`{application}` cannot be an application's id: it is a ULID of 26 characters that you choose once.",
-    zh="“{application}”不能作为申领编号：应为 26 个字符的 ULID，每份申领由您选定一次。",
-)
 APPLICATION_TAKEN = declare(
     "application.id_taken",
     en="Application {application} exists with other content. Choose a new id.",

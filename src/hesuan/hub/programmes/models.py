@@ -44,8 +44,8 @@ class ProgrammeVersion(models.Model):
     """The file the text came from; findings name ``file:line`` with it."""
     digest = models.CharField(max_length=DIGEST_LENGTH, unique=True)
     """SHA-256 of the text as it stands, interpretations included."""
-    title = models.CharField(max_length=500)
-    issuer = models.CharField(max_length=500)
+    title = models.CharField(max_length=300)
+    issuer = models.CharField(max_length=200)
     state = models.CharField(max_length=16, choices=State.choices, default=State.DRAFT)
     loaded_by = models.CharField(max_length=64)
     loaded_at = models.DateTimeField(auto_now_add=True)

@@ -24,7 +24,6 @@ from hesuan.policy.schema import load
 from hesuan.wire.ids import new_id
 
 OFFICER = ("programme_officer",)
-MAX_SOURCE_CHARACTERS = 200
 
 
 def load_programme(
@@ -43,7 +42,6 @@ def load_programme(
         Refused: ``programme.role_missing``, ``programme.office_unclear``, ``programme.other_office``.
         Conflict: ``programme.version_taken``.
     """
-    source_name = source_name.rpartition("/")[2][-MAX_SOURCE_CHARACTERS:]
     document = load(text, source=source_name)
     with transaction.atomic():
         office = _office(actor, office_id)

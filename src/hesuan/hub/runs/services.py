@@ -122,7 +122,7 @@ def apply_state(*, agent_id: str, body: Mapping[str, Json]) -> Run:
         run = locked_run(agent_id=agent_id, run_id=body.get("run"))
         moved = rules.moves(rules.Report(run.state, run.state_at or _DAWN), reported)
         before = run.state
-        is_news = _note(run, reported, reason, moved=moved)
+        _note(run, reported, reason, moved=moved)
         if reported.state == "RUNNING":
             run.started_at = min(run.started_at or reported.at, reported.at)
         if moved:
@@ -133,20 +133,18 @@ def apply_state(*, agent_id: str, body: Mapping[str, Json]) -> Run:
         run.save(update_fields=_REPORTED_FIELDS)
         if moved and rules.is_final(run.state):
             _record_end(run)
-        elif is_news and rules.contradicts(before, reported.state):
+        elif rules.contradicts(before, reported.state):
             _record_contradiction(run, reported)
     return run
 
 
-def _note(run: Run, reported: rules.Report, reason: str, *, moved: bool) -> bool:
-    """Keeps a report; whether it was new."""
-    _, is_news = RunState.objects.get_or_create(
+def _note(run: Run, reported: rules.Report, reason: str, *, moved: bool) -> None:
+    RunState.objects.get_or_create(
         run=run,
         state=reported.state,
         at=reported.at,
         defaults={"reason": reason, "received_at": timezone.now(), "moved": moved},
     )
-    return is_news
 
 
 def _record_end(run: Run) -> None:

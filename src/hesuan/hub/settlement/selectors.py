@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.db.models import F, Q
 
 from hesuan.errors import NotFound, Refused, declare
@@ -92,8 +90,8 @@ def receipt_file(actor: Actor, receipt_id: str) -> bytes:
     return wire_file(receipt=found.document, site=site, proof=proof, log_key=audit.log_key(found.fact.log))
 
 
-def due(*, except_runs: Sequence[str] = ()) -> list[str]:
+def due() -> list[str]:
     """Orders that could be settled now: the worker's sweep, should a fact have been missed."""
     with_usage = Q(run__state__in=FINAL - UNSTARTED, run__usage__state=F("run__state"))
     ready = Order.objects.filter(with_usage | Q(run__state__in=UNSTARTED), state=Order.State.PLACED)
-    return list(ready.exclude(run__in=except_runs).order_by("id").values_list("id", flat=True))
+    return list(ready.order_by("id").values_list("id", flat=True))

@@ -18,7 +18,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from hesuan.errors import Faults, HesuanError, Refused, Unavailable
+from hesuan.errors import Faults, HesuanError, Refused
 from hesuan.hub.audit import services as audit
 from hesuan.hub.gateway import services as gateway
 from hesuan.hub.gateway.models import InboxMessage
@@ -71,22 +71,16 @@ def _try(message: InboxMessage) -> int:
         with transaction.atomic():
             _dispatch(message)
     except (HesuanError, Faults) as fault:
-        if isinstance(fault, Unavailable):
-            return _later(message, fault)
         log.warning("message %s of agent %s was refused: %s", message.id, message.agent_id, fault)
         _record_refusal(message, fault)
         gateway.mark_handled(message_id=message.id, fault=str(fault))
         return 1
     except Exception as error:
-        return _later(message, error)
+        log.exception("message %s of agent %s failed", message.id, message.agent_id)
+        gateway.note_fault(message_id=message.id, fault=f"{type(error).__name__}: {error}")
+        return 0
     gateway.mark_handled(message_id=message.id)
     return 1
-
-
-def _later(message: InboxMessage, error: Exception) -> int:
-    log.error("message %s of agent %s failed", message.id, message.agent_id, exc_info=error)
-    gateway.note_fault(message_id=message.id, fault=f"{type(error).__name__}: {error}")
-    return 0
 
 
 def _dispatch(message: InboxMessage) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import close_old_connections, connections
-from django.utils import timezone
 
 from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
@@ -23,7 +22,6 @@ from hesuan.hub.market import services as market
 from hesuan.hub.settlement import selectors as settlement
 from hesuan.hub.settlement.services import settle
 from hesuan.hub.worker import facts, inbox
-from hesuan.hub.worker.models import Setback
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +38,9 @@ class Round:
 
 
 def settle_missed() -> int:
-    """Settles every order that could be settled and is not, whatever became of its facts.
-
-    One that was tried and failed waits as long as its fact does.
-    """
+    """Settles every order that could be settled and is not, whatever became of its facts."""
     done = 0
-    failed = Setback.objects.filter(due_at__gt=timezone.now()).values_list("fact__subject", flat=True)
-    for order_id in settlement.due(except_runs=list(failed)):
+    for order_id in settlement.due():
         try:
             done += settle(order_id) is not None
         except Exception:
