@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.hub.api.requests import make_office
 from tests.hub.api.world import World, make_world
 from tests.people import Person
 
@@ -18,6 +19,8 @@ from hesuan.cli.exits import Exit
 from hesuan.cli.main import main
 from hesuan.hub.identity import services
 from hesuan.hub.market.models import Order
+from hesuan.hub.programmes import services as programmes
+from hesuan.hub.programmes.models import Voucher
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -186,7 +189,7 @@ def test_a_member_of_two_organisations_is_asked_which(
 def test_run_accepts_and_says_what_is_held(world: World, shell: Shell, owner: Person) -> None:
     assert shell("run", world.quote_for(owner).id) == Exit.DONE
     order = Order.objects.get()
-    assert shell.err == f"Order {order.id} at CPU East; at most ¥12.00 is held.\n"
+    assert f"Order {order.id} at CPU East; at most ¥12.00 is held.\n" in shell.err
 
 
 @pytest.mark.parametrize(("ended", "code"), [("COMPLETED", Exit.DONE), ("FAILED", Exit.REFUSED)])
@@ -272,6 +275,36 @@ def test_settle_shows_the_charge_line_by_line_and_saves_a_receipt_that_verifies(
     assert lines[0] == "Charge ¥0.60 3 s × 2 cores × ¥360.00/core-hour × 100 % for COMPLETED"
     assert "held ¥12.00" in lines and "given back ¥11.40" in lines
     assert shell("verify", str(file)) == Exit.DONE
+
+
+def test_settle_shows_what_a_voucher_paid_and_why(
+    world: World,
+    shell: Shell,
+    work: Path,
+    owner: Person,
+    officer: Person,
+    reviewer: Person,
+    approver: Person,
+) -> None:
+    people = {"owner": owner, "officer": officer, "reviewer": reviewer, "approver": approver}
+    office = make_office(people)
+    programmes.admit_supplier(
+        actor=officer.actor,
+        programme_id="cn.henan.suanliquan.2023",
+        centre_id=world.site.agent.centre_id,
+        reason="on the list",
+    )
+    order = world.order_for(owner)
+    world.start(order)
+    world.end(order)
+    assert shell("settle", order.id) == Exit.DONE
+    lines = [" ".join(line.split()) for line in shell.out.splitlines()]
+    code = Voucher.objects.get(pk=office.ids["voucher_id"]).code
+    assert f"Voucher pays ¥0.12 {code}, cn.henan.suanliquan.2023" in lines
+    assert "You pay ¥0.48" in lines
+    assert "¥0.60 × 1/5 = ¥0.12." in lines and "province ¥0.06, city ¥0.06." in lines
+    assert shell("quote", str(work)) == Exit.DONE
+    assert "¥0.12" in shell.out and code in shell.out
 
 
 def test_settle_overwrites_no_other_file(settled: Order, shell: Shell, tmp_path: Path) -> None:

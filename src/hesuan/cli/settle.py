@@ -56,8 +56,11 @@ def settle(order_id: str, receipt: Path | None, as_json: bool) -> int:
     else:
         console = show.out()
         show.put(show.pairs(_lines(order)))
-        for line in order["settlement"]["trace"]:
-            console.print(f"  {show.sentence(line)}")
+        if trace := order["settlement"]["trace"]:
+            console.print()
+            console.print(said(en="Why the voucher pays what it pays:", zh="算力券支付额的依据："))
+            for line in trace:
+                console.print(f"  {show.sentence(line)}")
     if receipt is not None:
         show.err().print(
             said(en=f"Saved. Check it: hesuan verify {receipt}", zh=f"已保存。验证：hesuan verify {receipt}")

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.hub.api.world import WORK, make_world
 from tests.people import Person
 from tests.sites import enrol_site, inventory_body, make_centre
 
+import hesuan.policy
 from hesuan.hub.identity import services as identity
+from hesuan.hub.programmes import services
 from hesuan.wire.ids import new_id
 
 KEYED = ("/accept", "/deposits")
+STATES = ("SUBMITTED", "REVIEWED", "APPROVED", "ISSUED")
+DOCUMENTS = Path(hesuan.policy.__file__).parent / "programmes"
+HENAN = (DOCUMENTS / "cn.henan.suanliquan.2023.yaml").read_text()
+CHENGDU = (DOCUMENTS / "cn.chengdu.suanliquan.2023.yaml").read_text()
 
 
 @dataclass
 class Requests:
-    """Ids to fill paths with, and bodies by operation."""
+    """Ids to fill paths with (some by operation), and bodies by operation."""
 
     ids: dict[str, str]
+    own_ids: dict[str, dict[str, str]] = field(default_factory=dict)
     bodies: dict[str, Any] = field(default_factory=dict)
 
-    def filled(self, path: str) -> str:
-        """The path with its objects, and the query it cannot do without."""
-        here = re.sub(r"{(\w+)}", lambda match: self.ids[match[1]], path)
+    def filled(self, operation: str) -> str:
+        """The operation's path with its objects, and the query it cannot do without."""
+        path = operation.split()[1]
+        ids = {**self.ids, **self.own_ids.get(operation, {})}
+        here = re.sub(r"{(\w+)}", lambda match: ids[match[1]], path)
         return here + "?first=1&second=2" if path == "/log/consistency" else here
 
     def body(self, operation: str) -> Any:
@@ -65,7 +75,63 @@ def make_requests(people: dict[str, Any]) -> Requests:
         "receipt_id": receipt.id,
         "leaf_index": "1",
     }
-    return Requests(ids, bodies(people, ids, admitted_centre_id=world.site.agent.centre_id))
+    office = make_office(people)
+    ids |= office.ids
+    told = bodies(people, ids, admitted_centre_id=world.site.agent.centre_id)
+    told["POST /applications"]["programme_version"] = office.active_version
+    return Requests(ids, office.own_ids, told)
+
+
+@dataclass
+class Office:
+    """The programme office's objects: a programme still a draft, and applications in every state."""
+
+    ids: dict[str, str]
+    own_ids: dict[str, dict[str, str]]
+    active_version: str
+
+
+def make_office(people: dict[str, Any]) -> Office:
+    """Henan active with a second version as a draft; Chengdu a draft; four applications of the owner's."""
+    officer = people["officer"].actor
+    active = services.load_programme(actor=officer, text=HENAN, source_name="henan.yaml")
+    services.activate(actor=officer, version_id=active.id)
+    next_text = HENAN.replace("version: 1", "version: 2")
+    draft = services.load_programme(actor=officer, text=next_text, source_name="henan-2.yaml")
+    chengdu = services.load_programme(actor=officer, text=CHENGDU, source_name="chengdu.yaml")
+    carried = {state: application(people, active.id, state) for state in STATES}
+    voucher = services.issue(actor=people["approver"].actor, application_id=carried["ISSUED"])
+    here = "/applications/{application_id}"
+    return Office(
+        ids={
+            "programme_id": chengdu.programme_id,
+            "version_id": draft.id,
+            "application_id": carried["ISSUED"],
+            "voucher_id": voucher.id,
+        },
+        own_ids={
+            f"POST {here}/review": {"application_id": carried["SUBMITTED"]},
+            f"POST {here}/approve": {"application_id": carried["REVIEWED"]},
+            f"POST {here}/issue": {"application_id": carried["APPROVED"]},
+        },
+        active_version=active.id,
+    )
+
+
+def application(people: dict[str, Any], version_id: str, state: str) -> str:
+    """An application of the owner's, carried as far as a state (an ISSUED one: as far as its approval)."""
+    made = services.apply(
+        actor=people["owner"].actor,
+        organisation_id=people["owner"].organisation.id,
+        version_id=version_id,
+        planned_fen=100_000,
+        facts={},
+    )
+    if state != "SUBMITTED":
+        services.review(actor=people["reviewer"].actor, application_id=made.id, verdict="pass")
+    if state in ("APPROVED", "ISSUED"):
+        services.approve(actor=people["approver"].actor, application_id=made.id)
+    return str(made.id)
 
 
 def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: str) -> dict[str, Any]:
@@ -92,5 +158,14 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
             "price_yuan_per_core_hour": "0.20",
         },
         "POST /offerings/{offering_id}/prices": {"price_yuan_per_core_hour": "0.30"},
+        "POST /programmes": {"text": HENAN.replace("version: 1", "version: 3"), "source_name": "h.yaml"},
+        "POST /programmes/{programme_id}/suppliers": {"centre": admitted_centre_id, "reason": "listed"},
+        "POST /applications": {
+            "organisation": ids["organisation_id"],
+            "planned_yuan": "1000.00",
+            "facts": {},
+        },
+        "POST /applications/{application_id}/review": {"verdict": "pass", "note": "seen"},
+        "POST /applications/{application_id}/approve": {"verdict": "pass"},
         "POST /quote-requests": {"organisation": ids["organisation_id"], "work": WORK},
     }

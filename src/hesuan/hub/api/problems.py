@@ -51,6 +51,8 @@ STATUS: dict[str, int] = {
     ".role_missing": 403,
     "identity.role_not_yours": 403,
     "identity.kind_not_yours": 403,
+    "application.same_person": 403,
+    "application.own_organisation": 403,
     "identity.second_factor_missing": 403,
 }
 STATUS_OF_CLASS: tuple[tuple[type[HesuanError], int], ...] = (

@@ -30,7 +30,7 @@ NO_USAGE_YET = declare(
     zh="订单 {order} 的用量尚未到达；其运行状态为 {state}。",
 )
 
-Offset = Annotated[int, Query(ge=0, description="characters already read")]
+Offset = Annotated[int, Query(ge=0, description="0, or `next_offset` of the answer before")]
 
 
 class StateShape(Shape):
@@ -93,7 +93,7 @@ class OrderShape(Shape):
 
 
 class LogShape(Shape):
-    """What the run printed from an offset on, as far as it is here; ask again from `next_offset`."""
+    """What the run printed behind an offset, as far as it is here; ask again with `next_offset`."""
 
     text: str
     next_offset: int

@@ -14,11 +14,11 @@ from hesuan.hub.identity import selectors, services
 from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.hub.identity.models import Membership, Organisation
 from hesuan.hub.ledger import selectors as ledger
-from hesuan.hub.market import services as market
+from hesuan.hub.market import accounts
+from hesuan.hub.market import selectors as market
+from hesuan.hub.market import services as market_services
 
 router = Router()
-
-CNY = "cny"
 
 NOT_ONE_OF = declare(
     "api.not_one_of",
@@ -143,7 +143,9 @@ def list_transfers(
 ) -> Page[TransferShape]:
     """Every movement on the organisation's balance, newest first."""
     selectors.organisation(actor_of(request), organisation_id)
-    return transfers_page(CNY, account_of(organisation_id), limit=limit, cursor=cursor)
+    account = accounts.organisation_account(organisation_id)
+    rows = ledger.transfers(accounts.CNY, account)[::-1]
+    return page(rows, lambda row: transfer_shape(row, account), limit=limit, cursor=cursor)
 
 
 @router.post("/organisations/{organisation_id}/roles", response={201: RoleShape})
@@ -178,7 +180,7 @@ def book_deposit(request: HttpRequest, organisation_id: str, body: NewDeposit) -
     selectors.organisation(actor, organisation_id)
 
     def work(deposit_id: str) -> DepositShape:
-        made = market.deposit(
+        made = market_services.deposit(
             actor=actor,
             organisation_id=organisation_id,
             amount_fen=body.amount_yuan,
@@ -189,42 +191,29 @@ def book_deposit(request: HttpRequest, organisation_id: str, body: NewDeposit) -
             organisation=made.organisation_id,
             amount_yuan=made.amount_fen,
             booked_at=made.booked_at,
-            balance=_balance(organisation_id),
+            balance=_balance(actor, organisation_id),
         )
 
     return once(request, work, required=True)
 
 
-def account_of(organisation_id: str) -> str:
-    """Name of an organisation's account in the ledger of yuan."""
-    return f"organisation:{organisation_id}"
+def transfer_shape(row: ledger.TransferRow, account: str) -> TransferShape:
+    """One movement, seen from an account."""
+    debited = row.debit == account
+    return TransferShape(
+        id=row.id,
+        seq=row.seq,
+        code=row.code,
+        kind=row.kind,
+        side="debit" if debited else "credit",
+        counterpart=row.credit if debited else row.debit,
+        amount_yuan=row.amount_fen,
+        at=row.at,
+    )
 
 
-def transfers_page(name: str, account: str, *, limit: int, cursor: str) -> Page[TransferShape]:
-    """The movements of one account, newest first; an account never opened has none."""
-    rows = ledger.transfers(name, account)[::-1] if ledger.exists(name, account) else []
-
-    def shape(row: ledger.TransferRow) -> TransferShape:
-        debited = row.debit == account
-        return TransferShape(
-            id=row.id,
-            seq=row.seq,
-            code=row.code,
-            kind=row.kind,
-            side="debit" if debited else "credit",
-            counterpart=row.credit if debited else row.debit,
-            amount_yuan=row.amount_fen,
-            at=row.at,
-        )
-
-    return page(rows, shape, limit=limit, cursor=cursor)
-
-
-def _balance(organisation_id: str) -> BalanceShape:
-    account = account_of(organisation_id)
-    if not ledger.exists(CNY, account):
-        return BalanceShape(available_yuan=0, held_yuan=0, posted_yuan=0)
-    balance = ledger.balance(CNY, account)
+def _balance(actor: Actor, organisation_id: str) -> BalanceShape:
+    balance = market.balance(actor, organisation_id)
     return BalanceShape(
         available_yuan=balance.available_fen,
         held_yuan=balance.debits_pending,
@@ -239,7 +228,7 @@ def _organisation(actor: Actor, row: Organisation) -> OrganisationShape:
         kind=row.kind,
         registered_in=row.registered_in,
         created_at=row.created_at,
-        balance=_balance(row.id),
+        balance=_balance(actor, row.id),
         roles=[_role(one) for one in selectors.members(actor, row.id)],
     )
 
