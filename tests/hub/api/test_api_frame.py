@@ -90,6 +90,26 @@ def test_a_problem_has_the_members_of_rfc_9457_and_ours(client: Client) -> None:
     }
 
 
+@pytest.mark.parametrize("path", ["/api/", "/api/v1/", "/api/v2/me", "/api/v1/me/"])
+def test_where_nothing_is_a_problem_says_so(client: Client, path: str) -> None:
+    answer = client.get(path, headers=ENGLISH)
+    assert (answer.status_code, answer.json()["code"]) == (404, "api.no_such_address")
+
+
+def test_another_method_names_those_that_an_address_takes(client: Client) -> None:
+    answer = client.put("/api/v1/tokens", headers=ENGLISH)
+    assert (answer.status_code, answer.json()["code"]) == (405, "api.method_not_allowed")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "POST"}
+    assert "does not take PUT" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("size_bytes", [MAX_BODY_BYTES + 1, 4 * MAX_BODY_BYTES])
+def test_a_body_too_large_is_refused_at_the_door(owner: Person, size_bytes: int) -> None:
+    body = b'{"label": "' + b"x" * size_bytes + b'"}'
+    answer = owner.client.post("/api/v1/tokens", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (413, "api.too_large")
+
+
 def test_the_sentence_is_in_the_language_asked_for(client: Client) -> None:
     answer = client.get("/api/v1/nothing", headers={"Accept-Language": "zh-CN"})
     assert answer.json()["detail"] == "GET /api/v1/nothing 不存在。/api/v1/openapi.json 列出全部地址。"

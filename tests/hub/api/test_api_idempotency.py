@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from datetime import timedelta
 
 import pytest
-from django.http import HttpRequest
+from django.db import connection, connections
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 from pydantic import BaseModel
 from tests.people import Person
 
 from hesuan.errors import Code, InputFault, Refused, Unavailable
+from hesuan.hub.api import idempotency
 from hesuan.hub.api.idempotency import CLAIM, once
 from hesuan.hub.api.models import ApiRequest
 from hesuan.wire.ids import new_id
@@ -35,6 +41,7 @@ class Workshop:
 
     def __call__(self, object_id: str) -> Made:
         self.asked.append(object_id)
+        time.sleep(0.05)  # so that others come while it works
         if self.failure:
             raise self.failure
         return Made(id=object_id, times=len(self.asked))
@@ -145,3 +152,49 @@ def test_a_claim_whose_hub_died_is_taken_up_after_a_while_under_the_same_id(
     ApiRequest.objects.update(claimed_at=died_at - timedelta(seconds=10))
     assert once(request_of(owner, "k-1"), workshop).status_code == 201
     assert len(workshop.asked) == 2 and len(set(workshop.asked)) == 1
+
+
+# -- at once ---------------------------------------------------------------------------------------------
+
+RACERS = 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_one_does_the_work(owner: Person, workshop: Workshop) -> None:
+    told = race(owner, workshop)
+    assert len(workshop.asked) == 1
+    assert set(told) <= {"201", "api.in_flight"} and "201" in told
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_claim_each_of_them_would_do_it(
+    owner: Person, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: what the race would do to a hub without the table."""
+    unsaved = ApiRequest(tenant=owner.identity.id, object_id=new_id(), fingerprint="-")
+    monkeypatch.setattr(idempotency, "_claim", lambda **_: copy(unsaved))
+    monkeypatch.setattr(idempotency, "_finish", answered)
+    race(owner, workshop)
+    assert len(workshop.asked) == RACERS
+
+
+def answered(row: ApiRequest, response: HttpResponse) -> None:
+    row.status, row.content_type, row.response = 201, "application/json", response.content
+
+
+def race(owner: Person, workshop: Workshop) -> list[str]:
+    """Sends one keyed request from many threads at one moment; what each was told."""
+    start = threading.Barrier(RACERS)
+
+    def run(_: int) -> str:
+        try:
+            connection.ensure_connection()
+            start.wait(timeout=30)
+            return str(once(request_of(owner, "k-1"), workshop).status_code)
+        except Refused as refused:
+            return refused.code.name
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(RACERS) as threads:
+        return list(threads.map(run, range(RACERS)))

@@ -47,6 +47,7 @@ STATUS: dict[str, int] = {
     "api.key_reused": 422,
     "api.too_large": 413,
     "api.no_such_address": 404,
+    "api.method_not_allowed": 405,
     "api.broken": 500,
     ".role_missing": 403,
     "identity.role_not_yours": 403,
@@ -69,6 +70,7 @@ TITLES: dict[int, tuple[str, str]] = {
     401: ("Sign in first", "请先登录"),
     403: ("Not for this person", "无权操作"),
     404: ("Not found", "未找到"),
+    405: ("Not in this way", "方法不允许"),
     409: ("Refused", "已拒绝"),
     413: ("Too large", "内容过大"),
     422: ("The data is faulty", "数据有误"),
@@ -85,6 +87,11 @@ NO_SUCH_ADDRESS = declare(
     "api.no_such_address",
     en="There is nothing at {method} {path}. /api/v1/openapi.json lists every address.",
     zh="{method} {path} 不存在。/api/v1/openapi.json 列出全部地址。",
+)
+METHOD_NOT_ALLOWED = declare(
+    "api.method_not_allowed",
+    en="{path} does not take {method}; it takes {allowed}.",
+    zh="{path} 不接受 {method}；可用的方法：{allowed}。",
 )
 TOO_LARGE = declare(
     "api.too_large",
@@ -195,6 +202,14 @@ def _broken(request: HttpRequest, error: Any) -> HttpResponse:
 def no_such_address(request: HttpRequest) -> HttpResponse:
     """The answer where no route is."""
     return response(NotFound(NO_SUCH_ADDRESS, method=request.method, path=request.path), request)
+
+
+def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    """The answer where a route is, but not for this method."""
+    told = Refused(METHOD_NOT_ALLOWED, path=request.path, method=request.method, allowed=allowed)
+    answer = response(told, request)
+    answer["Allow"] = allowed
+    return answer
 
 
 def too_large(request: HttpRequest) -> HttpResponse:

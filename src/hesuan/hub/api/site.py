@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
@@ -74,6 +76,26 @@ def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
     return problems.no_such_address(request)
 
 
+def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A view whose 404 and 405, which django-ninja answers in its own words, are problems too."""
+
+    @wraps(view)
+    def told(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **named)
+        except Http404:
+            return problems.no_such_address(request)
+        if response.status_code == 405:
+            return problems.method_not_allowed(request, response.headers["Allow"])
+        return response
+
+    return told
+
+
 def urls() -> list[URLPattern | URLResolver]:
     """The addresses of this room, to be included under ``api/``."""
-    return [path("v1/", api.urls), re_path(r"^(?P<rest>.*)$", nothing_here)]
+    patterns, name, namespace = api.urls
+    for pattern in patterns:
+        assert isinstance(pattern, URLPattern)
+        pattern.callback = in_problems(pattern.callback)
+    return [path("v1/", (patterns, name, namespace)), re_path(r"^(?P<rest>.*)$", nothing_here)]
