@@ -7,6 +7,7 @@ import socket
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
 from tests.append_only import triggers_lifted
 
 from hesuan.cli.exits import Exit
@@ -82,6 +83,19 @@ def test_a_given_password_is_taken_from_standard_input_and_a_weak_one_changes_no
     assert add(*words) == Exit.DONE
     assert Identity.objects.get().check_password("correct horse battery")
     assert "correct horse" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.django_db
+def test_a_forgotten_password_is_replaced_by_the_operator_and_ends_the_sessions(capsys: Capture) -> None:
+    add("olivia", "--role", "owner", "--organisation", "Zhongyuan Bio")
+    old = capsys.readouterr().out.strip()
+    browser = Client()
+    assert browser.login(username="olivia", password=old)
+    assert main(["hub", "user", "password", "olivia"]) == Exit.DONE
+    new = capsys.readouterr().out.strip()
+    assert new != old and Identity.objects.get().check_password(new)
+    assert not browser.get("/accounts/password/change/").wsgi_request.user.is_authenticated
+    assert main(["hub", "user", "password", "olvia"]) == Exit.NOT_FOUND
 
 
 @pytest.mark.django_db

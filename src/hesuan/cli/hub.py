@@ -122,7 +122,7 @@ def user_add(  # noqa: PLR0917 - click passes by name
     from hesuan.hub.identity.models import Identity
 
     server.require_migrated()
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else secrets.token_urlsafe(15)
+    password = _password(password_stdin)
     with transaction.atomic():
         identity = Identity.objects.filter(username=name).first()
         new = identity is None
@@ -132,8 +132,36 @@ def user_add(  # noqa: PLR0917 - click passes by name
         services.grant_role(actor=SYSTEM, identity_id=identity.id, organisation_id=home, role=role)
     say(f"{name} is {role} of {organisation}.", f"{name} 现为 {organisation} 的 {role}。")
     if new and not password_stdin:
-        say("Password, shown this once:", "密码（仅显示一次）：")
-        print(password)
+        _show(password)
+
+
+@user.command(
+    "password",
+    help=said(
+        en="Give a person a new password, made up and shown once unless --password-stdin gives one.",
+        zh="为某人设置新密码：随机生成并只显示一次，除非用 --password-stdin 给出。",
+    ),
+)
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True)
+def user_password(name: str, password_stdin: bool) -> None:
+    from hesuan.hub.identity import services
+
+    server.require_migrated()
+    password = _password(password_stdin)
+    services.set_password(username=name, password=password)
+    say(f"{name} has a new password; their sessions have ended.", f"{name} 的密码已更换，原有会话已失效。")
+    if not password_stdin:
+        _show(password)
+
+
+def _password(from_standard_input: bool) -> str:
+    return sys.stdin.readline().rstrip("\n") if from_standard_input else secrets.token_urlsafe(15)
+
+
+def _show(password: str) -> None:
+    say("Password, shown this once:", "密码（仅显示一次）：")
+    print(password)
 
 
 def _organisation(name_or_id: str, kind: str) -> str:

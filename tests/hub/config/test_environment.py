@@ -79,6 +79,21 @@ def test_single_sign_on_in_production_is_by_https() -> None:
         read({**PRODUCTION, **plain})
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"HESUAN_EMAIL_URL": "smtp://mail.example"},
+        {"HESUAN_EMAIL_FROM": "hub@compute.example"},
+        {"HESUAN_EMAIL_URL": "mail.example:25", "HESUAN_EMAIL_FROM": "hub@compute.example"},
+        {"HESUAN_EMAIL_URL": "smtps://", "HESUAN_EMAIL_FROM": "hub@compute.example"},
+        {"HESUAN_EMAIL_URL": "smtp://mail.example", "HESUAN_EMAIL_FROM": "the hub"},
+    ],
+)
+def test_mail_is_configured_whole_or_not_at_all(wrong: dict[str, str]) -> None:
+    with pytest.raises(Refused, match=r"config\.email_not_usable"):
+        read(wrong)
+
+
 def hub(*words: str, data_dir: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("HESUAN_", "LC_", "LANG"))

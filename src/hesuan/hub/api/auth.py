@@ -59,7 +59,7 @@ class Session(APIKeyCookie):
         """The signed-in actor, or ``None``.
 
         Raises:
-            Refused: ``api.csrf_refused``.
+            Refused: ``api.csrf_refused``, ``identity.second_factor_missing``.
         """
         return None if "Authorization" in request.headers else self.authenticate(request, None)
 
@@ -70,6 +70,7 @@ class Session(APIKeyCookie):
             return None
         if check_csrf(request) is not None:
             raise Refused(CSRF_REFUSED)
+        selectors.require_second_factor(request.user)
         return selectors.actor_of(request.user)
 
 

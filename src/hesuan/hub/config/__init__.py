@@ -1,0 +1,1 @@
+"""Settings, addresses, server start: the top of the hub."""

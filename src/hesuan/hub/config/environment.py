@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from hesuan.errors import Refused, declare
 
@@ -28,6 +29,8 @@ VARIABLES = {
     "HESUAN_TRUSTED_PROXIES": "addresses whose X-Forwarded-For and -Proto are believed; default 127.0.0.1",
     "HESUAN_REQUIRE_MFA": "on or off: roles that move public money need TOTP; default on in production",
     "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
+    "HESUAN_EMAIL_URL": "smtp://host:25, smtp+tls://user:password@host:587 or smtps://…; empty: no mail",
+    "HESUAN_EMAIL_FROM": "sender of the hub's mail; required with HESUAN_EMAIL_URL",
     "HESUAN_OIDC_ISSUER": "OpenID Connect issuer address; empty: local accounts only",
     "HESUAN_OIDC_CLIENT_ID": "OpenID Connect client id",
     "HESUAN_OIDC_CLIENT_SECRET": "OpenID Connect client secret",
@@ -60,6 +63,13 @@ OIDC_NOT_SECURE = declare(
     en="HESUAN_OIDC_ISSUER is `{value}`; in production mode it begins with https://. Nothing was started.",
     zh="HESUAN_OIDC_ISSUER 为“{value}”；生产模式下须以 https:// 开头。未启动任何服务。",
 )
+EMAIL_NOT_USABLE = declare(
+    "config.email_not_usable",
+    en="HESUAN_EMAIL_URL must begin with smtp://, smtp+tls:// or smtps:// and name a host, and"
+    " HESUAN_EMAIL_FROM must name the sender. Set both, or neither.",
+    zh="HESUAN_EMAIL_URL 须以 smtp://、smtp+tls:// 或 smtps:// 开头并写明主机，"
+    "HESUAN_EMAIL_FROM 须写明发件人。请同时设置，或都不设。",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,8 @@ class Environment:
     log_origin: str
     require_mfa: bool
     signup_open: bool
+    email_url: str
+    email_from: str
     oidc_issuer: str
     oidc_client_id: str
     oidc_client_secret: str
@@ -85,13 +97,14 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
 
     Raises:
         Refused: ``config.not_a_mode``, ``config.secret_missing``, ``config.not_a_choice``,
-            ``config.oidc_incomplete``, ``config.oidc_not_secure``.
+            ``config.oidc_incomplete``, ``config.oidc_not_secure``, ``config.email_not_usable``.
     """
     mode = environ.get("HESUAN_MODE", "development")
     if mode not in get_args(Mode):
         raise Refused(NOT_A_MODE, value=mode)
     if mode == "production":
         _refuse_defaults(environ)
+    _check_email(environ)
     _check_oidc(environ, production=mode == "production")
     data_dir = Path(environ.get("HESUAN_DATA_DIR", "var/hub")).resolve()
     return Environment(
@@ -104,6 +117,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         log_origin=environ.get("HESUAN_ORIGIN") or "localhost/hesuan/platform",
         require_mfa=_choice(environ, "HESUAN_REQUIRE_MFA", "on", "off", default=mode == "production"),
         signup_open=_choice(environ, "HESUAN_SIGNUP", "open", "closed", default=True),
+        email_url=environ.get("HESUAN_EMAIL_URL", ""),
+        email_from=environ.get("HESUAN_EMAIL_FROM", ""),
         oidc_issuer=environ.get("HESUAN_OIDC_ISSUER", ""),
         oidc_client_id=environ.get("HESUAN_OIDC_CLIENT_ID", ""),
         oidc_client_secret=environ.get("HESUAN_OIDC_CLIENT_SECRET", ""),
@@ -139,3 +154,12 @@ def _check_oidc(environ: Mapping[str, str], *, production: bool) -> None:
     issuer = environ.get(names[0], "")
     if issuer and production and not issuer.startswith("https://"):
         raise Refused(OIDC_NOT_SECURE, value=issuer)
+
+
+def _check_email(environ: Mapping[str, str]) -> None:
+    url, sender = environ.get("HESUAN_EMAIL_URL", ""), environ.get("HESUAN_EMAIL_FROM", "")
+    if not url and not sender:
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtp+tls", "smtps") or not parts.hostname or "@" not in sender:
+        raise Refused(EMAIL_NOT_USABLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 
@@ -121,35 +122,61 @@ AUTH_PASSWORD_VALIDATORS = [
 if ENVIRONMENT.mode == "test":
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+# Mail. Without a server for it no page asks for an address or promises a message.
+_MAIL = urlsplit(ENVIRONMENT.email_url)
+EMAIL_CONFIGURED = bool(ENVIRONMENT.email_url)
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_CONFIGURED else 'console'}.EmailBackend"
+EMAIL_HOST = _MAIL.hostname or ""
+EMAIL_PORT = _MAIL.port or {"smtp+tls": 587, "smtps": 465}.get(_MAIL.scheme, 25)
+EMAIL_HOST_USER = unquote(_MAIL.username or "")
+EMAIL_HOST_PASSWORD = unquote(_MAIL.password or "")
+EMAIL_USE_TLS = _MAIL.scheme == "smtp+tls"
+EMAIL_USE_SSL = _MAIL.scheme == "smtps"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.email_from or "hesuan@localhost"
+
+# Local accounts: a sign-in name and a password. A new account belongs to no organisation and sees nothing.
+ACCOUNT_ADAPTER = "hesuan.hub.identity.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
-ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["username*", *(["email"] if EMAIL_CONFIGURED else []), "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "optional" if EMAIL_CONFIGURED else "none"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Hesuan] "
 ACCOUNT_USERNAME_MIN_LENGTH = 3
 ACCOUNT_USERNAME_BLACKLIST = ["admin", "administrator", "hesuan", "operator", "platform", "root", "system"]
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
-ACCOUNT_ADAPTER = "hesuan.hub.identity.adapters.AccountAdapter"
 SIGNUP_OPEN = ENVIRONMENT.signup_open
-REQUIRE_MFA = ENVIRONMENT.require_mfa
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+
+# The second factor: an app for one-time passwords, and recovery codes.
 MFA_ADAPTER = "hesuan.hub.identity.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "合算 Hesuan"
-LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/"
-SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
-if ENVIRONMENT.oidc_issuer:
-    SOCIALACCOUNT_PROVIDERS["openid_connect"] = {
-        "OAUTH_PKCE_ENABLED": True,
-        "APPS": [
-            {
-                "provider_id": "oidc",
-                "name": "OpenID Connect",
-                "client_id": ENVIRONMENT.oidc_client_id,
-                "secret": ENVIRONMENT.oidc_client_secret,
-                "settings": {"server_url": ENVIRONMENT.oidc_issuer},
-            }
-        ],
+MFA_TOTP_TOLERANCE = 0  # allauth forgets a used code after one step; tolerating the next would let it return
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address is neither a name to sign in by nor a way to reset a factor
+REQUIRE_MFA = ENVIRONMENT.require_mfa
+
+
+def single_sign_on(issuer: str, client_id: str, client_secret: str) -> dict[str, Any]:
+    """allauth's providers: the configured issuer, or none at all."""
+    if not issuer:
+        return {}
+    app = {
+        "provider_id": "oidc",
+        "name": urlsplit(issuer).hostname or "OpenID Connect",
+        "client_id": client_id,
+        "secret": client_secret,
+        "settings": {"server_url": issuer.rstrip("/")},
     }
+    return {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [app]}}
+
+
+SOCIALACCOUNT_ADAPTER = "hesuan.hub.identity.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = single_sign_on(
+    ENVIRONMENT.oidc_issuer, ENVIRONMENT.oidc_client_id, ENVIRONMENT.oidc_client_secret
+)
 
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "中文"), ("en", "English")]

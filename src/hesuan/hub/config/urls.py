@@ -8,7 +8,7 @@ from django.views.i18n import set_language
 from hesuan.hub.api import site as api_site
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("hesuan.hub.identity.urls")),
     path("api/", include(api_site.urls())),
     path("gateway/v1/", include("hesuan.hub.gateway.urls")),
     path("log/", include("hesuan.hub.audit.urls")),

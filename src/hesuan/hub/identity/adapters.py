@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.http import HttpRequest
@@ -16,8 +17,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Local accounts."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 - allauth's signature
-        """``HESUAN_SIGNUP`` decides; single sign-on is not asked here."""
+        """``HESUAN_SIGNUP`` decides."""
         return bool(settings.SIGNUP_OPEN)
+
+
+class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
+    """Accounts that an OpenID Connect issuer vouches for."""
+
+    def is_open_for_signup(self, request: HttpRequest, sociallogin: object) -> bool:  # noqa: ARG002
+        """Whoever the issuer lets in has an account here; like any new one, it belongs to no organisation."""
+        return True
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]

@@ -71,16 +71,26 @@ def create_identity(
     if Identity.objects.filter(username__iexact=username).exists():
         raise Refused(NAME_TAKEN, username=username)
     identity = Identity(username=username, display_name=display_name, email=email)
-    if password is not None:
-        try:
-            validate_password(password, identity)
-        except ValidationError as error:
-            reasons = " ".join(str(reason) for reason in error.messages)
-            raise InputFault(PASSWORD_WEAK, where="password", reasons=reasons) from None
-    identity.set_password(password)
+    _put_password(identity, password)
     identity.save()
     record(kind="identity.created", subject=identity.id, actor="system", private={"username": username})
     return identity
+
+
+@transaction.atomic
+def set_password(*, username: str, password: str) -> None:
+    """Gives a person another password; their sessions end with the old one.
+
+    Raises:
+        NotFound: ``identity.not_found``.
+        InputFault: ``identity.password_weak``.
+    """
+    identity = Identity.objects.filter(username=username).first()
+    if identity is None:
+        raise NotFound(IDENTITY_NOT_FOUND, identity=username)
+    _put_password(identity, password)
+    identity.save(update_fields=["password"])
+    record(kind="identity.password_set", subject=identity.id, actor="system")
 
 
 @transaction.atomic
@@ -228,6 +238,16 @@ def authenticate_token(text: str, *, at: datetime | None = None) -> Actor | None
     if token.last_used_at is None or now - token.last_used_at > _LAST_USED_EVERY:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return selectors.actor_of(token.identity)
+
+
+def _put_password(identity: Identity, password: str | None) -> None:
+    if password is not None:
+        try:
+            validate_password(password, identity)
+        except ValidationError as error:
+            reasons = " ".join(str(reason) for reason in error.messages)
+            raise InputFault(PASSWORD_WEAK, where="password", reasons=reasons) from None
+    identity.set_password(password)
 
 
 def _grantable(actor: Actor, organisation_id: str, role: str) -> Organisation:

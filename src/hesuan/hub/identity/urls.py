@@ -1,0 +1,17 @@
+"""Account pages: allauth's, less those that would promise a message where the hub sends no mail."""
+
+from __future__ import annotations
+
+from allauth.account.urls import urlpatterns as account_pages
+from allauth.urls import build_provider_urlpatterns
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, include, path
+
+BY_MAIL = ("account_email", "account_confirm_email", "account_reset_password", "account_confirm_login_code")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *(page for page in account_pages if settings.EMAIL_CONFIGURED or not page.name.startswith(BY_MAIL)),
+    path("2fa/", include("allauth.mfa.urls")),
+    path("3rdparty/", include("allauth.socialaccount.urls")),
+    *build_provider_urlpatterns(),
+]
