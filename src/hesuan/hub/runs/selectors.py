@@ -16,6 +16,10 @@ NO_RUN = declare(
 )
 
 
+REPLACED = "\ufffd"
+"""Shown for bytes that were no UTF-8; where it stands, text and bytes differ in length."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogText:
     """What the run printed behind an offset, as far as it lies there without a gap."""
@@ -76,7 +80,8 @@ def log_text(actor: Actor, run_id: str, offset: int = 0) -> LogText:
         if piece.offset > reach:
             break
         parts.append(piece.text)
-        reach, next_offset = _reach(piece), piece.offset + 1
+        reach = _reach(piece)
+        next_offset = piece.offset + 1 if REPLACED in piece.text else reach
     return LogText(text="".join(parts), next_offset=next_offset)
 
 
