@@ -20,7 +20,7 @@ from hesuan.agent import site as sites
 from hesuan.agent.agent import Agent
 from hesuan.agent.benchmarking import Benchmark, core_counts
 from hesuan.agent.orders import APP_UNKNOWN, House
-from hesuan.agent.schedulers.local import LocalScheduler, isolation
+from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.spool import Spool
 from hesuan.agent.uplink import Uplink
 from hesuan.cli.exits import Exit, tell
@@ -73,19 +73,15 @@ def enrol(hub: str, code: str, data: Path, name: str) -> None:
 @commands.command()
 @click.option("--data", type=_FOLDER, required=True, help="The folder that was enrolled.")
 @click.option("--apps", type=_FOLDER, required=True, help="Folder of packaged applications.")
-@click.option("--allow-scripts", is_flag=True, help="Also run users' own commands.")
-@click.option("--job-user", default="", help="Run jobs as this user of the system; the agent must be root.")
-def run(data: Path, apps: Path, allow_scripts: bool, job_user: str) -> None:
+@click.option("--allow-scripts", is_flag=True, help="Also run users' own commands, as this user.")
+def run(data: Path, apps: Path, allow_scripts: bool) -> None:
     """Serve: take commands, run jobs, report. Stop it any time; jobs go on and are found again."""
     site = sites.load(data)
     teller = Teller(Console())
     machine = detecting.machine()
     found = usable_apps(apps, machine, teller)
-    if job_user:
-        sites.check_job_user(job_user)
-        data.chmod(0o711)  # jobs pass through to their own folders; everything else in it is 0600
     with sites.alone(data):
-        scheduler = LocalScheduler(site.runs, cores=machine.cores, job_user=job_user)
+        scheduler = LocalScheduler(site.runs, cores=machine.cores)
         agent = Agent(
             site=site,
             spool=Spool(site.spool, site.agent, site.private),
@@ -117,7 +113,7 @@ def detect(as_json: bool) -> None:
     machine = detecting.machine()
     if as_json:
         body = machine.inventory(
-            engine=LocalScheduler.name, isolation=isolation(""), apps={}, scripts_allowed=False
+            engine=LocalScheduler.name, isolation=LocalScheduler.isolation, apps={}, scripts_allowed=False
         )
         click.echo(json.dumps(body, ensure_ascii=False, indent=1))
         return

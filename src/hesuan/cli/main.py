@@ -69,6 +69,12 @@ COMMANDS: dict[str, Command] = {
     "agent": Command(
         "hesuan.cli.agent", "agent", "connect a centre: enrol and serve", "接入算力中心：注册并运行站点代理"
     ),
+    "demo": Command(
+        "hesuan.cli.demo.command",
+        "hub",
+        "the whole road once, on this machine",
+        "在本机把整条路走一遍",
+    ),
     "hub": Command(
         "hesuan.cli.hub",
         "hub",
