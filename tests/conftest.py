@@ -130,3 +130,14 @@ def nobody(db: None) -> Client:
     from django.test import Client
 
     return Client()
+
+
+TOUCHES_A_DATABASE = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what touches a database, so that it can be run again on the other one."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & TOUCHES_A_DATABASE or item.get_closest_marker("django_db"):
+            item.add_marker("database")

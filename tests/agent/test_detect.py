@@ -84,6 +84,10 @@ def test_software_names_what_is_installed_and_nothing_else() -> None:
 
 
 def test_this_machine_fits_the_inventory_message() -> None:
+    from hesuan.agent.schedulers.local import LocalScheduler
+
     machine = detect.machine()
-    body = machine.inventory(engine="local", isolation=("None.",), apps={}, scripts_allowed=False)
+    body = machine.inventory(
+        engine="local", isolation=LocalScheduler.isolation, apps={}, scripts_allowed=False
+    )
     assert body["cores"] == machine.cores >= 1 and body["host"]

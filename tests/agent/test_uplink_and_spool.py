@@ -80,30 +80,6 @@ def test_a_hub_that_answers_nonsense_is_unavailable(hub: StandInHub, uplink: Upl
         uplink.poll(after=0, wait_s=0)
 
 
-@pytest.mark.parametrize(
-    "answer", [{}, {"stored_through": None}, {"commands": [{"seq": 1}]}, {"commands": 7}]
-)
-def test_an_answer_that_lacks_something_is_no_answer(
-    hub: StandInHub, uplink: Uplink, spool: Spool, answer: dict[str, object]
-) -> None:
-    spool.put("heartbeat", {"running": []})
-    hub.answer = lambda path, document: (200, dict(answer))  # type: ignore[method-assign]
-    with pytest.raises(Unavailable, match="lacks something"):
-        uplink.send(spool.waiting(1))
-    with pytest.raises(Unavailable, match="lacks something"):
-        uplink.poll(after=0, wait_s=0)
-
-
-def test_a_number_too_high_does_not_make_us_let_go_of_what_was_not_sent(
-    hub: StandInHub, uplink: Uplink, spool: Spool
-) -> None:
-    for _ in range(3):
-        spool.put("heartbeat", {"running": []})
-    hub.answer = lambda path, document: (200, {"stored_through": 10**9})  # type: ignore[method-assign]
-    spool.stored_through(uplink.send(spool.waiting(2)))
-    assert [seq for seq, _ in spool.waiting(10)] == [3]
-
-
 def test_a_signature_of_somebody_else_is_refused(hub: StandInHub, site: Site) -> None:
     thief = Uplink(hub.address, keys.generate(), site.agent)
     with pytest.raises(Refused, match=r"403 message\.bad_signature"):

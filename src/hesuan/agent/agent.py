@@ -241,7 +241,7 @@ class Agent:
         if time.monotonic() < self._beat_after or self.spool.waiting_count():
             return
         self._beat_after = time.monotonic() + HEARTBEAT_EVERY_S
-        running: list[Json] = [known.run for known in self.spool.open_runs()]
+        running: list[Json] = [known.run for known in self.spool.runs() if not known.settled]
         self.spool.put("heartbeat", {"running": running})
 
     def _send(self) -> None:

@@ -59,7 +59,7 @@ class Observer:
 
     def look(self) -> int:
         """Looks once at all open runs; returns how many of them are under way."""
-        runs = self.spool.open_runs()
+        runs = [known for known in self.spool.runs() if not known.settled]
         for known in runs:
             try:
                 self._look_at(known)

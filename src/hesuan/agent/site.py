@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,12 +41,6 @@ ALREADY_RUNNING = declare(
     "agent.already_running",
     en="Another agent is running with this data folder. One is enough; stop it first.",
     zh="已有站点代理正在使用该数据目录。只需一个；请先停止它。",
-)
-JOB_USER = declare(
-    "agent.job_user",
-    en="Jobs cannot be run as `{name}`: that must be a user of this system other than root, and the agent"
-    " must be root to change to it.",
-    zh="无法以“{name}”运行作业：须为本系统中 root 以外的用户，且代理须以 root 运行才能切换。",
 )
 
 
@@ -117,20 +110,6 @@ def load(data: Path) -> Site:
         name=str(known["name"]),
         private=keys.load(data / "agent-key.pem"),
     )
-
-
-def check_job_user(name: str) -> None:
-    """Whether jobs can be run as another user.
-
-    Raises:
-        Refused: ``agent.job_user``.
-    """
-    try:
-        known = pwd.getpwnam(name).pw_uid != 0
-    except KeyError:
-        known = False
-    if not known or os.geteuid() != 0:
-        raise Refused(JOB_USER, name=name)
 
 
 @contextmanager

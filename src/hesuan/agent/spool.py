@@ -55,8 +55,6 @@ create table if not exists runs (
 create table if not exists signed (run text primary key, receipt text not null, digest text not null) strict;
 """
 
-_SELECT_RUN = "select run, state, log_offset, usage, ordered from runs"
-
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -78,6 +76,11 @@ class KnownRun:
     log_offset: int
     usage: dict[str, Json] | None
     order: dict[str, Json]
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is to be said of it."""
+        return self.state == RunState.REFUSED or (self.state.final and self.usage is not None)
 
 
 @dataclass(slots=True)
@@ -167,14 +170,14 @@ class Spool:
         rows = self.rows("select seq, id, kind, body from commands where done_at is null order by seq")
         return [Command(seq, id_, kind, json.loads(body)) for seq, id_, kind, body in rows]
 
-    def open_runs(self) -> list[KnownRun]:
-        """Runs of which something is still to be said, oldest first."""
-        rows = self.rows(f"{_SELECT_RUN} where usage is null and state != 'REFUSED' order by run")
+    def runs(self) -> list[KnownRun]:
+        """Every run that this agent has ever been asked for."""
+        rows = self.rows("select run, state, log_offset, usage, ordered from runs order by run")
         return [_known(row) for row in rows]
 
     def run(self, run: str) -> KnownRun | None:
         """One run, or None."""
-        rows = self.rows(f"{_SELECT_RUN} where run = ?", run)
+        rows = self.rows("select run, state, log_offset, usage, ordered from runs where run = ?", run)
         return _known(rows[0]) if rows else None
 
     def signed(self, run: str) -> tuple[str, str] | None:

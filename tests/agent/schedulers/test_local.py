@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.contracts.schedulers.harnesses import supervisor_pid
 
 from hesuan.agent import manifests
-from hesuan.agent import site as sites
 from hesuan.agent.meters import kernel
 from hesuan.agent.schedulers import local, supervisor
 from hesuan.agent.schedulers.contract import Observation, RunSpec, RunState, Usage
@@ -338,52 +335,6 @@ def test_a_result_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "result.json").symlink_to(tmp_path / "secret.json")
     assert self_reported(folder) == {}
-
-
-def test_a_result_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "result.json")
-    assert self_reported(tmp_path) == {}
-    assert output_digest(tmp_path) != output_digest(tmp_path.parent)
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that another user may pass through, as a site's data folder is with ``--job-user``."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to another user")
-def test_a_job_of_another_user_writes_its_own_folder_and_cannot_read_ours(open_folder: Path) -> None:
-    secret = open_folder / "agent-key.pem"
-    secret.write_text("secret")
-    secret.chmod(0o600)
-    engine = LocalScheduler(open_folder / "runs", cores=1, job_user="nobody")
-    text = f"id -un; echo made > $HESUAN_OUTPUT/made; cat {secret}; ls {open_folder}/runs; sleep 1 & wait"
-    observed, usage = ended(engine, spec("sh", "-c", text))
-    log = engine.log(observed.run, 0, 1000).decode()
-    assert log.startswith("nobody\n") and "secret" not in log.replace("agent-key", "").splitlines()
-    assert log.count("Permission denied") == 2 and (engine.output(observed.run) / "made").exists()
-    assert usage.cores == 1 and "nobody" in engine.isolation[0]
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change to another user")
-def test_a_job_of_another_user_also_ends_with_its_supervisor(open_folder: Path) -> None:
-    engine = LocalScheduler(open_folder / "runs", cores=1, job_user="nobody")
-    job = spec("sleep", "600")
-    engine.submit(job)
-    until(lambda: kernel.carrying("HESUAN_RUN", job.run))
-    (pid,) = kernel.carrying("HESUAN_RUN", job.run)
-    os.kill(supervisor_pid(engine.root / job.run), signal.SIGKILL)
-    until(lambda: not _alive(pid))
-
-
-def test_an_unknown_job_user_is_refused() -> None:
-    for name in ("no-such-user", "root"):
-        with pytest.raises(Refused, match=name):
-            sites.check_job_user(name)
 
 
 def test_half_a_directory_left_by_a_killed_agent_is_no_run(engine: LocalScheduler) -> None:

@@ -63,15 +63,17 @@ class LocalScheduler:
     """Runs jobs as processes of this machine; the promises stand in ``contract``."""
 
     name: str = "local"
-    isolation: tuple[str, ...]
+    isolation: tuple[str, ...] = (
+        "Jobs run as the agent's own user: a job can read what that user can, other jobs' files too.",
+        "Jobs share the network of this machine; nothing is filtered.",
+        "Memory and disk space are not limited per job; cores are bound, not reserved.",
+        "The environment is made new for each job: no secret of the agent is passed on.",
+    )
 
-    def __init__(self, root: Path, *, cores: int, job_user: str = "") -> None:
-        """``job_user``: the system's user that jobs run as, which only root can do; empty: as ourselves."""
+    def __init__(self, root: Path, *, cores: int) -> None:
         self.root = root
         self.cores = cores
-        self.job_user = job_user
-        self.isolation = isolation(job_user)
-        root.mkdir(mode=0o711 if job_user else 0o700, parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._launches: dict[str, _Launch] = {}
         self._over: set[str] = set()
         self._swept: set[str] = set()
@@ -179,7 +181,7 @@ class LocalScheduler:
             return
         with (directory.path / "supervisor.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own module, the path of our own directory
-                self._supervisor_call(directory, cpus),
+                [sys.executable, "-m", _SUPERVISOR, str(directory.path), "--cpus", ",".join(map(str, cpus))],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -188,10 +190,6 @@ class LocalScheduler:
                 start_new_session=True,
             )
         self._launches[directory.run] = _Launch(process, cpus, now, before.number + 1 if before else 0)
-
-    def _supervisor_call(self, directory: RunDirectory, cpus: frozenset[int]) -> list[str]:
-        words = ["--cpus", ",".join(map(str, sorted(cpus))), "--user", self.job_user]
-        return [sys.executable, "-m", _SUPERVISOR, str(directory.path), *words]
 
     def _clear_staging(self) -> None:
         """Removes what an agent killed while preparing a run has left."""
@@ -206,10 +204,6 @@ class LocalScheduler:
         try:
             for name in ("work", "output", "tmp"):
                 (staging / name).mkdir(mode=0o700)
-                if self.job_user:
-                    shutil.chown(staging / name, self.job_user)
-            if self.job_user:
-                staging.chmod(0o711)  # to pass through, not to look around
             if spec.folder is not None:
                 _copy_folder(spec, staging / "app")
             durable.write_json(staging / "spec.json", {**spec.document(), "submitted_at": utc_now()})
@@ -245,23 +239,6 @@ class LocalScheduler:
             if observed.state.final or time.monotonic() > deadline:
                 return observed
             time.sleep(0.05)
-
-
-def isolation(job_user: str) -> tuple[str, ...]:
-    """What stands between jobs, the agent and each other, in sentences."""
-    user = (
-        f"Jobs run as the user {job_user}, who cannot read the agent's key; all jobs share that user, so one"
-        " can read another's files."
-        if job_user
-        else "Jobs run as the agent's own user: a job can read what that user can, the agent's key and other"
-        " jobs' files too. --job-user gives them a user of their own."
-    )
-    return (
-        user,
-        "Jobs share the network of this machine; nothing is filtered.",
-        "Memory and disk space are not limited per job; cores are bound, not reserved.",
-        "The environment is made new for each job: no secret of the agent is passed on.",
-    )
 
 
 def _copy_folder(spec: RunSpec, target: Path) -> None:

@@ -147,28 +147,17 @@ def self_reported(folder: Path) -> dict[str, Json]:
 
     Anything else in the file is left out; a missing or broken file says nothing.
     """
+    path = folder / "result.json"
     try:
-        value = json.loads(_plain_file(folder / "result.json"))
+        if path.is_symlink() or path.stat().st_size > _RESULT_LIMIT_BYTES:
+            return {}
+        value = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(value, dict):
         return {}
     kept = {key: item for key, item in value.items() if len(key) <= 64 and _reportable(item)}
     return dict(list(kept.items())[:_RESULT_KEYS])
-
-
-def _plain_file(path: Path) -> bytes:
-    """The bytes of a small plain file; a link may lead out and a pipe may never end, so neither is read.
-
-    Raises:
-        OSError: it is none.
-    """
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(fd, "rb") as file:
-        about = os.fstat(fd)
-        if not stat.S_ISREG(about.st_mode) or about.st_size > _RESULT_LIMIT_BYTES:
-            raise OSError(f"{path} is not a small plain file")
-        return file.read(_RESULT_LIMIT_BYTES)
 
 
 def _reportable(item: object) -> bool:

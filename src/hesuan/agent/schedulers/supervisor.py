@@ -15,17 +15,18 @@ import argparse
 import contextlib
 import fcntl
 import os
+import resource
 import select
 import signal
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from hesuan.agent import durable
 from hesuan.agent.meters import kernel
 from hesuan.agent.schedulers.contract import RunState, Usage
-from hesuan.agent.schedulers.job import CANNOT_START, Job, become, fill
 from hesuan.agent.schedulers.rundir import (
     LOG_LIMIT_BYTES,
     RunDirectory,
@@ -39,8 +40,20 @@ GRACE_S = 5.0
 ORPHAN_GRACE_S = 1.0
 """The same for processes left behind by a job that has ended."""
 TICK_S = 0.1
+CANNOT_START = 127
 TAKEN = 75
 """Exit status of a supervisor that found the run taken."""
+
+_PLAIN = (
+    signal.SIGCHLD,
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+)
+"""Signals that the supervisor or its interpreter treats in its own way and a job must not."""
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +81,39 @@ def classify(wait_status: int, cause: RunState | None, *, time_limit_s: int) -> 
     if cause == RunState.KILLED:
         return End(cause, None, number or signal.SIGTERM, "The site's supervisor was told to end.")
     if number is not None:
-        name = next((known.name for known in signal.Signals if known == number), f"signal {number}")
+        name = signal.Signals(number).name if number in signal.valid_signals() else str(number)
         return End(RunState.KILLED, None, number, f"Ended by {name}, which neither user nor limit sent.")
     if status == 0:
         return End(RunState.COMPLETED, 0)
     return End(RunState.FAILED, status, None, f"Ended with exit status {status}.")
 
 
+def environment(path: RunDirectory, cores: int) -> dict[str, str]:
+    """The job's whole environment; nothing of the agent's own goes through."""
+    own = str(Path(sys.executable).parent)
+    return {
+        "PATH": f"{own}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(path.path / "work"),
+        "TMPDIR": str(path.path / "tmp"),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HESUAN_RUN": path.run,
+        "HESUAN_CORES": str(cores),
+        "HESUAN_OUTPUT": str(path.output),
+        **dict.fromkeys(_THREADS, str(cores)),
+    }
+
+
 @dataclass(slots=True)
 class Supervision:
     """One job from its start to the end of its last descendant."""
 
-    job: Job
+    directory: RunDirectory
+    command: list[str]
+    cores: int
+    time_limit_s: int
+    cpus: frozenset[int]
     tally: kernel.Tally = field(default_factory=kernel.Tally)
     cause: RunState | None = None
     told_to_end: bool = False
@@ -87,11 +121,6 @@ class Supervision:
     main_status: int | None = None
     force_at: float | None = None
     logged: int = 0
-
-    @property
-    def directory(self) -> RunDirectory:
-        """Where the run's files are."""
-        return self.job.directory
 
     def run(self) -> None:
         """Starts the job, stands by it, writes the last word."""
@@ -110,7 +139,7 @@ class Supervision:
         self._stand_by(began, wake, log_read)
         wall_ms = max(1, round((time.monotonic() - began) * 1000))
         assert self.main_status is not None
-        end = classify(self.main_status, self.cause, time_limit_s=self.job.time_limit_s)
+        end = classify(self.main_status, self.cause, time_limit_s=self.time_limit_s)
         if problem := os.read(failure, 4096).decode(errors="replace"):
             end = End(RunState.FAILED, CANNOT_START, None, f"The command could not be started: {problem}.")
         self._conclude(end, started_at, utc_now(), wall_ms)
@@ -121,7 +150,7 @@ class Supervision:
         supervisor = os.getpid()
         self.main = os.fork()
         if self.main == 0:
-            become(self.job, supervisor=supervisor, log=log_write, failure=failure_write)
+            _become_job(self, supervisor, log_write, failure_write)
         os.close(failure_write)
         return failure_read
 
@@ -159,7 +188,7 @@ class Supervision:
         if self.main_status is None and self.cause is None:
             if self.directory.cancel_requested():
                 self.cause = RunState.CANCELLED
-            elif now - began >= self.job.time_limit_s:
+            elif now - began >= self.time_limit_s:
                 self.cause = RunState.TIMEOUT
             elif self.told_to_end:
                 self.cause = RunState.KILLED
@@ -190,7 +219,7 @@ class Supervision:
             if not chunk:
                 return False
             room = LOG_LIMIT_BYTES - self.logged
-            if room >= 0:
+            if room > 0:
                 os.write(log, chunk[:room])
                 if len(chunk) > room:
                     os.write(log, f"\n[log ended at its bound of {LOG_LIMIT_BYTES} bytes]\n".encode())
@@ -207,7 +236,7 @@ class Supervision:
             ended_at=ended_at,
             wall_ms=wall_ms,
             cpu_ms=self.tally.cpu_ms,
-            cores=self.job.cores,
+            cores=self.cores,
             peak_memory_bytes=self.tally.peak_memory_bytes,
             evidence=kernel.EVIDENCE,
             output_digest=output_digest(self.directory.output),
@@ -233,6 +262,42 @@ def _wake_on_children(supervision: Supervision) -> int:
     return wake_read
 
 
+def _become_job(supervision: Supervision, supervisor: int, log_write: int, failure: int) -> NoReturn:
+    """The child between fork and exec: its own session, plain signals, no cores dumped, its own places."""
+    try:
+        os.setsid()
+        kernel.die_with_parent(signal.SIGKILL)
+        if os.getppid() != supervisor:
+            os._exit(CANNOT_START)
+        signal.set_wakeup_fd(-1)
+        for number in _PLAIN:
+            signal.signal(number, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _prefer_for_memory_shortage()
+        if supervision.cpus and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, supervision.cpus)
+        os.umask(0o077)
+        os.chdir(supervision.directory.path / "work")
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(log_write, 1)
+        os.dup2(log_write, 2)
+        os.execvpe(  # noqa: S606 - the user's own job, its words given as a list, no shell between
+            supervision.command[0], supervision.command, environment(supervision.directory, supervision.cores)
+        )
+    except OSError as error:
+        os.write(failure, (error.strerror or repr(error)).encode())
+    except BaseException as error:
+        os.write(failure, repr(error).encode())
+    finally:
+        os._exit(CANNOT_START)
+
+
+def _prefer_for_memory_shortage() -> None:
+    """When memory runs out the kernel should take the job, not the supervisor that has to tell of it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
 def take(directory: RunDirectory, cpus: frozenset[int]) -> bool:
     """Takes the run for this process; False if anybody ever took it before.
 
@@ -251,12 +316,25 @@ def take(directory: RunDirectory, cpus: frozenset[int]) -> bool:
     return True
 
 
+def fill(command: list[str], directory: RunDirectory, *, packaged: bool) -> list[str]:
+    """Fills the engine's words into a packaged application's command; a script's command stays as it is."""
+    if not packaged:
+        return command
+    words = {
+        "{python}": sys.executable,
+        "{app}": str(directory.path / "app"),
+        "{output}": str(directory.output),
+    }
+    for word, text in words.items():
+        command = [part.replace(word, text) for part in command]
+    return command
+
+
 def main(argv: list[str]) -> int:
     """Supervises one run; 75 if it was taken before."""
     parser = argparse.ArgumentParser(prog="hesuan-supervisor", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--cpus", default="", help="processors the job may use, comma-separated")
-    parser.add_argument("--user", default="", help="the user the job runs as; needs to be root")
     args = parser.parse_args(argv)
     directory = RunDirectory(args.directory)
     cpus = frozenset(int(cpu) for cpu in args.cpus.split(",") if cpu)
@@ -265,15 +343,13 @@ def main(argv: list[str]) -> int:
     kernel.become_subreaper()
     spec = directory.spec()
     command = [str(word) for word in spec["command"]]
-    job = Job(
+    Supervision(
         directory=directory,
         command=fill(command, directory, packaged=bool(spec["folder_digest"])),
         cores=int(spec["cores"]),
         time_limit_s=int(spec["time_limit_s"]),
         cpus=cpus,
-        user=args.user,
-    )
-    Supervision(job).run()
+    ).run()
     return 0
 
 
