@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from tests.hub.api.requests import make_office
 from tests.hub.api.world import World, make_world
 from tests.people import Person
+from tests.road import usage
 
 from hesuan.cli.client import Hub
 from hesuan.cli.exits import Exit
 from hesuan.cli.main import main
+from hesuan.hub.centres.models import Agent
 from hesuan.hub.identity import services
 from hesuan.hub.market.models import Order
 from hesuan.hub.programmes import services as programmes
@@ -261,6 +266,12 @@ def test_meter_tells_figures_with_unit_kind_and_prediction(settled: Order, shell
     assert "Reported by the program itself, not metered:" in lines
 
 
+def test_meter_shows_what_does_not_agree(world: World, settled: Order, shell: Shell) -> None:
+    world.say([usage(settled.run.id, wall_ms=99_000)])
+    assert shell("meter", settled.id) == Exit.DONE
+    assert "Does not agree [usage." in shell.out and "2.5 s" in shell.out
+
+
 def test_meter_before_the_usage_says_so(world: World, shell: Shell, owner: Person) -> None:
     assert shell("meter", world.order_for(owner).id) == Exit.NOT_FOUND
     assert "[usage.not_yet]" in shell.err
@@ -350,6 +361,25 @@ def test_audit_does_not_take_the_hubs_word(
 def test_warn_lists_signals_with_their_reasons(world: World, shell: Shell, work: Path) -> None:
     assert shell("warn") == Exit.DONE
     assert "No signal stands." in shell.err
+
+
+def test_warn_tells_a_centre_that_its_agent_is_silent(
+    world: World, shell: Shell, centre_operator: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Agent.objects.update(last_seen_at=timezone.now() - timedelta(hours=5))
+    speak_as(centre_operator, monkeypatch)
+    assert shell("warn") == Exit.DONE
+    assert "warning" in shell.out and "Zhengzhou East" in shell.out
+    assert shell("warn", "--lang", "zh") == Exit.DONE
+    assert "预警" in shell.out
+
+
+@pytest.mark.parametrize("word", ["find", "quote", "run", "meter", "settle", "audit", "warn", "login"])
+def test_help_is_in_the_language_asked_for(word: str, shell: Shell) -> None:
+    assert shell(word, "--help") == Exit.DONE
+    english = shell.out
+    assert shell(word, "--help", "--lang", "zh") == Exit.DONE
+    assert re.search("[\u4e00-\u9fff]{4}", shell.out) and not re.search("[\u4e00-\u9fff]", english)
 
 
 def test_json_is_the_hubs_own_answer(settled: Order, shell: Shell, work: Path) -> None:

@@ -25,8 +25,9 @@ def meter(order_id: str, as_json: bool) -> int:
     with Hub() as hub:
         usage = hub.get(f"orders/{order_id}/usage")
         order = hub.get(f"orders/{order_id}")
+        findings = list(hub.items(f"orders/{order_id}/findings"))
     if as_json:
-        show.print_json(usage)
+        show.print_json({**usage, "findings": findings})
         return Exit.DONE
     console = show.out()
     show.put(show.pairs(_rows(usage, order["quote_document"]["prediction"])))
@@ -34,6 +35,12 @@ def meter(order_id: str, as_json: bool) -> int:
         console.print()
         console.print(said(en="Reported by the program itself, not metered:", zh="程序自报，未经计量："))
         show.put(show.pairs(_claimed(name, value) for name, value in usage["result"].items()))
+    for one in findings:
+        told = ", ".join(f"{name}: {value}" for name, value in one["facts"].items())
+        console.print()
+        console.print(
+            said(en=f"Does not agree [{one['kind']}]: {told}", zh=f"记录不一致 [{one['kind']}]：{told}")
+        )
     return Exit.DONE
 
 

@@ -68,8 +68,22 @@ def test_a_session_reads_without_and_writes_only_with_its_csrf_token(owner: Pers
     client = Client(enforce_csrf_checks=True)
     client.force_login(owner.identity, backend=SIGN_IN)
     assert client.get("/api/v1/me").status_code == 200
-    answer = client.post("/api/v1/quote-requests", b"{}", content_type="application/json", headers=ENGLISH)
+    token = {"data": {"label": "ci"}, "content_type": "application/json"}
+    answer = client.post("/api/v1/tokens", **token, headers=ENGLISH)
     assert (answer.status_code, answer.json()["code"]) == (403, "api.csrf_refused")
+    secret = "x" * 32
+    client.cookies["csrftoken"] = secret
+    assert client.post("/api/v1/tokens", **token, headers={"X-CSRFToken": secret}).status_code == 201
+
+
+def test_a_token_needs_no_csrf(token: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    body = {"data": {"label": "ci"}, "content_type": "application/json"}
+    assert client.post("/api/v1/tokens", **body, headers=bearer(token)).status_code == 201
+
+
+def test_no_answer_is_kept_by_a_cache_on_the_way(owner: Person) -> None:
+    assert owner.client.get("/api/v1/me").headers["Cache-Control"] == "no-store"
 
 
 # -- problems --------------------------------------------------------------------------------------------

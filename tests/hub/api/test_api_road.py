@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.hub.api.world import WORK, World, make_world, pay_in
 from tests.people import Person
+from tests.road import usage
 
 from hesuan.hub.ledger.models import Transfer
 from hesuan.hub.market.models import Order
@@ -186,12 +187,22 @@ def test_an_order_is_followed_from_its_log_to_its_receipt(
 
 
 def test_usage_tells_who_observed_it(receipt: Receipt, owner: Person) -> None:
-    usage = get(owner, f"orders/{receipt.settlement.order_id}/usage").json()
-    assert (usage["wall_ms"], usage["cpu_ms"], usage["held_core_s"]) == (2500, 5000, 6)
-    assert (usage["evidence"], usage["result"]) == (
+    told = get(owner, f"orders/{receipt.settlement.order_id}/usage").json()
+    assert (told["wall_ms"], told["cpu_ms"], told["held_core_s"]) == (2500, 5000, 6)
+    assert (told["evidence"], told["result"]) == (
         "kernel:wait4",
         {"recall_ppm": 991_000, "note": "said by the program itself"},
     )
+
+
+def test_two_records_that_do_not_agree_are_shown_and_the_first_stands(
+    world: World, receipt: Receipt, colleague: Person
+) -> None:
+    order = receipt.settlement.order
+    world.say([usage(order.run.id, wall_ms=99_000)])
+    (finding,) = get(colleague, f"orders/{order.id}/findings").json()["items"]
+    assert finding["kind"].startswith("usage.") and finding["facts"]
+    assert get(colleague, f"orders/{order.id}/usage").json()["wall_ms"] == 2500
 
 
 def test_a_receipt_file_verifies_byte_for_byte(receipt: Receipt, owner: Person) -> None:

@@ -77,7 +77,10 @@ def nothing_here(request: HttpRequest, rest: str = "") -> HttpResponse:
 
 
 def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A view whose 404 and 405, which django-ninja answers in its own words, are problems too."""
+    """A view whose 404 and 405, which django-ninja answers in its own words, are problems too.
+
+    What it answers concerns one person (and may show a secret once), so that no cache may keep it.
+    """
 
     @wraps(view)
     def told(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
@@ -87,6 +90,7 @@ def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
             return problems.no_such_address(request)
         if response.status_code == 405:
             return problems.method_not_allowed(request, response.headers["Allow"])
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     return told

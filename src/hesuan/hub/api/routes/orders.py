@@ -16,6 +16,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
 from hesuan.hub.market.models import Order
 from hesuan.hub.metering import selectors as metering
+from hesuan.hub.metering.models import Finding
 from hesuan.hub.runs import selectors as runs
 from hesuan.hub.runs import services as run_services
 from hesuan.hub.runs.models import Run
@@ -122,6 +123,15 @@ class UsageShape(Shape):
     digest: str
 
 
+class MeteringFinding(Shape):
+    """Two records of one run that do not agree; kept for a person to look at, never corrected."""
+
+    id: str
+    kind: str
+    facts: JsonObject
+    found_at: Time
+
+
 class ReceiptShape(Shape):
     """A receipt; `document` is what the site signs, and the file for `hesuan verify` is beside it."""
 
@@ -199,6 +209,16 @@ def get_usage(request: HttpRequest, order_id: str) -> UsageShape:
         document=record.raw,
         digest=record.digest,
     )
+
+
+@router.get("/orders/{order_id}/findings", response=Page[MeteringFinding])
+def list_findings(
+    request: HttpRequest, order_id: str, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""
+) -> Page[MeteringFinding]:
+    """What did not agree about the order's run, oldest first."""
+    actor = actor_of(request)
+    rows = metering.findings(actor, runs.run_of_order(actor, order_id).id)
+    return page(rows, _finding, limit=limit, cursor=cursor)
 
 
 @router.get("/receipts", response=Page[ReceiptShape])
@@ -280,6 +300,10 @@ def _settlement(row: Settlement | None) -> SettlementShape | None:
         trace=[Sentence(**line) for line in row.trace],
         settled_at=row.settled_at,
     )
+
+
+def _finding(row: Finding) -> MeteringFinding:
+    return MeteringFinding(id=row.id, kind=row.kind, facts=row.facts, found_at=row.found_at)
 
 
 def _receipt(row: Receipt) -> ReceiptShape:
