@@ -41,7 +41,14 @@ def test_every_quote_carries_its_reasons_in_both_languages(road: Road) -> None:
     english = " ".join(reason["en"] for reason in reasons)
     assert all(reason["en"] and reason["zh"] for reason in reasons)
     assert reasons[0]["en"].startswith("Ranked 1 of 1")
-    for word in ("per core-hour", "3 times the high end", "No voucher", "instead of", "nothing when it ends"):
+    for word in (
+        "newest measurement is of 20",
+        "per core-hour",
+        "3 times the high end",
+        "No voucher",
+        "instead of",
+        "nothing when it ends",
+    ):
         assert word in english
 
 

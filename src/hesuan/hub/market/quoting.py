@@ -164,7 +164,13 @@ def _draft(
         "copay_max_fen": copay_max,
         "units_per_yuan": rules.units_per_yuan(work.units, own) if forecast else None,
         "valid_until": format_at(ends),
-        "reasons": [reason.document() for reason in _reasons(work, bound, voucher, terms)],
+        "reasons": [
+            *(reason.document() for reason in _evidence_reasons(offering, work, bound)),
+            *(reason.document() for reason in _price_reasons(work, bound)),
+            *(reason.document() for reason in _voucher_reasons(bound, voucher, copay_max)),
+            *(reason.document() for reason in _unsure(bound, terms)),
+            reasons.charged_by(rules.CHARGE_RULE).document(),
+        ],
     }
     candidate = rules.Candidate(offering.id, own if forecast else None, mid_ms, copay_max)
     return Draft(offering, document, candidate, ends, has_evidence=forecast is not None)
@@ -236,12 +242,18 @@ def _voucher_plan(voucher: VoucherShare | None) -> dict[str, Json] | None:
     }
 
 
-def _reasons(
-    work: WorkOrder, bound: _Bound, voucher: VoucherShare | None, terms: Mapping[str, Json]
-) -> Iterator[Reason]:
+def _evidence_reasons(offering: Offering, work: WorkOrder, bound: _Bound) -> Iterator[Reason]:
+    if bound.prediction is None:
+        return
+    yield from (Reason(line.en, line.zh) for line in bound.prediction.reasons)
+    if bound.forecast is not None:
+        points = centres.evidence(offering.centre_id, work.app, work.cores)
+        newest = max(points, key=lambda point: point.at)
+        yield reasons.measured(newest_at=newest.at, is_run=newest.source != "benchmark")
+
+
+def _price_reasons(work: WorkOrder, bound: _Bound) -> Iterator[Reason]:
     price, forecast = bound.price, bound.forecast
-    if bound.prediction is not None:
-        yield from (Reason(line.en, line.zh) for line in bound.prediction.reasons)
     yield reasons.priced(
         fen_per_core_hour=price.fen_per_core_hour,
         cores=work.cores,
@@ -254,16 +266,19 @@ def _reasons(
         high_ms=forecast.high_ms if forecast else None,
         max_charge_fen=bound.max_charge_fen,
     )
-    yield from _voucher_reasons(bound, voucher)
-    yield from _unsure(bound, terms)
-    yield reasons.charged_by(rules.CHARGE_RULE)
 
 
-def _voucher_reasons(bound: _Bound, voucher: VoucherShare | None) -> Iterator[Reason]:
+def _voucher_reasons(bound: _Bound, voucher: VoucherShare | None, copay_max_fen: int) -> Iterator[Reason]:
     if voucher is None:
         yield reasons.no_voucher()
         return
-    yield reasons.voucher_pays(code=voucher.code, most_fen=voucher.subsidy_fen, of_fen=bound.max_charge_fen)
+    yield reasons.voucher_pays(
+        code=voucher.code,
+        rule=f"{voucher.programme_id} v{voucher.version} ({voucher.version_digest[:19]}…)",
+        most_fen=voucher.subsidy_fen,
+        of_fen=bound.max_charge_fen,
+        own_max_fen=copay_max_fen,
+    )
     for line in voucher.trace:
         cited = f" [{line.citing}]" if line.citing else ""
         yield Reason(f"{line.en}{cited}", f"{line.zh}{cited}")

@@ -46,6 +46,15 @@ def ranked(*, place: int, of: int, units_per_yuan: str | None, has_evidence: boo
     )
 
 
+def measured(*, newest_at: datetime, is_run: bool) -> Reason:
+    """How fresh the evidence is."""
+    what, what_zh = ("a finished order", "已完成的订单") if is_run else ("a benchmark", "基准测试")
+    return Reason(
+        f"The newest measurement is of {newest_at:%Y-%m-%d %H:%M} UTC, {what}.",
+        f"最新测点取自 {newest_at:%Y-%m-%d %H:%M}（UTC）的{what_zh}。",
+    )
+
+
 def priced(*, fen_per_core_hour: int, cores: int, valid_from: datetime, valid_to: datetime | None) -> Reason:
     """The price and how long it stands; later prices do not touch the quote."""
     price = format_yuan(fen_per_core_hour)
@@ -112,13 +121,13 @@ def unsure_bound(*, limit_s: int, half_fen: int, max_charge_fen: int) -> Reason:
     )
 
 
-def voucher_pays(*, code: str, most_fen: int, of_fen: int) -> Reason:
-    """The voucher chosen, and the most it pays."""
+def voucher_pays(*, code: str, rule: str, most_fen: int, of_fen: int, own_max_fen: int) -> Reason:
+    """The voucher chosen, the rule it follows for ever, and the most that each side pays."""
     return Reason(
-        f"Voucher {code} pays up to {format_yuan(most_fen)} of {format_yuan(of_fen)};"
-        f" at most {format_yuan(of_fen - most_fen)} is your own.",
-        f"算力券 {code} 最多支付 {format_yuan(of_fen)} 中的 {format_yuan(most_fen)}；"
-        f"自付至多 {format_yuan(of_fen - most_fen)}。",
+        f"Voucher {code} pays up to {format_yuan(most_fen)} of {format_yuan(of_fen)}, by {rule};"
+        f" at most {format_yuan(own_max_fen)} is your own.",
+        f"算力券 {code} 依 {rule} 最多支付 {format_yuan(of_fen)} 中的 {format_yuan(most_fen)}；"
+        f"自付至多 {format_yuan(own_max_fen)}。",
     )
 
 
