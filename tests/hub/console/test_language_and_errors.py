@@ -26,12 +26,12 @@ def test_a_browser_that_asks_for_english_gets_it(db: None, nobody: Client) -> No
 def test_the_switch_keeps_the_page_and_its_query(db: None, nobody: Client) -> None:
     page = nobody.get("/log/?from=0").content.decode()
     assert 'name="next" value="/log/?from=0"' in page
-    answer = nobody.post("/language/", {"next": "/log/?from=0", "language": "en"}, follow=True)
+    answer = nobody.post("/i18n/language/", {"next": "/log/?from=0", "language": "en"}, follow=True)
     assert answer.request["PATH_INFO"] == "/log/" and '<html lang="en">' in answer.content.decode()
 
 
 def test_the_switch_leads_to_no_other_host(db: None, nobody: Client) -> None:
-    answer = nobody.post("/language/", {"next": "https://evil.example/", "language": "en"})
+    answer = nobody.post("/i18n/language/", {"next": "https://evil.example/", "language": "en"})
     assert answer["Location"] == "/"
 
 

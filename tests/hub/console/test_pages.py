@@ -130,6 +130,17 @@ def test_the_account_pages_look_ours(owner: Person) -> None:
     assert all('class="rail"' in owner.client.get(address).content.decode() for address in addresses)
 
 
+def test_the_second_factor_is_set_up_without_an_image_from_elsewhere(owner: Person) -> None:
+    owner.identity.set_password("a long enough password")
+    owner.identity.save()
+    browser = Client()
+    browser.post("/accounts/login/", {"login": owner.identity.username, "password": "a long enough password"})
+    browser.post("/accounts/reauthenticate/", {"password": "a long enough password"})
+    status, text = read(browser, "/accounts/2fa/totp/activate/", "zh-hans")
+    assert (status, faults_of_page(text, "zh-hans")) == (200, [])
+    assert "<svg" in text and "data:image" not in text and "<?xml" not in text
+
+
 def test_the_office_and_the_auditor_see_its_pages(
     scene: Scene, officer: Person, reviewer: Person, approver: Person, auditor: Person
 ) -> None:
