@@ -70,9 +70,9 @@ def help_of(words: list[str]) -> str:
 
 
 def subcommands(text: str) -> list[str]:
-    """The words below a command, read from its help: click's ``Commands:`` or argparse's ``{a,b}``."""
+    """The words below a command, from its help: click's ``Commands:``, argparse's ``{a,b}`` or ``a|b``."""
     if match := re.search(r"^Commands:\n((?:  .*\n?)+)", text, re.MULTILINE):
         return re.findall(r"^  ([a-z][a-z-]*)", match[1], re.MULTILINE)
-    if match := re.search(r"^usage:[^{]*\{([a-z,-]+)\} \.\.\.", text):
-        return match[1].split(",")
+    if match := re.search(r"^usage:.*?\{?([a-z-]+(?:[,|][a-z-]+)+)\}? \.\.\.", text):
+        return re.split(r"[,|]", match[1])
     return []

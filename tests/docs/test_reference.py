@@ -44,6 +44,7 @@ def test_subcommands_are_found_in_both_kinds_of_help() -> None:
     argparse = "usage: hesuan plan [-h] {show,find} ...\n"
     assert reference_commands.subcommands(click) == ["serve", "check-it"]
     assert reference_commands.subcommands(argparse) == ["show", "find"]
+    assert reference_commands.subcommands("usage: hesuan x [-h] check|load ...\n") == ["check", "load"]
     assert reference_commands.subcommands("usage: hesuan verify [-h] [--lang {en,zh}] file\n") == []
 
 

@@ -132,6 +132,7 @@ def load(word: str) -> Main:
     """
     command = COMMANDS[word]
     try:
+        # By name, and only the one asked for: the others may need what is not installed.
         return cast(Main, pkgutil.resolve_name(f"{command.module}:main"))
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
