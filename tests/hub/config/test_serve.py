@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,12 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+
+from hesuan.hub.config.server import GRACE_S
 
 SECRET = "a secret of this installation, and of no other, 64 characters ..."
 WAITERS = 60
@@ -64,6 +68,23 @@ def test_a_development_hub_starts_from_nothing_serves_and_stops_cleanly(
         assert err.splitlines()[-1] == "Stopped."
         assert "Traceback" not in err
     assert (tmp_path / "hub.sqlite3").exists()
+
+
+@pytest.mark.processes
+def test_a_request_that_never_ends_does_not_keep_the_hub_from_stopping(tmp_path: Path) -> None:
+    with served(tmp_path) as (process, address):
+        host, port = urlsplit(address).hostname, urlsplit(address).port
+        with socket.create_connection((host, port)) as unfinished:
+            unfinished.sendall(
+                b"POST /gateway/v1/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+            )
+            time.sleep(0.5)
+            told = time.monotonic()
+            process.terminate()
+            process.communicate(timeout=30)
+        assert process.returncode == 0
+        assert time.monotonic() - told < 3 * GRACE_S
 
 
 def production(tmp_path: Path) -> dict[str, str]:
