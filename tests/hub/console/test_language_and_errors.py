@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client, RequestFactory
 from tests.people import Person
@@ -62,6 +64,16 @@ def test_a_broken_page_is_drawn_without_the_database() -> None:
 def test_a_form_without_its_token_is_refused_in_words(db: None) -> None:
     answer = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "x", "password": "y"})
     assert answer.status_code == 403 and "console.form_expired" in answer.content.decode()
+
+
+def test_the_login_page_promises_no_sign_up_where_there_is_none(
+    db: None, nobody: Client, settings: Any
+) -> None:
+    nobody.cookies["django_language"] = "en"
+    assert 'href="/accounts/signup/"' in nobody.get("/accounts/login/").content.decode()
+    settings.SIGNUP_OPEN = False
+    text = nobody.get("/accounts/login/").content.decode()
+    assert "/accounts/signup/" not in text and "made by the operator" in text
 
 
 def test_a_log_page_past_the_end_is_not_found(db: None, nobody: Client) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 
+from django.test import Client
 from tests.hub.console.world import World
 from tests.people import Person
 
@@ -25,13 +27,38 @@ def test_the_live_part_asks_for_itself_until_the_receipt_is_signed(world: World,
     live = f"/orders/{order.id}/live/"
     run = world.start(order)
     moving = english(owner, live)
-    assert f'hx-get="{live}"' in moving and "running" in moving and "so far" in moving
+    assert f'hx-get="{live}?seen=' in moving and "running" in moving and "so far" in moving
     world.finish(run)
-    assert "hx-get" in english(owner, live)
+    assert f'hx-get="{live}?seen=' in english(owner, live)
     world.sign(order)
     still = english(owner, live)
     assert "hx-get" not in still and "receipt signed by the site and logged" in still
     assert moving.startswith('<div id="live"') and still.startswith('<div id="live"')
+
+
+def test_the_live_part_answers_only_when_there_is_something_new(world: World, owner: Person) -> None:
+    order = world.order(owner)
+    run = world.start(order)
+    again = re.search(r'id="live"[^>]*hx-get="([^"]+)"', english(owner, f"/orders/{order.id}/"))
+    assert again is not None
+    assert owner.client.get(again[1]).status_code == 204
+    world.finish(run)
+    assert owner.client.get(again[1]).status_code == 200
+
+
+def test_the_clock_of_a_run_stops_with_it(world: World, owner: Person) -> None:
+    order = world.order(owner)
+    clock = f"/orders/{order.id}/elapsed/"
+    run = world.start(order)
+    assert "so far" in english(owner, clock)
+    world.finish(run)
+    assert "so far" not in english(owner, clock)
+
+
+def test_a_part_that_refreshes_itself_never_shows_a_login_form(world: World, owner: Person) -> None:
+    order = world.order(owner)
+    answer = Client().get(f"/orders/{order.id}/live/", headers={"hx-request": "true"})
+    assert (answer.status_code, answer["HX-Refresh"], answer.content) == (401, "true", b"")
 
 
 def test_what_a_job_prints_is_text_and_never_markup(world: World, owner: Person) -> None:

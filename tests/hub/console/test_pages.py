@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 import pytest
 from django.test import Client
@@ -79,7 +80,7 @@ def faults_of_page(text: str, language: str) -> list[str]:
 PUBLIC = ("/", "/offerings/", "/programmes/", "/centres/", "/log/", "/accounts/login/", "/accounts/signup/")
 OWN = (
     "/quotes/", "/quotes/new/", "/orders/", "/applications/", "/vouchers/", "/account/", "/accounts/logout/",
-    "/accounts/2fa/", "/accounts/email/",
+    "/accounts/2fa/",
 )  # fmt: skip
 
 
@@ -164,6 +165,41 @@ def test_a_stranger_sees_a_centre_but_not_its_agents(scene: Scene, stranger: Per
 
 def test_pages_of_a_person_are_never_kept_by_a_cache(scene: Scene, owner: Person) -> None:
     assert "no-store" in owner.client.get(scene.receipt)["Cache-Control"]
+
+
+def follow(client: Client, start: str, most: int = 60) -> dict[str, int]:
+    """Status of every page of ours that can be reached by links from one."""
+    seen: dict[str, int] = {}
+    waiting = [start]
+    while waiting and len(seen) < most:
+        address = waiting.pop(0)
+        if address in seen:
+            continue
+        answer = client.get(address)
+        seen[address] = answer.status_code
+        if answer.headers["Content-Type"].startswith("text/html"):
+            links = re.findall(r'<a [^>]*href="([^"#]+)[^"]*"', answer.content.decode())
+            links = [urljoin(address, link.replace("&amp;", "&")) for link in links]
+            waiting += [link for link in links if not link.startswith("/accounts/")]
+    return seen
+
+
+def test_no_link_leads_its_reader_to_what_they_may_not_see(
+    scene: Scene,
+    owner: Person,
+    stranger: Person,
+    officer: Person,
+    reviewer: Person,
+    centre_operator: Person,
+    platform_operator: Person,
+    auditor: Person,
+    nobody: Client,
+) -> None:
+    people = (owner, stranger, officer, reviewer, centre_operator, platform_operator, auditor)
+    for client in (nobody, *(person.client for person in people)):
+        reached = follow(client, "/")
+        assert len(reached) > 4
+        assert {address: status for address, status in reached.items() if status != 200} == {}
 
 
 HAN = re.compile(r"[一-鿿]")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.test import RequestFactory
 from django.utils import translation
 
-from hesuan.errors import Faults
-from hesuan.hub.console import applyform, charts, inventory, present, words, workform
+from hesuan.errors import Faults, NotFound
+from hesuan.hub.console import applyform, charts, inventory, paging, present, words, workform
 from hesuan.hub.identity.models import Membership, Organisation
 from hesuan.hub.market.models import Order, Quote
 from hesuan.hub.programmes.models import Application, ProgrammeVersion
@@ -94,6 +95,17 @@ def test_declared_and_observed_differ_only_where_both_speak() -> None:
     observed = {"cores": 4, "memory_bytes": 2**30, "scripts_allowed": False, "cards": []}
     found = {line.key: line.differs for line in inventory.comparison(declared, observed)}
     assert found == {"cores": True, "memory_bytes": False, "scripts_allowed": False, "cards": False}
+
+
+def test_a_long_list_comes_page_by_page(rf: RequestFactory) -> None:
+    rows = list(range(paging.ROWS * 2 + 1))
+    first, last = (paging.page_of(rf.get(f"/orders/?page={number}"), rows) for number in (1, 3))
+    assert (len(first.rows), first.newer, first.older) == (paging.ROWS, None, 2)
+    assert (list(last.rows), last.newer, last.older) == ([rows[-1]], 2, None)
+    assert list(paging.page_of(rf.get("/orders/"), []).rows) == []
+    for asked in ("0", "4", "x", "-1", "²", "9999999"):
+        with pytest.raises(NotFound):
+            paging.page_of(rf.get("/orders/", {"page": asked}), rows)
 
 
 def test_the_texts_of_a_form_become_a_work_order() -> None:

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Identity
-from hesuan.hub.identity.selectors import actor_of
+from hesuan.hub.identity.selectors import actor_of, sees_everything
 
 VISITOR = Actor(identity_id="", name="")
 """Somebody who has not signed in: sees what is public."""
@@ -34,6 +34,12 @@ def actor_for(request: HttpRequest) -> Actor:
     return cast(Actor, known)
 
 
+def is_insider(actor: Actor, organisation_id: str) -> bool:
+    """Whether an organisation's quotes and vouchers may be linked for this reader: the centre that runs an
+    order sees the order and not what led to it."""
+    return sees_everything(actor) or organisation_id in actor.organisations()
+
+
 def public(page: Page) -> Page:
     """A page for everybody; the actor decides how much of it."""
 
@@ -45,5 +51,17 @@ def public(page: Page) -> Page:
 
 
 def signed_in(page: Page) -> Page:
-    """A page for people who have signed in; others are sent to the login page and back. Never cached."""
-    return never_cache(login_required(public(page)))
+    """A page for people who have signed in; others are sent to the login page and back. Never cached.
+
+    A part that a page refreshes by itself is not sent there, which would put a login form into the page:
+    the whole page is told to load anew.
+    """
+    whole = login_required(public(page))
+
+    @wraps(page)
+    def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if request.headers.get("HX-Request") and not request.user.is_authenticated:
+            return HttpResponse(status=401, headers={"HX-Refresh": "true"})
+        return whole(request, **kwargs)
+
+    return never_cache(view)

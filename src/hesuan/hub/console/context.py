@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from hesuan.hub.console.access import actor_for
@@ -22,4 +23,5 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "navigation": groups(actor),
         "segment": request.path.strip("/").split("/")[0],
         "here": request.get_full_path(),
+        "signup_open": settings.SIGNUP_OPEN,
     }

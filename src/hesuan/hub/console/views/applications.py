@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from hesuan.errors import Faults, HesuanError
 from hesuan.hub.console import faults
 from hesuan.hub.console.access import signed_in
+from hesuan.hub.console.paging import page_of
 from hesuan.hub.console.queue import next_verb, waiting, waiting_for
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
@@ -21,10 +22,12 @@ from hesuan.hub.programmes.models import Application
 def applications(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Those that wait for this person, then all that wait, longest first, then those that ended."""
     rows = [waiting(one) for one in selectors.applications(actor)]
+    page = page_of(request, [row for row in rows if not row.role])
     context = {
         "mine": waiting_for(actor),
         "waiting": sorted((row for row in rows if row.role), key=lambda row: row.since),
-        "ended": [row for row in rows if not row.role],
+        "ended": page.rows,
+        "page": page,
     }
     return render(request, "console/applications.html", context)
 

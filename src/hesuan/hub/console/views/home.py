@@ -15,12 +15,11 @@ from hesuan.hub.console.evidence import work_units
 from hesuan.hub.console.navigation import USERS, roles_of
 from hesuan.hub.console.purse import balances
 from hesuan.hub.console.queue import waiting_for
+from hesuan.hub.console.views.orders import order_rows
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.insight import selectors as insight
 from hesuan.hub.market import selectors as market
 from hesuan.hub.programmes import selectors as programmes
-from hesuan.hub.runs import selectors as runs
-from hesuan.hub.settlement import selectors as settlement
 
 LATEST = 6
 """Orders shown on the first page."""
@@ -42,14 +41,10 @@ def page(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 def _desk(actor: Actor) -> dict[str, Any]:
     """What one person has before them today."""
-    receipts = {one.settlement.order_id: one for one in settlement.receipts(actor)}
     latest = market.orders(actor)[:LATEST]
     return {
         "units": work_units(actor),
-        "rows": [
-            {"order": one, "run": runs.run_of_order(actor, one.id), "receipt": receipts.get(one.id)}
-            for one in latest
-        ],
+        "rows": order_rows(actor, latest),
         "balances": balances(actor),
         "vouchers": [row for row in programmes.vouchers(actor) if row.available_fen][:LATEST],
         "signals": insight.signals(actor),

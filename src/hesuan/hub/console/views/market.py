@@ -14,6 +14,7 @@ from hesuan.hub.console import faults, workform
 from hesuan.hub.console.access import public, signed_in
 from hesuan.hub.console.evidence import Rate, installed_apps, measured_rates, work_units
 from hesuan.hub.console.navigation import USERS, roles_of
+from hesuan.hub.console.paging import page_of
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
@@ -47,8 +48,9 @@ def buyers(actor: Actor) -> list[Organisation]:
 
 @signed_in
 def quotes(request: HttpRequest, actor: Actor) -> HttpResponse:
-    rows = [_summary(actor, one) for one in selectors.quote_requests(actor)]
-    context = {"rows": rows, "may_ask": bool(buyers(actor)), "units": work_units(actor)}
+    page = page_of(request, selectors.quote_requests(actor))
+    rows = [_summary(actor, one) for one in page.rows]
+    context = {"rows": rows, "page": page, "may_ask": bool(buyers(actor)), "units": work_units(actor)}
     return render(request, "console/quotes.html", context)
 
 

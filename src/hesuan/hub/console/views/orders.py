@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,10 +10,12 @@ from django.shortcuts import redirect, render
 
 from hesuan.errors import Faults, HesuanError
 from hesuan.hub.console import faults
-from hesuan.hub.console.access import signed_in
+from hesuan.hub.console.access import is_insider, signed_in
 from hesuan.hub.console.evidence import work_units
+from hesuan.hub.console.paging import page_of
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
+from hesuan.hub.market.models import Order
 from hesuan.hub.metering import selectors as metering
 from hesuan.hub.runs import selectors, services
 from hesuan.hub.settlement import selectors as settlement
@@ -24,12 +27,21 @@ LOG_TAIL = 20_000
 
 @signed_in
 def orders(request: HttpRequest, actor: Actor) -> HttpResponse:
-    receipts = {one.settlement.order_id: one for one in settlement.receipts(actor)}
-    rows = [
-        {"order": one, "run": selectors.run_of_order(actor, one.id), "receipt": receipts.get(one.id)}
-        for one in market.orders(actor)
+    page = page_of(request, market.orders(actor))
+    context = {"rows": order_rows(actor, page.rows), "page": page, "units": work_units(actor)}
+    return render(request, "console/orders.html", context)
+
+
+def order_rows(actor: Actor, orders: Sequence[Order]) -> list[dict[str, Any]]:
+    """Orders with their run and receipt, as the table of orders shows them."""
+    return [
+        {
+            "order": one,
+            "run": selectors.run_of_order(actor, one.id),
+            "receipt": settlement.receipt_of_order(actor, one.id),
+        }
+        for one in orders
     ]
-    return render(request, "console/orders.html", {"rows": rows, "units": work_units(actor)})
 
 
 @signed_in
@@ -50,8 +62,22 @@ def order(request: HttpRequest, actor: Actor, *, order_id: str) -> HttpResponse:
 
 @signed_in
 def live(request: HttpRequest, actor: Actor, *, order_id: str) -> HttpResponse:
-    """The part of the order page that moves; asks for itself again until nothing moves any more."""
-    return render(request, "console/parts/order_live.html", _story(actor, order_id))
+    """The part of the order page that moves; asks for itself again until nothing moves any more.
+
+    Nothing new since what the page has seen: 204, which leaves the page as it is. So a reader who scrolls
+    in the log is disturbed only when there is something to read.
+    """
+    story = _story(actor, order_id)
+    if request.GET.get("seen") == story["mark"]:
+        return HttpResponse(status=204)
+    return render(request, "console/parts/order_live.html", story)
+
+
+@signed_in
+def elapsed(request: HttpRequest, actor: Actor, *, order_id: str) -> HttpResponse:
+    """How long a run has been running, by this server's clock; empty once it has ended."""
+    run = selectors.run_of_order(actor, order_id)
+    return render(request, "console/parts/elapsed.html", {"run": run, "ended": run.state in FINAL})
 
 
 def _story(actor: Actor, order_id: str) -> dict[str, Any]:
@@ -59,19 +85,29 @@ def _story(actor: Actor, order_id: str) -> dict[str, Any]:
     run = selectors.run_of_order(actor, order_id)
     receipt = settlement.receipt_of_order(actor, order_id)
     text = selectors.log_text(actor, run.id).text
+    states = [one for one in selectors.states(actor, run.id) if one.moved]
+    settled = settlement.settlement(actor, order_id)
+    usage = metering.usage(actor, run.id)
     done = receipt is not None and (receipt.state == "SIGNED" or bool(receipt.refused_reason))
+    seen = (
+        f"{run.state}{len(states)}.{len(text)}",
+        f"{usage is not None:d}{settled is not None:d}{run.cancel_requested_at is not None:d}",
+        f"{receipt.state}{bool(receipt.refused_reason):d}" if receipt else "",
+    )
     return {
         "order": found,
+        "insider": is_insider(actor, found.organisation_id),
         "units": work_units(actor),
         "doc": found.quote.document,
         "run": run,
-        "states": [one for one in selectors.states(actor, run.id) if one.moved],
+        "states": states,
         "log": text[-LOG_TAIL:],
         "log_cut": len(text) > LOG_TAIL,
-        "usage": metering.usage(actor, run.id),
+        "usage": usage,
         "findings": metering.findings(actor, run.id),
-        "settlement": settlement.settlement(actor, order_id),
+        "settlement": settled,
         "receipt": receipt,
         "moving": not done,
+        "mark": "-".join(seen),
         "may_cancel": run.state not in FINAL and actor.has("owner", found.organisation_id),
     }

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from hesuan.hub.audit import selectors as audit
-from hesuan.hub.console.access import signed_in
+from hesuan.hub.console.access import is_insider, signed_in
 from hesuan.hub.console.evidence import work_units
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.settlement import selectors
@@ -22,6 +22,7 @@ def receipt(request: HttpRequest, actor: Actor, *, receipt_id: str) -> HttpRespo
         "units": work_units(actor),
         "doc": found.document,
         "settlement": found.settlement,
+        "insider": is_insider(actor, found.settlement.order.organisation_id),
         "order": found.settlement.order,
         "log_key": audit.log_key(),
         "released_fen": _held_fen(found.document) - found.document["charge"]["charge_fen"],

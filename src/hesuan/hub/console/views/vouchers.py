@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.console.access import signed_in
+from hesuan.hub.console.paging import page_of
 from hesuan.hub.console.purse import movements
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors
@@ -15,7 +16,8 @@ from hesuan.hub.programmes import selectors
 @signed_in
 def vouchers(request: HttpRequest, actor: Actor) -> HttpResponse:
     """Every voucher this person may see."""
-    return render(request, "console/vouchers.html", {"rows": selectors.vouchers(actor)})
+    page = page_of(request, selectors.vouchers(actor))
+    return render(request, "console/vouchers.html", {"rows": page.rows, "page": page})
 
 
 @signed_in
