@@ -135,9 +135,15 @@ def nobody(db: None) -> Client:
 TOUCHES_A_DATABASE = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what touches a database, so that it can be run again on the other one."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks what touches a database, to run it on the other too; leaves out what is PostgreSQL's alone."""
+    on_postgresql = os.environ.get("HESUAN_DATABASE_URL", "").startswith("postgres")
+    kept, left = [], []
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & TOUCHES_A_DATABASE or item.get_closest_marker("django_db"):
             item.add_marker("database")
+        elsewhere = item.get_closest_marker("postgresql") and not on_postgresql
+        (left if elsewhere else kept).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept

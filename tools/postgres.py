@@ -26,10 +26,10 @@ synchronous_commit = on
 
 def programs() -> Path | None:
     """The folder of PostgreSQL's server programs, the newest version first; ``None`` when there is none."""
-    on_path = shutil.which("initdb")
-    if on_path:
-        return Path(on_path).parent
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version)
+    on_path = shutil.which("initdb")
+    if not found and on_path:
+        found = [Path(on_path).resolve()]  # a link alone would hide the programs beside it
     return found[-1].parent if found else None
 
 
@@ -40,7 +40,7 @@ def _version(initdb: Path) -> int:
 
 @contextmanager
 def temporary_server() -> Iterator[str]:
-    """Starts a server, yields its address (``postgresql://…@127.0.0.1:PORT/hesuan``) and stops it after."""
+    """Starts a server, yields its address (``postgresql://postgres@127.0.0.1:PORT/…``), stops it after."""
     binaries = programs()
     assert binaries is not None, "no PostgreSQL programs on this machine"
     home = Path(tempfile.mkdtemp(prefix="hesuan-postgres-"))
@@ -53,8 +53,7 @@ def temporary_server() -> Iterator[str]:
         file.write(f"{CONFIGURATION}port = {port}\nunix_socket_directories = '{home}'\n")
     try:
         _run([binaries / "pg_ctl", "-D", data, "-l", home / "server.log", "-w", "start"])
-        _run([binaries / "createdb", "-h", home, "-p", port, "-U", "postgres", "hesuan"])
-        yield f"postgresql://postgres@127.0.0.1:{port}/hesuan"
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
         _run([binaries / "pg_ctl", "-D", data, "-m", "fast", "-w", "stop"], check=False)
         shutil.rmtree(home, ignore_errors=True)

@@ -196,8 +196,16 @@ def test_8_every_page_stands_in_the_dark_and_without_javascript(journey: Journey
             assert visitor.go(path) == 200
 
 
-def test_9_the_log_shows_a_checkpoint_that_covers_the_receipt(journey: Journey) -> None:
+def test_9_the_log_publishes_its_checkpoint_and_keys_to_trust(journey: Journey, tmp_path: Path) -> None:
+    receipt, trust = tmp_path / "receipt.json", tmp_path / "trust.json"
     with journey.at() as visitor:
         assert visitor.go("/log/") == 200
         expect(visitor.page.locator("[data-test=checkpoint]")).to_be_visible()
         visitor.picture("log")
+        with visitor.page.expect_download() as download:
+            visitor.page.get_by_role("link", name="/log/trust").click()
+        download.value.save_as(trust)
+    with journey.story.hub("owner") as hub:
+        receipt.write_bytes(hub.get_bytes(f"receipts/{journey.seen['receipt'].split('/')[2]}/file"))
+    told = journey.story.stage.run("verify", str(receipt), "--trust", str(trust), "--lang", "en")
+    assert "✗" not in told and "compared with nothing" not in told

@@ -49,7 +49,8 @@ def assert_ended_alike(scene: Scene, order: str, undisturbed: dict[str, Any]) ->
     scene.until_signed(order)
     assert scene.ending(order) == undisturbed
     assert scene.held_yuan() == "0.00"
-    scene.stage.run("hub", "ledger-check")  # raises when an invariant is broken
+    scene.stage.run("hub", "ledger-check")  # both raise when an invariant is broken
+    scene.stage.run("hub", "log-check")
 
 
 @pytest.mark.parametrize("point", dying_hub.POINTS)

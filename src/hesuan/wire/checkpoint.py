@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from hesuan.errors import InputFault, Refused, declare
 from hesuan.wire.encoding import from_base64, to_base64
-from hesuan.wire.keys import from_public_bytes, public_bytes
+from hesuan.wire.keys import fingerprint, from_public_bytes, public_bytes, public_text
 from hesuan.wire.merkle import HASH_BYTES
 
 ED25519 = b"\x01"
@@ -104,6 +104,15 @@ def log_key(name: str, private: Ed25519PrivateKey) -> LogKey:
     """The public half of a log's key under the log's origin as its name."""
     assert is_name(name), f"{name!r} cannot name a key"
     return LogKey(name, private.public_key())
+
+
+def log_fingerprint(text: object) -> str:
+    """Short form of a log's key for comparing by eye, as :func:`hesuan.wire.keys.fingerprint` of its key.
+
+    Raises:
+        InputFault: ``checkpoint.not_a_key``.
+    """
+    return fingerprint(public_text(parse_log_key(text).public))
 
 
 def parse_log_key(text: object) -> LogKey:

@@ -14,10 +14,10 @@ from hesuan.errors import Code, Faults, HesuanError, InputFault, declare
 from hesuan.money import format_yuan
 from hesuan.wire import merkle
 from hesuan.wire.canonical import canonical, digest
-from hesuan.wire.checkpoint import Checkpoint, open_note, parse_checkpoint, parse_log_key
+from hesuan.wire.checkpoint import Checkpoint, log_fingerprint, open_note, parse_checkpoint, parse_log_key
 from hesuan.wire.checks import DISAGREES, Check, Outcome, broken, figure, sound
 from hesuan.wire.encoding import from_hex
-from hesuan.wire.keys import fingerprint, parse_public, public_text
+from hesuan.wire.keys import fingerprint, parse_public
 from hesuan.wire.reading import Listing, Members, Text, faults, read_json, shown
 from hesuan.wire.receipt import LEAF_KIND, signed_by
 
@@ -230,6 +230,6 @@ def _site_fingerprint(text: str) -> str:
 
 def _log_fingerprint(text: str) -> str:
     try:
-        return fingerprint(public_text(parse_log_key(text).public))
+        return log_fingerprint(text)
     except InputFault:
         return shown(text)

@@ -44,15 +44,8 @@ CANNOT_START = 127
 TAKEN = 75
 """Exit status of a supervisor that found the run taken."""
 
-_PLAIN = (
-    signal.SIGCHLD,
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGHUP,
-    signal.SIGPIPE,
-    signal.SIGXFSZ,
-)
-"""Signals that the supervisor or its interpreter treats in its own way and a job must not."""
+_PLAIN = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+"""Signals a job gets as the system gives them, whatever we, our interpreter or our shell ignored."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 

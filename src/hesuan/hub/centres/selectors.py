@@ -84,6 +84,11 @@ def agents(actor: Actor, centre_id: str) -> list[Agent]:
     return list(inner_centre(actor, centre_id).agents.order_by("-enrolled_at", "-id"))
 
 
+def site_keys() -> dict[str, str]:
+    """Public key of every agent ever enrolled, for everybody; revoked ones too: old receipts name them."""
+    return dict(Agent.objects.order_by("id").values_list("id", "public_key"))
+
+
 def inventory(actor: Actor, centre_id: str, source: str = Inventory.Source.OBSERVED) -> Inventory | None:
     """The newest inventory of a centre; who may not look inside reads it without the host's name.
 

@@ -43,4 +43,5 @@ urlpatterns = [
     path("centres/", centres.centres, name="centres"),
     path("centres/<str:centre_id>/", centres.centre, name="centre"),
     path("log/", log.page, name="log"),
+    path("log/trust", log.trust, name="log_trust"),
 ]

@@ -9,8 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from hesuan.errors import NotFound, declare
+from hesuan.hub.audit import public as published
 from hesuan.hub.audit import selectors
 from hesuan.hub.audit.models import Fact
+from hesuan.hub.centres import selectors as centres
 from hesuan.hub.console.access import public
 from hesuan.hub.identity.actors import Actor
 from hesuan.wire.canonical import Json
@@ -53,6 +55,14 @@ def page(request: HttpRequest, actor: Actor) -> HttpResponse:  # noqa: ARG001 - 
         "newer": first + PAGE if first + PAGE < size else None,
     }
     return render(request, "console/log.html", context)
+
+
+@public
+def trust(_request: HttpRequest, _actor: Actor) -> HttpResponse:
+    """The keys as this hub publishes them, in the form that ``hesuan verify --trust`` reads."""
+    content = json.dumps(published.trust(centres.site_keys()), indent=2) + "\n"
+    headers = {"Content-Disposition": 'attachment; filename="trust.json"'}
+    return HttpResponse(content, content_type="application/json", headers=headers)
 
 
 def _first(asked: str, size: int) -> int:

@@ -12,6 +12,8 @@ from hesuan.hub.console.access import is_insider, signed_in
 from hesuan.hub.console.evidence import work_units
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.settlement import selectors
+from hesuan.wire.checkpoint import log_fingerprint
+from hesuan.wire.keys import fingerprint
 
 
 @signed_in
@@ -25,6 +27,8 @@ def receipt(request: HttpRequest, actor: Actor, *, receipt_id: str) -> HttpRespo
         "insider": is_insider(actor, found.settlement.order.organisation_id),
         "order": found.settlement.order,
         "log_key": audit.log_key(),
+        "log_fingerprint": log_fingerprint(audit.log_key()),
+        "site_fingerprint": fingerprint(found.site_key) if found.site_key else "",
         "released_fen": _held_fen(found.document) - found.document["charge"]["charge_fen"],
     }
     return render(request, "console/receipt.html", context)
