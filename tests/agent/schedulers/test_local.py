@@ -121,7 +121,7 @@ def test_a_job_that_ignores_its_limit_is_ended_by_force(
 
 def test_a_job_that_exits_well_on_request_is_still_a_timeout(engine: LocalScheduler) -> None:
     polite = "import signal,sys,time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); time.sleep(600)"
-    observed, _ = ended(engine, python(polite, time_limit_s=1))
+    observed, _ = ended(engine, python(polite, time_limit_s=5))
     assert (observed.state, observed.exit_status) == (RunState.TIMEOUT, 0)
 
 
