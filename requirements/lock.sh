@@ -10,4 +10,4 @@ lock() {
 }
 lock bare
 lock demo --extra hub --extra agent
-lock dev --extra hub --extra agent --extra postgres --extra dev
+lock dev --extra hub --extra agent --extra postgres --extra plot --extra dev

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hesuan.agent import manifests, toml_table
+from hesuan import toml_table
+from hesuan.agent import manifests
 from hesuan.agent.manifests import Manifest, folder_digest, load
 from hesuan.errors import Faults
 

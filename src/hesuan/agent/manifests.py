@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from hesuan.agent import toml_table
-from hesuan.agent.toml_table import Table
+from hesuan import toml_table
 from hesuan.errors import Faults, InputFault, declare, unknown_key
+from hesuan.toml_table import Table
 from hesuan.wire.canonical import Json, digest
 
 FILE = "app.toml"

@@ -1,7 +1,8 @@
 """Reading a TOML document strictly: every fault with its file and line, all of them together.
 
 The standard library's reader gives values without places, so the line of a key is found again by a small
-scan of the text: table headers and bare assignments, which is all a manifest is written in.
+scan of the text: table headers and bare assignments, which is all our files are written in. An application's
+manifest and a planner's RUN.toml are read with it.
 """
 
 from __future__ import annotations
@@ -122,6 +123,18 @@ class Table:
     def text(self, key: str, default: str | None = None) -> str:
         """A text."""
         return cast(str, self.get(key, str, "a text", default) or "")
+
+    def number(self, key: str, default: float | None = None) -> float:
+        """A number, whole or not."""
+        value = self.get(key, (int, float), "a number", default)
+        if isinstance(value, bool):
+            found = f"bool `{value}`"
+            where = self.where(key)
+            self.fault(
+                InputFault(WRONG_TYPE, where=where, key=self._full(key), found=found, wanted="a number")
+            )
+            return default or 0.0
+        return float(value or 0.0)
 
     def integer(self, key: str, default: int | None = None) -> int:
         """A whole number."""
