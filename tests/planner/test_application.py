@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from hesuan.errors import Refused
 from hesuan.figures import Kind
-from hesuan.planner import AppPoint, Assumption, fit, forecast
-from hesuan.planner.application import T_90, T_90_BEYOND, t_90
+from hesuan.planner.application import T_90, T_90_BEYOND, AppPoint, Assumption, fit, forecast, t_90
 
 BY_HAND = [AppPoint(1000, 1500), AppPoint(2000, 2500), AppPoint(4000, 4500)]
 

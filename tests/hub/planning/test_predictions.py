@@ -13,7 +13,7 @@ from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.planning.rules import ASSUMED
 from hesuan.hub.planning.services import absence, predict, record_outcome
-from hesuan.planner import Assumption
+from hesuan.planner.application import Assumption
 from hesuan.wire.canonical import Json, canonical
 from hesuan.wire.ids import new_id
 

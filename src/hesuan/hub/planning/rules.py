@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hesuan.planner import AppForecast, Assumption
+from hesuan.planner.application import AppForecast, Assumption
 
 
 @dataclass(frozen=True, slots=True)

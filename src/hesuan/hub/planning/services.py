@@ -15,7 +15,7 @@ from hesuan.hub.centres import selectors as centres
 from hesuan.hub.centres import services as centre_services
 from hesuan.hub.planning import rules
 from hesuan.hub.planning.rules import Sentence
-from hesuan.planner import AppModel, AppPoint, fit, forecast
+from hesuan.planner.application import AppModel, AppPoint, fit, forecast
 from hesuan.units import MS_PER_SECOND
 from hesuan.wire.canonical import Json
 

@@ -1,0 +1,10 @@
+"""What a plan costs: closed forms over arrays of plans, one entry a plan; no file, no clock, no
+randomness."""
+
+from __future__ import annotations
+
+from hesuan.planner.cost.arrays import Array, Memory, Parts, Plans
+from hesuan.planner.cost.kernel import evaluate
+from hesuan.planner.cost.load import Load
+
+__all__ = ["Array", "Load", "Memory", "Parts", "Plans", "evaluate"]
