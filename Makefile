@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock messages reference clean
+.PHONY: help demo test check format lock messages reference bench-planner clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ messages: $(VENV)/.installed-dev  ## collect the console's texts into the transl
 
 reference: $(VENV)/.installed-dev  ## write docs/reference from the code
 	$(BIN)/python -m tools.reference write
+
+bench-planner: $(VENV)/.installed-dev  ## how fast the planner searches here, beside its bars; ARGS=--strict fails below one
+	$(BIN)/python -m tools.bench_planner $(ARGS)
 
 lock: $(VENV)/.installed-dev  ## lock the dependencies anew, with hashes and without any index's address
 	PATH=$(CURDIR)/$(BIN):$$PATH sh requirements/lock.sh
