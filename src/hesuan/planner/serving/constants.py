@@ -1,0 +1,91 @@
+"""What the serving formulas take as universal: a few physical numbers, fitted once, each with its meaning.
+
+Fitted by ``tools/fit_serving.py`` to 244 published rows with priors on the shares; checked with each family
+of models left out. ``docs/model/serving.md`` has the errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServingConstants:
+    """Universal figures of serving. Times in seconds, shares without unit."""
+
+    gemm_share: float = 0.81
+    """Of the measured large-product rate, what serving's projections reach."""
+    grouped_share: float = 0.51
+    """The same for expert products with full tiles."""
+    core_share: float = 0.49
+    """Of the BF16 product rate, what the core of attention reaches."""
+    memory_share: float = 0.79
+    """Of the memory bandwidth, what streaming weights and cache reaches."""
+    tile_tokens: float = 83.0
+    """Rows of a product at which half of its full rate is reached."""
+    kernel_trtllm_s: float = 3.6e-06
+    """One small kernel, its launch in a captured graph and the gap to the next [s]."""
+    kernel_vllm_s: float = 3.8e-06
+    kernel_sglang_s: float = 6.2e-06
+    kernel_other_s: float = 4.4e-06
+    step_s: float = 0.00036
+    """Scheduling, sampling and detokenizing of one step [s]."""
+    row_s: float = 2.2e-05
+    """The same for each request of an instance's batch [s]."""
+    era_gain: float = 0.24
+    """Relative fall of kernel and step costs for each year after 2025.5."""
+    reduce_s: float = 7.7e-06
+    """Start-up of one all-reduce inside a memory-semantic domain [s]."""
+    network_s: float = 1.55e-05
+    """Start-up of one collective that leaves it [s]."""
+    peer_s: float = 2e-07
+    """Start-up of an all-to-all for each peer [s]."""
+    link_share: float = 0.8
+    """Of a link's nominal bandwidth, what collectives reach."""
+    imbalance: float = 1.22
+    """Tokens of the busiest expert rank over the mean; applies where EP is above 1."""
+    spread: float = 0.77
+    """Of an independent choice of experts, what a further token's choice counts for: routing is skewed."""
+    hidden_share: float = 0.79
+    """Of the expert communication, what two-batch overlap hides at most behind compute."""
+    interference: float = 0.67
+    """Prefill time that each decoding request of the instance feels, over the prefill's own time."""
+    burst: float = 0.14
+    """Requests ahead of a prompt in its instance's queue, over the running batch: closed loops bunch."""
+    request_trtllm_s: float = 0.054
+    """Tokenizing, transport and first-token handling of one request [s]."""
+    request_vllm_s: float = 0.023
+    request_sglang_s: float = 0.228
+    request_other_s: float = 0.05
+    transfer_s: float = 0.144
+    """Hand-over of one request from prefill to decode, beside the bytes [s]."""
+    memory_usable: float = 0.90
+    """Share of a card's memory that weights and cache may take."""
+    workspace_bytes: float = 3e9
+    """Activations, graphs and buffers on one card [byte]."""
+    tpot_low: float = 0.73
+    """80 % interval of TPOT, and of throughput turned round, as factors of the forecast."""
+    tpot_high: float = 1.54
+    ttft_low: float = 0.5
+    ttft_high: float = 5.43
+    rate_low: float = 0.8
+    rate_high: float = 1.25
+
+    def kernel_s(self) -> tuple[float, ...]:
+        """Kernel cost by engine, in the order of ``Engine`` [s]."""
+        return (self.kernel_trtllm_s, self.kernel_vllm_s, self.kernel_sglang_s, self.kernel_other_s)
+
+    def request_s(self) -> tuple[float, ...]:
+        """Handling of one request by engine, in the order of ``Engine`` [s]."""
+        return (self.request_trtllm_s, self.request_vllm_s, self.request_sglang_s, self.request_other_s)
+
+    def interval(self, metric: str) -> tuple[float, float] | None:
+        """Factors of the 80 % interval of a metric, by its name in a row."""
+        return {
+            "tpot_s": (self.tpot_low, self.tpot_high),
+            "ttft_s": (self.ttft_low, self.ttft_high),
+            "tokens_per_s_per_chip": (self.rate_low, self.rate_high),
+        }.get(metric)
+
+
+DEFAULT = ServingConstants()
