@@ -23,7 +23,9 @@ from tools import postgres
 ENGINES = {
     "postgresql": "Debian: apt-get install postgresql",
     "browser": "Debian: apt-get install chromium fonts-noto-cjk",
+    "measurements": "HESUAN_MEASUREMENTS names the folder of published rows; the project does not carry it",
 }
+MEASUREMENTS = "../shared/measurements"
 
 
 @dataclass
@@ -44,13 +46,11 @@ def main(arguments: list[str]) -> int:
     if unknown:
         sys.exit(f"HESUAN_TEST_REQUIRE names {sorted(unknown)}; engines are {sorted(ENGINES)}.")
     missing = _missing()
-    browser = [] if "browser" not in missing else ["-m", "not browser"]
-    outcomes = [_run("SQLite", {}, [*browser, *arguments])]
+    outcomes = [_run("SQLite", {}, [*_marked("", missing), *arguments])]
     with _server(missing) as address:
         if address:
-            marked = "database" if "browser" not in missing else "database and not browser"
             environment = {"HESUAN_DATABASE_URL": address}
-            outcomes.append(_run("PostgreSQL", environment, ["-m", marked, *arguments]))
+            outcomes.append(_run("PostgreSQL", environment, [*_marked("database", missing), *arguments]))
     return _summary(outcomes, missing, required)
 
 
@@ -59,12 +59,21 @@ def chromium() -> str | None:
     return os.environ.get("HESUAN_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 
 
+def _marked(wanted: str, missing: dict[str, str]) -> list[str]:
+    """pytest's choice of tests: those wanted, without those whose engine is missing."""
+    left_out = [f"not {engine}" for engine in ("browser", "measurements") if engine in missing]
+    chosen = " and ".join([wanted] * bool(wanted) + left_out)
+    return ["-m", chosen] if chosen else []
+
+
 def _missing() -> dict[str, str]:
     missing = {}
     if "HESUAN_TEST_POSTGRESQL" not in os.environ and postgres.programs() is None:
         missing["postgresql"] = "no PostgreSQL server programs found"
     if chromium() is None:
         missing["browser"] = "no Chromium found"
+    if not (Path(os.environ.get("HESUAN_MEASUREMENTS", MEASUREMENTS)) / "training.csv").exists():
+        missing["measurements"] = "the published rows are not here"
     return missing
 
 
@@ -115,7 +124,7 @@ def _summary(outcomes: list[Outcome], missing: dict[str, str], required: set[str
     for engine, reason in missing.items():
         print(f"Left out: {engine} tests - {reason}. {ENGINES[engine]}")
     if not missing:
-        print("Left out: nothing; both databases and a browser were there.")
+        print("Left out: nothing; both databases, a browser and the published rows were there.")
     forbidden = required & set(missing)
     problems = [f"required but missing: {name}" for name in sorted(forbidden)]
     if required and any(outcome.skipped for outcome in outcomes):

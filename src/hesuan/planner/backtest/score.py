@@ -1,0 +1,161 @@
+"""Rows become observations: every row forecast by the same ``evaluate`` a user calls, a workload at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hesuan.planner.backtest.memory import Peak
+from hesuan.planner.backtest.rows import Row
+from hesuan.planner.calibrate.observation import PARTS, Observation
+from hesuan.planner.constants import DEFAULT, Constants
+from hesuan.planner.cost import Parts, Plans, evaluate
+from hesuan.planner.inputs import Recompute, Workload
+
+GIB = float(1 << 30)
+GROUPS = {
+    "compute": ("compute_s", "recompute_s"),
+    "tensor": ("tp_s", "cp_s"),
+    "expert": ("ep_s",),
+    "data": ("dp_s",),
+    "bubble": ("bubble_s", "pp_s"),
+    "other": ("optimizer_s", "data_s", "launch_s"),
+}
+"""Which parts of a step one factor of a cluster moves."""
+NOT_A_NAME = ("the", "nvidia", "arxiv")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows grouped so that those of one workload are evaluated at once; the fit runs on this."""
+
+    rows: tuple[Row, ...]
+    groups: tuple[tuple[Workload, Plans, NDArray[np.intp]], ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Batch:
+        """Groups rows by equal workloads."""
+        found: dict[str, list[int]] = {}
+        for index, row in enumerate(rows):
+            found.setdefault(repr(row.workload), []).append(index)
+        return cls(
+            tuple(rows),
+            tuple(
+                (rows[at[0]].workload, Plans.of(rows[i].plan for i in at), np.array(at))
+                for at in found.values()
+            ),
+        )
+
+    def step_s(self, constants: Constants) -> NDArray[np.float64]:
+        """Forecast step times [s] in the order of the rows."""
+        steps = np.empty(len(self.rows))
+        for workload, plans, at in self.groups:
+            steps[at] = evaluate(workload, plans, constants).step_s
+        return steps
+
+
+def observations_of(rows: Sequence[Row], constants: Constants = DEFAULT) -> tuple[Observation, ...]:
+    """Every row with a step time beside its forecast."""
+    timed = [row for row in rows if row.observed_s is not None]
+    found: list[Observation | None] = [None] * len(timed)
+    for workload, plans, at in Batch.of(timed).groups:
+        parts = evaluate(workload, plans, constants)
+        for place, index in enumerate(at):
+            found[index] = _observation(timed[index], parts, place, constants)
+    return tuple(one for one in found if one is not None)
+
+
+def peaks_of_rows(rows: Sequence[Row], constants: Constants = DEFAULT) -> tuple[Peak, ...]:
+    """Memory of every row, those included that ran out of it.
+
+    Left out: rows whose plan was not given, and rows without a published peak that do not say what they
+    recomputed: any of them fits under enough of it, so their memory tells nothing of ours.
+    """
+    known = [row for row in rows if row.plan_known and (row.recompute_known or row.peak_memory_gib)]
+    found: list[Peak] = []
+    for workload, plans, at in Batch.of(known).groups:
+        total = evaluate(workload, plans, constants).memory.total / GIB
+        room = constants.usable_memory * workload.cluster.chip.memory_bytes / GIB
+        found += [
+            Peak(known[i].id, origin_of(known[i].source), float(total[place]), room,
+                 known[i].peak_memory_gib, known[i].out_of_memory)
+            for place, i in enumerate(at)
+        ]  # fmt: skip
+    return tuple(found)
+
+
+def origin_of(source: str) -> str:
+    """Who measured: the first name in a title: ``"NVIDIA Megatron-Bridge docs"`` Megatron-Bridge."""
+    words = source.replace("(", " ").replace(",", " ").split()
+    return next((w for w in words if w.lower() not in NOT_A_NAME), source or "unknown").split("/")[0]
+
+
+def _observation(row: Row, parts: Parts, place: int, constants: Constants) -> Observation:
+    workload = row.workload
+    model, training, chip = workload.model, workload.training, workload.cluster.chip
+    origin, step = origin_of(row.source), float(parts.step_s[place])
+    assert row.observed_s is not None
+    half = constants.interval_moe if model.is_moe else constants.interval
+    half += 0.0 if row.chip_known else constants.interval
+    return Observation(
+        id=row.id,
+        source=row.source,
+        origin=origin,
+        family=f"{origin} · {model.name} · {chip.name}",
+        workload=workload_line(row),
+        plan=plan_line(row),
+        chip=chip.name,
+        chip_family=chip.kin or chip.name,
+        chip_known=row.chip_known,
+        moe=model.is_moe,
+        tier=row.tier,
+        metric=row.metric,
+        era=training.era,
+        observed_s=row.observed_s,
+        predicted_s=step,
+        shares=tuple(
+            sum(float(getattr(parts, name)[place]) for name in GROUPS[group]) / step for group in PARTS
+        ),
+        features=features_of(row),
+        memory_observed_gib=row.peak_memory_gib,
+        memory_predicted_gib=float(parts.memory.total[place]) / GIB,
+        memory_capacity_gib=constants.usable_memory * chip.memory_bytes / GIB,
+        interval_s=(step * math.exp(-half), step * math.exp(half)),
+    )
+
+
+def workload_line(row: Row) -> str:
+    """What must agree for two plans to compete: model with its shape, cards, batch, sequence, format."""
+    work, m = row.workload, row.workload.model
+    shape = f"{m.layers} x {m.hidden}, {m.heads} heads"
+    run = f"{work.training.global_batch} x {work.training.seq} {work.training.precision}"
+    cards = f"{row.plan.cards} {work.cluster.chip.name}"
+    return f"{m.name} ({shape}) on {cards}, {run}, {origin_of(row.source)}"
+
+
+def plan_line(row: Row) -> str:
+    """The plan in one line, ones left out, so that two runs of one plan are seen to be that."""
+    p = row.plan
+    sizes = {"tp": p.tp, "pp": p.pp, "v": p.vpp, "dp": p.dp, "ep": p.ep, "cp": p.cp, "mb": p.micro_batch}
+    line = " ".join(f"{name}{size}" for name, size in sizes.items() if size > 1 or name == "mb")
+    return f"{line} z{p.zero} {p.recompute}"
+
+
+def features_of(row: Row) -> tuple[float, ...]:
+    """The coordinates of ``calibrate.observation.FEATURES``."""
+    p, model, seq = row.plan, row.workload.model, row.workload.training.seq
+    return (
+        math.log2(p.tp),
+        math.log2(p.micro_batch * seq / p.cp / 4096),
+        math.log2(p.pp),
+        math.log2(model.active_params / 2**34),
+        math.log2(seq / 4096),
+        float(p.recompute is Recompute.FULL),
+        math.log2(2.0 / row.workload.training.precision.bytes),
+        row.workload.training.era - 2024.0,
+        math.log2(p.cards / 64),
+    )
