@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hesuan.cli.client import VARIABLES as OF_COMMANDS
+from hesuan.cli.client import VARIABLES as OF_USERS
+from hesuan.cli.planning.backtesting import VARIABLES as OF_THE_PLANNER
 from hesuan.hub.config.environment import VARIABLES as OF_THE_HUB
+
+OF_COMMANDS = {**OF_USERS, **OF_THE_PLANNER}
 
 OF_JOBS = {
     "HESUAN_RUN": "id of the run",

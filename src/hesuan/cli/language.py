@@ -38,6 +38,20 @@ def said(*, en: str, zh: str) -> str:
     return zh if current() == "zh" else en
 
 
+KINDS_ZH = {
+    "measured": "实测",
+    "calibrated": "校准",
+    "estimated": "估计",
+    "published": "公开",
+    "assumed": "假定",
+}
+
+
+def kind(word: str) -> str:
+    """The kind of a figure in the current language."""
+    return said(en=word, zh=KINDS_ZH.get(word, word))
+
+
 def accept_language() -> str:
     """The current language as the HTTP header ``Accept-Language`` names it."""
     return "zh-Hans" if current() == "zh" else "en"

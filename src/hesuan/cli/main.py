@@ -57,6 +57,12 @@ COMMANDS: dict[str, Command] = {
     "verify": Command(
         "hesuan.cli.verify", "", "check a receipt offline, without trust in the hub", "离线验证回执"
     ),
+    "plan": Command(
+        "hesuan.cli.plan",
+        "",
+        "forecast, search and compare trainings on any cards; no hub needed",
+        "训练的预测、方案搜索与集群比较；不需要平台",
+    ),
     "programme": Command(
         "hesuan.cli.programme",
         "",

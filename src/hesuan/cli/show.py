@@ -15,20 +15,13 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from hesuan.cli import language
 from hesuan.cli.language import said
 from hesuan.money import format_yuan, parse_yuan
 from hesuan.units import format_bytes, format_seconds
 
 PIPE_WIDTH = 160
 """Columns when nobody's terminal says otherwise, so that a table in a file is not folded."""
-
-KINDS_ZH = {
-    "measured": "实测",
-    "calibrated": "校准",
-    "estimated": "估计",
-    "published": "公开",
-    "assumed": "假定",
-}
 
 
 def out() -> Console:
@@ -108,9 +101,8 @@ def memory(size_bytes: int | None) -> str:
     return "–" if size_bytes is None else format_bytes(size_bytes)
 
 
-def kind(word: str) -> str:
-    """The kind of a figure in the current language."""
-    return said(en=word, zh=KINDS_ZH.get(word, word))
+kind = language.kind
+"""The kind of a figure in the current language."""
 
 
 def moment(text: str | None) -> str:

@@ -1,0 +1,184 @@
+"""``hesuan plan``: how a training is best laid on cards, how long it takes, what it costs, how sure that is.
+
+Every verb stands on the bare installation; nothing is asked of a hub. The arithmetic is the planner's
+(:mod:`hesuan.planner`), the words and pictures are :mod:`hesuan.cli.planning`'s, one module a verb.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from hesuan.cli.exits import Exit
+from hesuan.cli.language import said
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Verb = Callable[[argparse.Namespace], Exit]
+
+MODULES = {
+    "forecast": "forecasting",
+    "search": "searching",
+    "compare": "comparing",
+    "fit": "fitting",
+    "backtest": "backtesting",
+}
+"""Word to module of :mod:`hesuan.cli.planning`."""
+
+
+def main(argv: list[str]) -> int:
+    """Runs ``hesuan plan …``; returns the exit code."""
+    words = _parser().parse_args(argv)
+    return _verb(words.verb)(words)
+
+
+def _verb(word: str) -> Verb:
+    """One verb only is imported: a forecast shall not wait for what a back-test needs."""
+    return cast(Verb, pkgutil.resolve_name(f"hesuan.cli.planning.{MODULES[word]}:run"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hesuan plan",
+        description=said(
+            en="How a training is best laid on cards, how long it takes and what it costs. Needs no hub.",
+            zh="一次训练在加速卡上怎样并行最好、要多久、花多少钱。不需要平台。",
+        ),
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="forecast|search|compare|fit|backtest")
+    _forecast(verbs)
+    _search(verbs)
+    _compare(verbs)
+    _fit(verbs)
+    _backtest(verbs)
+    return parser
+
+
+def _forecast(verbs: Verbs) -> None:
+    verb = _add(
+        verbs,
+        "forecast",
+        en="one plan: step time and its parts, memory, money, with an 80 %% interval",
+        zh="一个并行方案：单步耗时及其构成、显存、费用，附 80%% 区间",
+    )
+    _run_file(verb)
+    _answer(verb)
+
+
+def _search(verbs: Verbs) -> None:
+    verb = _add(
+        verbs,
+        "search",
+        en="every legal plan: the frontier, the best, and why the others lost",
+        zh="穷举全部合法方案：前沿、最优，以及其余方案落选的理由",
+    )
+    _run_file(verb)
+    verb.add_argument(
+        "--by",
+        choices=("time", "money", "cards"),
+        default="time",
+        help=said(
+            en="what the list is sorted by; all three bests are told anyway",
+            zh="列表按什么排序；三种最优总会列出",
+        ),
+    )
+    _top(verb)
+    _answer(verb)
+
+
+def _compare(verbs: Verbs) -> None:
+    verb = _add(
+        verbs,
+        "compare",
+        en="offers against each other, each at its own best plan, by useful work per yuan",
+        zh="比较多个集群，各取自己的最优方案，以每元有效工作量排序",
+    )
+    _run_file(verb)
+    verb.add_argument(
+        "--on",
+        required=True,
+        metavar="A,B,…",
+        help=said(
+            en="names of clusters in the catalogue, or .toml files with a [cluster], with commas between",
+            zh="目录中的集群名，或含 [cluster] 的 .toml 文件，以逗号分隔",
+        ),
+    )
+    _answer(verb)
+
+
+def _fit(verbs: Verbs) -> None:
+    verb = _add(
+        verbs,
+        "fit",
+        en="measured runs of one cluster (five are enough) → its efficiencies, residuals, intervals",
+        zh="由一个集群的实测运行（五行即可）拟合效率，给出残差与区间",
+    )
+    verb.add_argument(
+        "rows",
+        type=Path,
+        metavar="ROWS.csv",
+        help=said(en="columns: docs/guide/plan.md", zh="列名见 docs/guide/plan.zh.md"),
+    )
+    _answer(verb)
+
+
+def _backtest(verbs: Verbs) -> None:
+    verb = _add(
+        verbs,
+        "backtest",
+        en="forecasts against measured rows: the errors by source, chip and kind",
+        zh="用实测数据检验预测：按来源、芯片与类别列出误差",
+    )
+    verb.add_argument(
+        "--rows",
+        type=Path,
+        metavar="FILE.csv",
+        help=said(
+            en="trainings or servings, known by their columns; without it the rows that come with Hesuan",
+            zh="训练或推理数据，由列名识别；缺省为随合算附带的数据",
+        ),
+    )
+    _answer(verb)
+
+
+def _add(verbs: Verbs, name: str, *, en: str, zh: str) -> argparse.ArgumentParser:
+    text = said(en=en, zh=zh)
+    return verbs.add_parser(name, help=text, description=text.replace("%%", "%"))
+
+
+def _run_file(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "file",
+        type=Path,
+        metavar="RUN.toml",
+        help=said(en="model, cluster, training, plan", zh="模型、集群、训练、并行方案"),
+    )
+
+
+def _top(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--top",
+        type=int,
+        default=10,
+        metavar="N",
+        help=said(en="how many plans are listed (10)", zh="列出多少个方案（10）"),
+    )
+
+
+def _answer(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--json", dest="as_json", action="store_true", help=said(en="for programs", zh="供程序使用")
+    )
+    verb.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE.svg|png",
+        help=said(
+            en="save a picture too; PNG needs the extra `plot`",
+            zh="另存一张图；PNG 需要可选依赖 `plot`",
+        ),
+    )
