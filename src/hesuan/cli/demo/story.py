@@ -52,6 +52,7 @@ class Tale:
     evidence: dict[str, Any] = field(default_factory=dict)
     centres: dict[str, str] = field(default_factory=dict)
     offerings: list[dict[str, Any]] = field(default_factory=list)
+    laboratory: dict[str, Any] = field(default_factory=dict)
     henan: dict[str, Any] = field(default_factory=dict)
     chengdu_refusal: str = ""
     voucher: dict[str, Any] = field(default_factory=dict)
@@ -120,6 +121,7 @@ class Story:
     def _voucher(self, version: str) -> dict[str, Any]:
         lab = self.people["owner"].organisation
         with self.hub("owner") as hub:
+            self.tale.laboratory = hub.get(f"organisations/{lab}")
             body = {
                 "organisation": lab,
                 "programme_version": version,

@@ -84,6 +84,11 @@ def _find(console: Console, tale: Tale) -> None:
 def _programme(console: Console, tale: Tale) -> None:
     voucher = tale.voucher
     face = format_yuan(parse_yuan(voucher["face_yuan"]))
+    lab = tale.laboratory
+    console.print(
+        said(en=f"Registered: {lab['name']}, {lab['kind']}.", zh=f"已登记：{lab['name']}（{lab['kind']}）。"),
+        highlight=False,
+    )
     console.print(
         said(
             en=f"Henan: 20 % of the usage fee. Voucher {voucher['code']} of {face} issued; three people:"
