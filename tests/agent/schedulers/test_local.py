@@ -125,6 +125,18 @@ def test_a_job_that_exits_well_on_request_is_still_a_timeout(engine: LocalSchedu
     assert (observed.state, observed.exit_status) == (RunState.TIMEOUT, 0)
 
 
+def test_a_job_is_asked_to_end_once(engine: LocalScheduler) -> None:
+    """A second request would find a program on its way out with its handler gone, and kill it."""
+    counting = (
+        "import signal,time; asked=[]; signal.signal(signal.SIGTERM, lambda *_: asked.append(1))\n"
+        "while not asked: time.sleep(0.01)\n"
+        "time.sleep(1); print(f'asked {len(asked)}', flush=True)"
+    )
+    observed, _ = ended(engine, python(counting, time_limit_s=2))
+    assert observed.state == RunState.TIMEOUT
+    assert engine.log(observed.run, 0, 100).decode().strip() == "asked 1"
+
+
 def test_a_job_that_never_stops_talking_is_bounded_and_still_ended(engine: LocalScheduler) -> None:
     observed, _ = ended(engine, spec("yes", time_limit_s=1))
     size = (engine.root / observed.run / "log").stat().st_size

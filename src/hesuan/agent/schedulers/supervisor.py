@@ -193,11 +193,17 @@ class Supervision:
             self._signal_all(signal.SIGKILL)
 
     def _signal_all(self, number: signal.Signals) -> None:
+        """Signals the job's group, and then whoever left it: nobody twice.
+
+        A second SIGTERM would reach a program that is already on its way out at the first, when its own
+        handler may be gone, and make a polite exit look like a kill.
+        """
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.main, number)
         for pid in kernel.descendants(os.getpid()):
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
+                if os.getpgid(pid) != self.main:
+                    os.kill(pid, number)
 
     def _drain(self, source: int, log: int) -> bool:
         """Moves waiting output into the log up to its bound; False at the end of the output.
