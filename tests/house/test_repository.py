@@ -53,7 +53,7 @@ def test_no_registry_address_and_no_path_of_one_machine_is_committed() -> None:
 
 def test_the_address_and_path_checks_can_fail() -> None:
     assert REGISTRY_HOST.search("--index-url https://" + "pypi" + ".org/simple")
-    assert MACHINE_PATH.search("cd /" + "home/lin/hesuan") and not MACHINE_PATH.search("src/work/x")
+    assert MACHINE_PATH.search("cd /" + "home/lin/hesuan") and not MACHINE_PATH.search("docs/root/x")
 
 
 def test_every_locked_line_has_a_hash_and_no_option() -> None:
