@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock messages reference bench-planner clean
+.PHONY: help demo test check format lock messages reference bench-planner peer-accuracy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ reference: $(VENV)/.installed-dev  ## write docs/reference from the code
 
 bench-planner: $(VENV)/.installed-dev  ## how fast the planner searches here, beside its bars; ARGS=--strict fails below one
 	$(BIN)/python -m tools.bench_planner $(ARGS)
+
+peer-accuracy: $(VENV)/.installed-dev  ## write docs/model/peer.md; ROWS=FILE.csv, HESUAN_CALCULON=FOLDER of a checkout
+	$(BIN)/python -m tools.peer_accuracy write $(ROWS)
 
 lock: $(VENV)/.installed-dev  ## lock the dependencies anew, with hashes and without any index's address
 	PATH=$(CURDIR)/$(BIN):$$PATH sh requirements/lock.sh

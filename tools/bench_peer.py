@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     """Times the peer and prints what came of it."""
     folder, seconds = Path(arguments[0]), float(arguments[1])
     sys.path.insert(0, str(folder))
-    _without_extras()
+    without_extras()
     from calculon.llm import Llm  # type: ignore[import-not-found]
     from calculon.system import System  # type: ignore[import-not-found]
 
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _without_extras() -> None:
+def without_extras() -> None:
     """Stands in for two packages that only its command line needs and that may not be here."""
     for name in ("psutil", "pandas"):
         sys.modules.setdefault(name, types.ModuleType(name))
