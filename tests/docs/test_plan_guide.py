@@ -23,11 +23,24 @@ def test_both_languages_show_the_same_commands() -> None:
         assert COMMAND.findall(one.read_text()) == COMMAND.findall(other.read_text()) != []
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository's files beside what the commands save: nothing is written into the repository."""
+    made = tmp_path_factory.mktemp("guide")
+    for name in ("examples", "tests"):
+        (made / name).symlink_to(ROOT / name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made)
+        for command in COMMANDS:
+            assert "--save" not in command or main(shlex.split(command)) == 0
+    return made
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_runs_as_written(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(ROOT)
+    monkeypatch.chdir(folder)
     assert main(shlex.split(command)) == 0
     assert len(capsys.readouterr().out.splitlines()) > 5
 

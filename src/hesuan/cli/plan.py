@@ -66,6 +66,7 @@ def _forecast(verbs: Verbs) -> None:
         zh="一个并行方案：单步耗时及其构成、显存、费用，附 80%% 区间",
     )
     _run_file(verb)
+    _calibration(verb)
     _answer(verb)
 
 
@@ -87,6 +88,7 @@ def _search(verbs: Verbs) -> None:
         ),
     )
     _top(verb)
+    _calibration(verb)
     _answer(verb)
 
 
@@ -107,6 +109,7 @@ def _compare(verbs: Verbs) -> None:
             zh="目录中的集群名，或含 [cluster] 的 .toml 文件，以逗号分隔",
         ),
     )
+    _calibration(verb)
     _answer(verb)
 
 
@@ -122,6 +125,32 @@ def _fit(verbs: Verbs) -> None:
         type=Path,
         metavar="ROWS.csv",
         help=said(en="columns: docs/guide/plan.md", zh="列名见 docs/guide/plan.zh.md"),
+    )
+    verb.add_argument(
+        "--save",
+        type=Path,
+        metavar="FILE.toml",
+        help=said(
+            en="write the calibration that the other verbs read with --calibration",
+            zh="写出校准文件，其他动词用 --calibration 读取",
+        ),
+    )
+    verb.add_argument(
+        "--cluster",
+        metavar="NAME",
+        help=said(
+            en="name of the cluster it holds for; without it the catalogue's name of the rows' cluster",
+            zh="它适用的集群名称；缺省为各行集群在目录中的名称",
+        ),
+    )
+    verb.add_argument(
+        "--date",
+        default="",
+        metavar="DAY",
+        help=said(
+            en="day of the runs, written as it stands; without it the last of the rows' column `date`",
+            zh="运行日期，原样写入文件；缺省取各行 `date` 列中最晚者",
+        ),
     )
     _answer(verb)
 
@@ -156,6 +185,20 @@ def _run_file(verb: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="RUN.toml",
         help=said(en="model, cluster, training, plan", zh="模型、集群、训练、并行方案"),
+    )
+
+
+def _calibration(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--calibration",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE.toml",
+        help=said(
+            en="what `fit --save` wrote from measured runs; repeatable, each holds for its chip",
+            zh="`fit --save` 由实测运行写出的文件；可重复，各自适用于所写的芯片",
+        ),
     )
 
 

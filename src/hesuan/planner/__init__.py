@@ -6,6 +6,9 @@ Three lines to a forecast::
     training = Training(seq=8192, global_batch=512)
     predict(model("llama-3-70b"), cluster("hgx-h100", 1024), training, Plan(tp=4, pp=4, dp=64))
 
+A fifth argument makes it this cluster's own: ``calibration=Calibration.load("ours.toml")``, which
+``hesuan plan fit RUNS.csv --save ours.toml`` wrote.
+
 Inputs are frozen and checked when made; results are frozen and show themselves in a notebook. How long a
 *packaged application* takes on a centre's machine is another question: :mod:`hesuan.planner.application`.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hesuan.planner.calibration import Calibration
 from hesuan.planner.catalog import chip, cluster, model
 from hesuan.planner.forecast import predict
 from hesuan.planner.inputs import (
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from hesuan.planner.explore import Limits, SearchResult, compare, search
 
 __all__ = [
+    "Calibration",
     "Chip",
     "Cluster",
     "Fabric",

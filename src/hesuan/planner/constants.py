@@ -8,9 +8,12 @@ cluster of its own gets a copy with other numbers by ``dataclasses.replace``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 from hesuan.figures import Kind
+from hesuan.planner.calibration import Calibration
 from hesuan.planner.fitted import FITTED, LEFT_OUT, PROVENANCE
 
 
@@ -178,6 +181,9 @@ class Constants:
     kind: Kind = Kind.ESTIMATED
     """What a forecast with these constants weighs: calibrated where fitted to this cluster's own runs."""
 
+    calibration: Calibration | None = None
+    """What this cluster's own runs taught, if it has been fitted."""
+
     # -- memory -------------------------------------------------------------------------------------
     reserve_bytes: float = 2.0e9
     """Context, libraries and communication buffers [byte]."""
@@ -197,3 +203,19 @@ class Constants:
 
 DEFAULT = Constants(**FITTED, left_out=LEFT_OUT, provenance=PROVENANCE)
 """What ``predict`` uses when nobody says otherwise."""
+
+APART = ("provenance", "left_out", "interval", "interval_moe", "interval_per_assumed", "kind", "calibration")
+"""Fields that move no forecast's middle."""
+
+
+@lru_cache(maxsize=16)
+def version(constants: Constants) -> str:
+    """Twelve digits that change when any number behind a step time does; a saved fit names them."""
+    values = [f"{one.name}={getattr(constants, one.name)!r}" for one in fields(Constants)]
+    told = "\n".join(line for line in values if line.partition("=")[0] not in APART)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def calibrated(constants: Constants, calibration: Calibration | None) -> Constants:
+    """The constants with a cluster's calibration; as they are without one."""
+    return replace(constants, calibration=calibration) if calibration else constants

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hesuan.errors import InputFault, Refused, declare
 from hesuan.figures import Figure, Kind
-from hesuan.planner.constants import DEFAULT, Constants
+from hesuan.planner.calibration import CalibratedBy, Calibration
+from hesuan.planner.constants import DEFAULT, Constants, calibrated
 from hesuan.planner.cost import Memory, Parts, Plans, evaluate
+from hesuan.planner.cost.calibrated import half_width
 from hesuan.planner.inputs import Checker, Cluster, Model, Plan, Recompute, Shape, Training, Workload
 from hesuan.planner.operation import Operation, busy_shares, operate
 from hesuan.planner.prediction import GIB, Forecast
@@ -39,14 +42,22 @@ def predict(
     plan: Plan,
     constants: Constants = DEFAULT,
     *,
+    calibration: Calibration | None = None,
     strict: bool = True,
 ) -> Forecast:
     """The forecast of one plan.
 
     Args:
+        calibration: What this cluster's own runs taught, as ``Calibration.load`` reads it.
         strict: Refuse a plan whose sizes do not divide, that takes more cards than there are or that does not
             fit; else it is computed all the same and ``fits`` tells. Published runs are scored so.
+
+    Raises:
+        Faults: sizes that do not divide, more cards than there are.
+        Refused: ``plan.memory_exceeded``; ``plan.calibration_other_chip`` and
+            ``plan.calibration_other_constants``: a calibration that says nothing of this machine.
     """
+    constants = calibrated(constants, calibration)
     work = Workload(model, cluster, training)
     if strict:
         check(work, plan)
@@ -125,8 +136,8 @@ def _forecast(work: Workload, plan: Plan, parts: Parts, constants: Constants) ->
     step = float(parts.step_s[0])
     shares = {name: float(getattr(parts, name)[0]) for name in Parts.TIMES}
     assumed = assumed_figures(work)
-    half = constants.interval_moe if model.is_moe else constants.interval
-    half += constants.interval_per_assumed * len(assumed)
+    used = constants.calibration.used_on(work) if constants.calibration else None
+    half = _half_width(work, plan, constants, used, len(assumed))
     tokens = training.tokens_per_step / plan.cards / step
     causal = model.flops_per_token(training.seq) * tokens
     full = model.flops_per_token(training.seq, causal=False) * tokens
@@ -146,8 +157,25 @@ def _forecast(work: Workload, plan: Plan, parts: Parts, constants: Constants) ->
         achievable_share=causal / best,
         operation=run,
         assumed=(*assumed, *run.assumed),
-        kind=constants.kind,
+        kind=Kind.CALIBRATED if used and used.is_its_own else constants.kind,
+        calibration=used,
     )
+
+
+def _half_width(
+    work: Workload, plan: Plan, constants: Constants, used: CalibratedBy | None, assumed: int
+) -> float:
+    """Half-width of the 80 % interval [log]: what the fit showed, never narrower than without it under a
+    caveat.
+    """
+    half = constants.interval_moe if work.model.is_moe else constants.interval
+    half += constants.interval_per_assumed * assumed
+    if constants.calibration is None or used is None:
+        return half
+    plans = Plans.of([plan])
+    plain = evaluate(work, plans, replace(constants, calibration=None))
+    own = half_width(work, plans, plain, constants.calibration)
+    return max(own, half) if used.caveats else own
 
 
 def assumed_figures(work: Workload) -> tuple[Figure, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hesuan.figures import Figure, Kind
+from hesuan.planner.calibration import CalibratedBy
 from hesuan.planner.inputs import Plan, Workload
 from hesuan.planner.notebook import bars, card, figures, listing
 from hesuan.planner.operation import Operation
@@ -40,6 +41,8 @@ class Forecast:
     assumed: tuple[Figure, ...]
     """Figures nobody has shown, on which this rests."""
     kind: Kind = Kind.ESTIMATED
+    calibration: CalibratedBy | None = None
+    """Whose runs moved it; None for the catalogue and the universal constants alone."""
 
     @property
     def memory_bytes(self) -> float:
@@ -83,6 +86,8 @@ class Forecast:
             if value > 0
         ]
         held = [(name, value, f"{value / GIB:.2f} GiB") for name, value in self.memory.items()]
+        if self.calibration:
+            rows.append(("calibrated", self.calibration.file, f"{self.calibration.rows} runs"))
         lines = [f"{f.source}: {f.value:g} {f.unit}" for f in self.assumed]
         title = f"{self.workload.model.name} on {self.plan.cards} × {self.workload.cluster.chip.name}"
         return card(title, figures(rows), bars(shown), bars(held), listing("assumed", lines))

@@ -11,7 +11,7 @@ from hesuan.cli.planning.charts import Bar, Point, edge, scatter, stacked
 from hesuan.cli.planning.offers import read_offers
 from hesuan.cli.planning.parts import step_parts
 from hesuan.cli.planning.progress import showing
-from hesuan.cli.planning.runs import goodput_by_cards
+from hesuan.cli.planning.runs import calibrations_of, goodput_by_cards
 from hesuan.cli.planning.scene import Scene, Text
 from hesuan.figures import Figure
 from hesuan.planner.explore import Comparison, Offer, compare
@@ -25,11 +25,13 @@ def run(asked: argparse.Namespace) -> Exit:
     pictures.check(asked.plot)
     task = read_run(asked.file)
     offers = read_offers(asked.on, task.workload.cluster)
+    calibrations = calibrations_of(asked.calibration, task)
     with showing(said(en="comparing", zh="比较中")) as progress:
         found = compare(
             task.workload.model,
             task.workload.training,
             offers,
+            calibrations=calibrations,
             goodput=goodput_by_cards,
             progress=progress.step,
         )
@@ -59,6 +61,7 @@ def text(task: Run, found: Comparison) -> list[str]:
     ]
     lines += _without_price(found)
     lines += _without_plan(found, width)
+    lines += _calibrations(found, width)
     return lines + words.assumed_lines(_assumed(found), width)
 
 
@@ -127,6 +130,19 @@ def _without_plan(found: Comparison, width: int) -> list[str]:
             most = max(offer.result.losers, key=lambda lost: lost.count)
             lines += terminal.wrap(f"{offer.name}: {said(en=most.en, zh=most.zh)}", width)
     return ["", *lines] if lines else []
+
+
+def _calibrations(found: Comparison, width: int) -> list[str]:
+    """Which offer is moved by whose runs; nothing where none is."""
+    used = [(offer.name, offer.result.calibration) for offer in found.offers]
+    if not any(one for _, one in used):
+        return []
+    plain = said(en="no calibration holds for it: estimated", zh="没有适用的校准：仅为估计")
+    lines = [""]
+    for name, one in used:
+        first, *more = words.calibration_lines(one, width) or [plain]
+        lines += [f"{name}: {first}", *more]
+    return lines
 
 
 def _assumed(found: Comparison) -> list[tuple[str, Figure]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import math
 from collections.abc import Sequence
 
@@ -13,9 +14,10 @@ from hesuan.cli.planning.accuracy import Measured, draw
 from hesuan.cli.planning.tables import read_table, require_training
 from hesuan.errors import InputFault, declare
 from hesuan.figures import Kind
-from hesuan.planner.backtest.rows import Unread, sorted_rows
+from hesuan.planner.backtest.rows import Row, Unread, sorted_rows
 from hesuan.planner.backtest.score import observations_of
-from hesuan.planner.calibrate import Calibration, Observation, fit
+from hesuan.planner.calibrate import Calibration, Observation, Source, fit, saved
+from hesuan.planner.calibration import Calibration as Saved
 
 ENOUGH = 5
 FACTORS = {
@@ -32,6 +34,9 @@ FACTORS = {
     "model_size": ("for each doubling of the model", "模型每加倍"),
     "seq": ("for each doubling of the sequence", "序列每加倍"),
     "full_recompute": ("with full recomputation", "全部重计算时"),
+    "narrow": ("for each halving of the format", "格式每减半"),
+    "era": ("for each later year of the software", "软件每晚一年"),
+    "cards": ("for each doubling of the cards", "卡数每加倍"),
 }
 NOTHING_TO_FIT = declare(
     "plan.nothing_to_fit",
@@ -51,15 +56,47 @@ def run(asked: argparse.Namespace) -> Exit:
         reason = unread[0].reason if unread else said(en="no metric is known", zh="没有已知指标")
         raise InputFault(NOTHING_TO_FIT, path=asked.rows, count=len(records), reason=reason)
     found = fit(observations)
+    kept = _saved(asked, rows, records, observations) if asked.save else None
     if asked.as_json:
         answers.print_json(_plain(found, observations, unread))
     else:
         print("\n".join(text(found, observations, unread)))
+    if kept:
+        pictures.write_text(asked.save, kept.text())
+        if not asked.as_json:
+            print("\n".join(["", *_saved_lines(kept)]))
     if asked.plot:
         pictures.write(
             draw(_calibrated(found, observations), said(en="step time [s]", zh="单步耗时 [s]")), asked.plot
         )
     return Exit.DONE
+
+
+def _saved(
+    asked: argparse.Namespace,
+    rows: Sequence[Row],
+    records: Sequence[dict[str, str]],
+    observations: Sequence[Observation],
+) -> Saved:
+    """What ``--save`` writes. A row's day counts as text: ISO days sort as they follow one another."""
+    names = sorted({row.workload.cluster.name for row in rows if row.observed_s is not None})
+    source = Source(
+        file=str(asked.save),
+        clusters=(asked.cluster,) if asked.cluster else tuple(names),
+        rows_sha256=hashlib.sha256(asked.rows.read_bytes()).hexdigest(),
+        dated=asked.date or max((record.get("date", "") for record in records), default=""),
+    )
+    return saved(observations, source)
+
+
+def _saved_lines(kept: Saved) -> list[str]:
+    names = ", ".join(kept.clusters)
+    return [
+        said(
+            en=f"Saved to {kept.file}: holds for {kept.chip} on {names}; use: --calibration {kept.file}",
+            zh=f"已存入 {kept.file}：适用于 {names} 的 {kept.chip}。用法：--calibration {kept.file}",
+        )
+    ]
 
 
 def text(found: Calibration, observations: Sequence[Observation], unread: Sequence[Unread]) -> list[str]:

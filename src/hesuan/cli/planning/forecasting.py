@@ -35,7 +35,7 @@ Row = tuple[str, str, str, str, str]
 def run(asked: argparse.Namespace) -> Exit:
     """Forecasts and tells; an impossible plan is refused with both numbers."""
     pictures.check(asked.plot)
-    forecast = forecast_file(asked.file)
+    forecast = forecast_file(asked.file, asked.calibration)
     if asked.as_json:
         answers.print_json(forecast)
     else:
@@ -48,7 +48,8 @@ def run(asked: argparse.Namespace) -> Exit:
 def text(forecast: Forecast) -> list[str]:
     """The whole answer."""
     width = terminal.terminal_width()
-    lines = [words.workload_text(forecast.workload), words.plan_text(forecast.plan), ""]
+    lines = [words.workload_text(forecast.workload), words.plan_text(forecast.plan)]
+    lines += [*words.calibration_lines(forecast.calibration, width), ""]
     lines += figures(step_rows(forecast))
     lines += ["", said(en=PEAK_EN, zh=PEAK_ZH)]
     parts, left = lost_from_peak(forecast)
@@ -81,6 +82,8 @@ def figures(rows: list[Row]) -> list[str]:
 def step_rows(forecast: Forecast) -> list[Row]:
     """Time and rates of one step."""
     weight, source = kind(forecast.kind), MODEL
+    if forecast.calibration:
+        source = f"{forecast.calibration.file}, {MODEL}"
     low, high = forecast.low_s, forecast.high_s
     factors = (forecast.step_s / high, forecast.step_s / low)
 

@@ -38,6 +38,18 @@ def check(path: Path | None) -> None:
         raise InputFault(PICTURE_FORMAT, path=path)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a text in UTF-8.
+
+    Raises:
+        InputFault: ``plan.unwritable``.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputFault(UNWRITABLE, path=path, problem=error.strerror or error) from None
+
+
 def write(scene: Scene, path: Path) -> None:
     """Writes the picture.
 

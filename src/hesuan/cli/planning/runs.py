@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hesuan.errors import Faults, HesuanError, InputFault, declare
 from hesuan.figures import Figure
+from hesuan.planner.calibration import Calibration, chosen
+from hesuan.planner.constants import DEFAULT, version
 from hesuan.planner.files import Run, read_run
 from hesuan.planner.forecast import predict
 from hesuan.planner.inputs import Workload
@@ -20,25 +22,60 @@ PLAN_MISSING = declare(
 )
 
 
-def forecast_file(path: Path) -> Forecast:
+def forecast_file(path: Path, calibrations: Sequence[Path] = ()) -> Forecast:
     """The forecast of a file's plan; faults of the plan are told at the file's lines.
+
+    Args:
+        calibrations: Files of the command's words; they stand instead of the file's own ``calibration``.
 
     Raises:
         Faults: everything that is wrong.
-        Refused: ``plan.memory_exceeded``.
+        Refused: ``plan.memory_exceeded``, ``plan.calibration_other_chip``.
     """
     run = read_run(path)
     if run.plan is None:
         raise InputFault(PLAN_MISSING, path=path)
-    return forecast_of(run)
+    return forecast_of(run, own_calibration(calibrations, run))
 
 
-def forecast_of(run: Run) -> Forecast:
+def calibrations_of(words: Sequence[Path], run: Run) -> list[Calibration]:
+    """The calibrations of the command's words, else the one that the file names.
+
+    Raises:
+        Faults: everything that is wrong with their files.
+    """
+    paths = list(words) or ([run.calibration] if run.calibration else [])
+    found: list[Calibration] = []
+    faults: list[InputFault] = []
+    for path in dict.fromkeys(paths):
+        try:
+            found.append(Calibration.load(path))
+        except Faults as several:
+            faults.extend(several.faults)
+    if faults:
+        raise Faults(faults)
+    return found
+
+
+def own_calibration(words: Sequence[Path], run: Run) -> Calibration | None:
+    """The one that holds for the run's cluster; if some were named and none does, that is a refusal.
+
+    Raises:
+        Refused: ``plan.calibration_other_chip``, ``plan.calibration_other_constants``.
+    """
+    loaded = calibrations_of(words, run)
+    found = chosen(loaded, run.workload.cluster)
+    for one in loaded if found is None else [found]:
+        one.check(run.workload.cluster, version(DEFAULT))
+    return found
+
+
+def forecast_of(run: Run, calibration: Calibration | None = None) -> Forecast:
     """The same of a run that is already read and has a plan."""
     assert run.plan is not None
     work = run.workload
     try:
-        return predict(work.model, work.cluster, work.training, run.plan)
+        return predict(work.model, work.cluster, work.training, run.plan, calibration=calibration)
     except Faults as faults:
         raise run.placed_faults(faults) from None
     except HesuanError as error:

@@ -13,7 +13,7 @@ from hesuan.cli.planning import answers, pictures, terminal, words
 from hesuan.cli.planning.charts import Bar, Point, edge, scatter, stacked
 from hesuan.cli.planning.parts import step_parts
 from hesuan.cli.planning.progress import showing
-from hesuan.cli.planning.runs import goodput_by_cards
+from hesuan.cli.planning.runs import goodput_by_cards, own_calibration
 from hesuan.cli.planning.scene import Scene, Text
 from hesuan.planner.explore import Candidate, Lost, SearchResult, search
 from hesuan.planner.explore.rules import ALL
@@ -38,11 +38,16 @@ AIMS = {
 def run(asked: argparse.Namespace) -> Exit:
     """Searches and tells; a workload that fits under no plan is refused."""
     pictures.check(asked.plot)
-    workload = read_run(asked.file).workload
+    task = read_run(asked.file)
+    workload, calibration = task.workload, own_calibration(asked.calibration, task)
     started = time.monotonic()
     with showing(said(en="searching", zh="搜索中")) as progress:
         result = search(
-            workload, top=max(asked.top, 1), goodput=goodput_by_cards(workload), progress=progress.step
+            workload,
+            top=max(asked.top, 1),
+            calibration=calibration,
+            goodput=goodput_by_cards(workload),
+            progress=progress.step,
         )
     took_s = time.monotonic() - started
     if asked.as_json:
@@ -58,6 +63,7 @@ def text(result: SearchResult, *, by: str, top: int, took_s: float) -> list[str]
     """The whole answer."""
     width = terminal.terminal_width()
     lines = [words.workload_text(result.workload), counts(result, took_s)]
+    lines += words.calibration_lines(result.calibration, width)
     if result.found:
         lines += ["", said(en="Best", zh="最优"), *best(result)]
         lines += ["", listing_head(result, by), *listing(ordered(result, by)[:top])]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from hesuan.cli.language import said
 from hesuan.cli.planning import terminal
 from hesuan.figures import Figure, Kind
+from hesuan.planner.calibration import CalibratedBy
 from hesuan.planner.inputs import Plan, Recompute, Schedule, Workload
 
 RECOMPUTE_ZH = {Recompute.NONE: "不重计算", Recompute.SELECTIVE: "选择性重计算", Recompute.FULL: "全部重计算"}
@@ -50,6 +51,26 @@ def assumed_figures(workload: Workload) -> list[tuple[str, Figure]]:
     named = [(f"{cluster.chip.name} {name}", figure) for name, figure in cluster.chip.assumed]
     own = [(name, one) for name, one in cluster.figures.items() if name not in cluster.chip.figures]
     return named + [(f"{cluster.name} {name}", one) for name, one in own if one.kind is Kind.ASSUMED]
+
+
+def calibration_lines(used: CalibratedBy | None, width: int) -> list[str]:
+    """Whose runs moved the figures, and why they may hold less here; nothing without a calibration."""
+    if used is None:
+        return []
+    dated = f", {used.dated}" if used.dated else ""
+    lines = [
+        said(
+            en=f"Calibrated by {used.file}: {used.rows} measured runs{dated}",
+            zh=f"由 {used.file} 校准：{used.rows} 次实测运行{dated}",
+        )
+    ]
+    for one in used.caveats:
+        told = said(
+            en=f"Caution: {one.en}. The interval is no narrower than without it.",
+            zh=f"注意：{one.zh}。区间不窄于未校准时。",
+        )
+        lines += terminal.wrap(told, width, "  ")
+    return lines
 
 
 def money_text(amount_fen: int | None) -> str:

@@ -11,21 +11,13 @@ from numpy.typing import NDArray
 
 from hesuan.planner.backtest.memory import Peak
 from hesuan.planner.backtest.rows import Row
-from hesuan.planner.calibrate.observation import PARTS, Observation
+from hesuan.planner.calibrate.observation import FEATURES, PARTS, Observation
 from hesuan.planner.constants import DEFAULT, Constants
 from hesuan.planner.cost import Parts, Plans, evaluate
-from hesuan.planner.inputs import Recompute, Workload
+from hesuan.planner.cost.calibrated import GROUPS, features
+from hesuan.planner.inputs import Workload
 
 GIB = float(1 << 30)
-GROUPS = {
-    "compute": ("compute_s", "recompute_s"),
-    "tensor": ("tp_s", "cp_s"),
-    "expert": ("ep_s",),
-    "data": ("dp_s",),
-    "bubble": ("bubble_s", "pp_s"),
-    "other": ("optimizer_s", "data_s", "launch_s"),
-}
-"""Which parts of a step one factor of a cluster moves."""
 NOT_A_NAME = ("the", "nvidia", "arxiv")
 
 
@@ -147,15 +139,5 @@ def plan_line(row: Row) -> str:
 
 def features_of(row: Row) -> tuple[float, ...]:
     """The coordinates of ``calibrate.observation.FEATURES``."""
-    p, model, seq = row.plan, row.workload.model, row.workload.training.seq
-    return (
-        math.log2(p.tp),
-        math.log2(p.micro_batch * seq / p.cp / 4096),
-        math.log2(p.pp),
-        math.log2(model.active_params / 2**34),
-        math.log2(seq / 4096),
-        float(p.recompute is Recompute.FULL),
-        math.log2(2.0 / row.workload.training.precision.bytes),
-        row.workload.training.era - 2024.0,
-        math.log2(p.cards / 64),
-    )
+    found = features(row.workload, Plans.of([row.plan]))
+    return tuple(float(found[name][0]) for name in FEATURES)

@@ -15,6 +15,7 @@ from hesuan.planner.calibrate.conformal import (
 )
 from hesuan.planner.calibrate.fewshot import Calibration, Prior, fit
 from hesuan.planner.calibrate.observation import PARTS, Observation
+from hesuan.planner.calibrate.saving import Source, saved
 from hesuan.planner.calibrate.scalar import cross_validated
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "Observation",
     "Prior",
     "Quantile",
+    "Source",
     "coverage",
     "cross_validated",
     "fit",
     "intervals_from",
     "leave_out_coverage",
+    "saved",
 ]

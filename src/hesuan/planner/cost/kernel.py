@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hesuan.planner.constants import DEFAULT, Constants
 from hesuan.planner.cost import exchange
 from hesuan.planner.cost.arrays import Array, Memory, Parts, Plans
+from hesuan.planner.cost.calibrated import corrected
 from hesuan.planner.cost.compute import Cell, Micro, micro_batch
 from hesuan.planner.cost.load import Load
 from hesuan.planner.cost.memory import SELECTIVE, memory, recomputed_share
@@ -38,11 +39,16 @@ def evaluate(work: Workload, plans: Plans, constants: Constants = DEFAULT) -> Pa
     """The parts of a step and the memory of every plan.
 
     Plans are taken as legal (sizes divide); a plan that does not fit is computed all the same and marked.
+
+    Raises:
+        Refused: the constants carry a calibration of another chip or of other constants.
     """
     load = Load.of(work, constants)
     if len(plans) <= BLOCK:
-        return _block(load, plans)
-    return _joined([_block(load, part) for part in plans.blocks(BLOCK)])
+        parts = _block(load, plans)
+    else:
+        parts = _joined([_block(load, part) for part in plans.blocks(BLOCK)])
+    return corrected(work, plans, parts, constants)
 
 
 def _block(load: Load, plans: Plans) -> Parts:

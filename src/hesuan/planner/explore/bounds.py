@@ -8,7 +8,8 @@ with m micro-batches, i the schedule's idle count, l layers of the fullest stage
 forward, backward and head of one micro-batch, R the layers recomputed, e 1 where the head comes on top of
 a stage.
 
-Every part that is left out is at least zero, so the bound is never above the step time. The kernels depend
+Every part that is left out is at least zero, so the bound is never above the step time; a calibration
+multiplies it by the least it can multiply the step by. The kernels depend
 on few columns (micro-batch, CP, TP, EP), so they are computed once for each distinct cell and handed out
 to the plans.
 """
@@ -22,6 +23,7 @@ import numpy.typing as npt
 
 from hesuan.planner.constants import Constants
 from hesuan.planner.cost import Load, Plans
+from hesuan.planner.cost.calibrated import least_factor
 from hesuan.planner.cost.compute import micro_batch
 from hesuan.planner.cost.kernel import BLOCK, cell_of
 from hesuan.planner.cost.memory import memory, recomputed_share
@@ -47,7 +49,8 @@ def lower_bound(workload: Workload, plans: Plans, constants: Constants) -> Float
     again = recomputed_share(plans, flow) * one.forward[back]
     stage = (flow.layers / workload.model.layers) * ((one.forward + one.backward)[back] + again)
     head = flow.even * flow.micro_batches * one.head[back]
-    return np.asarray(ROUNDING * ((flow.micro_batches + flow.idle) * stage + head), dtype=np.float64)
+    plain = (flow.micro_batches + flow.idle) * stage + head
+    return np.asarray(ROUNDING * plain * least_factor(workload, plans, constants), dtype=np.float64)
 
 
 def memory_bytes(workload: Workload, plans: Plans, constants: Constants) -> Floats:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from hesuan.planner.calibration import Calibration, chosen, require_used
 from hesuan.planner.constants import DEFAULT, Constants
 from hesuan.planner.explore.limits import Limits
 from hesuan.planner.explore.result import Candidate, Comparison, Offer, SearchResult
@@ -24,6 +25,7 @@ def compare(
     *,
     limits: Limits | None = None,
     constants: Constants = DEFAULT,
+    calibrations: Sequence[Calibration] = (),
     goodput: Callable[[Workload], Goodput] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
@@ -31,15 +33,30 @@ def compare(
 
     Args:
         limits: Borders of every search; its card counts are replaced by each offer's own.
+        calibrations: What clusters' own runs taught; each moves the offers of its chip, the others are
+            forecast without.
         goodput: Gives for each workload the useful share of the wall time by cards.
         progress: Called as ``progress(done, total)`` in offers.
+
+    Raises:
+        Faults: ``plan.calibration_unused``: one that holds for none of the offers.
+        InputFault: ``plan.calibration_ambiguous``: two that hold for one offer.
     """
+    require_used(calibrations, offers)
     results: list[tuple[Cluster, SearchResult]] = []
     for done, cluster in enumerate(offers, start=1):
         workload = Workload(model, cluster, training)
         own = replace(limits or Limits(), card_counts=(cluster.cards,))
         share = goodput(workload) if goodput else None
-        results.append((cluster, search(workload, own, constants=constants, goodput=share, explain=False)))
+        found = search(
+            workload,
+            own,
+            constants=constants,
+            calibration=chosen(calibrations, cluster),
+            goodput=share,
+            explain=False,
+        )
+        results.append((cluster, found))
         if progress:
             progress(done, len(offers))
     return Comparison(tuple(sorted(_offers(results), key=_rank)))

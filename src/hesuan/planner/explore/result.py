@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hesuan.planner.calibration import CalibratedBy
 from hesuan.planner.explore.limits import Limits
 from hesuan.planner.inputs import Plan, Workload
 
@@ -112,6 +113,8 @@ class SearchResult:
     losers: tuple[Lost, ...]
     binding: tuple[Binding, ...]
     sensitivity: tuple[Swing, ...]
+    calibration: CalibratedBy | None = None
+    """Whose runs moved the times; None for the universal constants alone."""
 
     @property
     def found(self) -> bool:

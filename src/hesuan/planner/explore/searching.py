@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from hesuan.planner.constants import DEFAULT, Constants
+from hesuan.planner.calibration import Calibration
+from hesuan.planner.constants import DEFAULT, Constants, calibrated, version
 from hesuan.planner.cost import Parts, Plans, evaluate
 from hesuan.planner.explore import whatif
 from hesuan.planner.explore.bounds import Bound, lower_bound, memory_bytes, usable_bytes
@@ -63,6 +64,7 @@ def search(
     *,
     top: int | None = None,
     constants: Constants = DEFAULT,
+    calibration: Calibration | None = None,
     goodput: Goodput | None = None,
     progress: Progress | None = None,
     bound: Bound | None = lower_bound,
@@ -75,6 +77,7 @@ def search(
         limits: Borders of the space; the defaults when left out.
         top: How many of the fastest to return; ``limits.top`` when left out.
         constants: Numbers of the cost model.
+        calibration: What this cluster's own runs taught; refused where it is another chip's.
         goodput: Useful share of the wall time on so many cards; failures are left aside when left out.
         progress: Called as ``progress(done, total)`` in plans, from this thread.
         bound: Lower bound of the step time; ``None`` times every plan that fits.
@@ -82,6 +85,9 @@ def search(
     """
     limits = limits or Limits()
     limits = replace(limits, top=top) if top else limits
+    constants = calibrated(constants, calibration)
+    if constants.calibration:
+        constants.calibration.check(workload.cluster, version(constants))
     known = _survey(workload, limits, constants, goodput)
     fits = np.flatnonzero(known.slack >= 0)
     bound_s = np.zeros(len(fits))
@@ -108,6 +114,7 @@ def search(
         losers=losers(known.space, known.plans, known.slack, measured, chosen.beyond),
         binding=told[0],
         sensitivity=told[1],
+        calibration=constants.calibration.used_on(workload) if constants.calibration else None,
     )
 
 

@@ -47,6 +47,8 @@ class Run:
     workload: Workload
     plan: Plan | None
     document: Document
+    calibration: Path | None = None
+    """The file of ``calibration = "FILE"``, looked for beside this one."""
 
     def placed(self, error: Error) -> Error:
         """An error about this run's inputs, such as ``plan.tp``, at its line."""
@@ -63,16 +65,28 @@ def read_run(path: Path) -> Run:
     Raises:
         Faults: everything that is wrong with it.
     """
-    top = _open(path)
-    model = _model(top.table("model"), path.parent)
+    top = open_file(path)
+    model = model_of(top.table("model"), path.parent)
     cluster = cluster_of(top.table("cluster"))
     training = _training(top.table("training"))
+    calibration = calibration_beside(top, path.parent)
     top.asked.add("plan")
     plan = _plan(top.table("plan"), cluster) if "plan" in top.values else None
     top.close()
-    _finish(top.document)
+    finish(top.document)
     assert model and cluster and training
-    return Run(Workload(model, cluster, training), plan, top.document)
+    return Run(Workload(model, cluster, training), plan, top.document, calibration)
+
+
+def calibration_beside(top: Table, folder: Path) -> Path | None:
+    """The path of ``calibration``, relative to the file's folder; a fault where no file is."""
+    name = top.text("calibration", "")
+    if not name:
+        return None
+    if not (folder / name).is_file():
+        problem = "no such file"
+        top.fault(InputFault(UNREADABLE, where=top.where("calibration"), path=name, problem=problem))
+    return folder / name
 
 
 def read_cluster(path: Path) -> Cluster:
@@ -81,14 +95,19 @@ def read_cluster(path: Path) -> Cluster:
     Raises:
         Faults: everything that is wrong with it.
     """
-    top = _open(path)
+    top = open_file(path)
     cluster = cluster_of(top.table("cluster"))
-    _finish(top.document)
+    finish(top.document)
     assert cluster
     return cluster
 
 
-def _open(path: Path) -> Table:
+def open_file(path: Path) -> Table:
+    """The outermost table of a file.
+
+    Raises:
+        Faults: it cannot be read, or is no TOML.
+    """
     try:
         return read(path)
     except OSError as error:
@@ -96,7 +115,7 @@ def _open(path: Path) -> Table:
         raise Faults([InputFault(UNREADABLE, path=path, problem=problem)]) from None
 
 
-def _finish(document: Document) -> None:
+def finish(document: Document) -> None:
     """Raises the faults in the order of their lines, each once."""
     unique = {fault.sentence(): fault for fault in document.faults}
     document.faults[:] = sorted(unique.values(), key=_line)
@@ -108,7 +127,7 @@ def _line(fault: InputFault) -> int:
     return int(line) if line.isdigit() else 0
 
 
-def _model(table: Table, folder: Path) -> Model | None:
+def model_of(table: Table, folder: Path) -> Model | None:
     """By a name of the catalogue or a published ``config.json``, single dimensions changed or not; or by its
     dimensions alone. The path of a ``config`` is relative to the file's folder.
     """
