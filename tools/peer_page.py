@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from hesuan.planner.backtest.text import percent, table
+from hesuan.planner.tables import percent, table
 from tools.peer_errors import Comparison, Forecast, Line, line_of, lines_of
 
 CAUSES = Path(__file__).with_name("peer_causes.txt")

@@ -177,6 +177,35 @@ def test_a_backtest_knows_trainings_and_servings_by_their_columns(
     assert "1 serving rows, 0 of them not forecast" in said(capsys, "backtest", "--rows", servings)
 
 
+LATIN = re.compile(r"[A-Za-z][a-z]{2,} [a-z]{2,}")
+
+
+@pytest.mark.parametrize("rows", ["trainings", "servings"])
+def test_a_backtest_speaks_chinese_from_head_to_reason(
+    rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, first, *_ = ROWS.read_text().splitlines()
+    broken = first.replace("sc21-001", "broken").replace("tflops_per_chip,137", "mood,good")
+    table = tmp_path / "rows.csv"
+    table.write_text(SERVING if rows == "servings" else "\n".join([head, first, broken]) + "\n")
+    told = said(capsys, "backtest", "--rows", table, "--lang", "zh")
+    data = [cell for line in told.splitlines() for cell in line.split("|") if " heads) on " not in cell]
+    assert "偏差" in told and [cell for cell in data if LATIN.search(cell)] == []
+    assert rows == "servings" or "指标“mood”不在" in told
+    english = said(capsys, "backtest", "--rows", table, "--lang", "en")
+    assert LATIN.search(english) and "偏差" not in english
+
+
+def test_a_reason_of_the_input_reads_in_chinese_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head, first, *_ = ROWS.read_text().splitlines()
+    table = tmp_path / "rows.csv"
+    faulty = first.replace("sc21-001", "faulty").replace("tflops_per_chip,137", "tflops_per_chip,none")
+    table.write_text("\n".join([head, first, faulty]) + "\n")
+    assert "faulty: 数值“none”不是大于 0 的数" in said(capsys, "fit", table, "--lang", "zh")
+
+
 def test_rows_of_unknown_chips_and_models_are_counted_and_none_crashes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -215,7 +215,23 @@ def test_a_row_out_of_memory_has_no_step_time(own: dict[str, Row]) -> None:
 
 def test_a_row_that_cannot_be_read_gives_its_reason() -> None:
     _, unread = read_rows(OWN)
-    assert unread == (Unread("own-bad", unread[0].reason),) and "furlongs" in unread[0].reason
+    (one,) = unread
+    assert one.id == "own-bad" and "furlongs" in one.reason and "不在" in one.reason_zh
+
+
+def test_every_fault_of_a_row_stands_in_its_reason_in_both_languages() -> None:
+    row = {
+        "reported_metric": "step_s",
+        "value": "2",
+        "model": "zz",
+        "chip": "H100",
+        "layers": "8",
+        "hidden": "0",
+    }
+    found = parse_row(row)
+    assert isinstance(found, Unread)
+    assert "`hidden` is 0" in found.reason and "`ffn` is 0" in found.reason
+    assert "“hidden”为 0" in found.reason_zh and "“ffn”为 0" in found.reason_zh
 
 
 @settings(max_examples=200, deadline=None)

@@ -61,7 +61,7 @@ def _default() -> Path:
 def _trainings(asked: argparse.Namespace, records: Sequence[dict[str, str]]) -> Exit:
     read, unread = sorted_rows(records)
     report, observations = scored(read, unread)
-    print(report.json() if asked.as_json else text_of(report), end="\n" if asked.as_json else "")
+    print(report.json() if asked.as_json else text_of(report, said), end="\n" if asked.as_json else "")
     if asked.plot:
         points = [Measured.of(one) for one in observations]
         pictures.write(draw(points, said(en="step time [s]", zh="单步耗时 [s]")), asked.plot)
@@ -76,20 +76,21 @@ def scored(rows: Sequence[Row], unread: Sequence[Unread]) -> tuple[Report, tuple
     out = [peak for peak in peaks if peak.ran_out]
     known = [peak for peak in peaks if not peak.ran_out]
     told = timed | {peak.id for peak in out}
-    unscored = [Unscored(one.id, one.reason) for one in unread]
-    unscored += [Unscored(row.id, _why_silent(row)) for row in rows if row.id not in told]
+    unscored = [Unscored(one.id, one.reason, one.reason_zh) for one in unread]
+    unscored += [Unscored(row.id, *_why_silent(row)) for row in rows if row.id not in told]
     return report_of(observations, unscored, out, known), observations
 
 
-def _why_silent(row: Row) -> str:
+def _why_silent(row: Row) -> tuple[str, str]:
+    """The reason in English and in Chinese."""
     if row.out_of_memory:
-        return "ran out of memory under a plan that is not published"
-    return f"no step time follows from `{row.metric}`"
+        return "ran out of memory under a plan that is not published", "显存不足，而并行方案未公布"
+    return f"no step time follows from `{row.metric}`", f"由“{row.metric}”得不出单步耗时"
 
 
 def _servings(asked: argparse.Namespace, records: Sequence[dict[str, str]]) -> Exit:
     report = serving.backtest(records)
-    print(report.json() if asked.as_json else report.text(), end="\n" if asked.as_json else "")
+    print(report.json() if asked.as_json else report.text(said), end="\n" if asked.as_json else "")
     if asked.plot:
         pictures.write(draw(_serving_points(records), said(en="as published", zh="公布值")), asked.plot)
     return Exit.DONE

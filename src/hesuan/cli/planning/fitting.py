@@ -53,7 +53,7 @@ def run(asked: argparse.Namespace) -> Exit:
     rows, unread = sorted_rows(records)
     observations = observations_of(rows)
     if not observations:
-        reason = unread[0].reason if unread else said(en="no metric is known", zh="没有已知指标")
+        reason = _reason(unread[0]) if unread else said(en="no metric is known", zh="没有已知指标")
         raise InputFault(NOTHING_TO_FIT, path=asked.rows, count=len(records), reason=reason)
     found = fit(observations)
     kept = _saved(asked, rows, records, observations) if asked.save else None
@@ -126,8 +126,12 @@ def text(found: Calibration, observations: Sequence[Observation], unread: Sequen
     lines += ["", said(en="Runs", zh="各次运行"), *_run_lines(found, observations)]
     if unread:
         lines += ["", said(en="Rows that could not be used", zh="无法使用的行")]
-        lines += [f"  {one.id}: {one.reason}" for one in unread]
+        lines += [f"  {one.id}: {_reason(one)}" for one in unread]
     return lines
+
+
+def _reason(one: Unread) -> str:
+    return said(en=one.reason, zh=one.reason_zh or one.reason)
 
 
 def _factor_lines(found: Calibration) -> list[str]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from hesuan.planner.backtest.bars import Bar, bars_of
 from hesuan.planner.backtest.report import Report
-from hesuan.planner.backtest.text import percent, table, text_of
+from hesuan.planner.backtest.text import text_of
+from hesuan.planner.tables import percent, table
 
 HEAD = """# How accurate the planner is
 

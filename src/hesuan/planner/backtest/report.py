@@ -27,6 +27,8 @@ class Unscored:
 
     id: str
     reason: str
+    reason_zh: str = ""
+    """The same in Chinese; empty where it stands in one language only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,8 @@ class Unread:
 
     id: str
     reason: str
+    reason_zh: str = ""
+    """The same in Chinese; empty where it stands in one language only."""
 
 
 def read_rows(path: Path) -> tuple[tuple[Row, ...], tuple[Unread, ...]]:
@@ -127,13 +129,25 @@ def parse_row(record: Mapping[str, str | None], *, fallback_id: str = "?") -> Ro
     ran_out = metric == "oom" or row["value"].upper() == "OOM"
     value = number(row["value"])
     if not ran_out and metric not in METRICS:
-        return Unread(name, f"metric `{row['reported_metric']}` is not one of {', '.join(METRICS)}")
+        found = row["reported_metric"]
+        return Unread(
+            name,
+            f"metric `{found}` is not one of {', '.join(METRICS)}",
+            f"指标“{found}”不在 {'、'.join(METRICS)} 之中",
+        )
     if not ran_out and not value:
-        return Unread(name, f"value `{row['value']}` is not a number above 0")
+        found = row["value"]
+        return Unread(name, f"value `{found}` is not a number above 0", f"数值“{found}”不是大于 0 的数")
     try:
         return _row(name, row, None if ran_out else value)
     except (Faults, HesuanError, ValueError, ArithmeticError) as error:
-        return Unread(name, " ".join(str(error).split()))
+        return Unread(name, " ".join(str(error).split()), _in_chinese(error))
+
+
+def _in_chinese(error: Exception) -> str:
+    faults = error.faults if isinstance(error, Faults) else (error,)
+    told = [f"{one.code.name} {one.sentence('zh')}" for one in faults if isinstance(one, HesuanError)]
+    return " ".join(" ".join(told).split())
 
 
 def _row(name: str, row: Mapping[str, str], value: float | None) -> Row:

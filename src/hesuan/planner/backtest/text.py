@@ -5,49 +5,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from hesuan.planner.backtest.errors import Errors
 from hesuan.planner.backtest.report import Calibrated, Report
+from hesuan.planner.tables import Said, english, percent, table
 
 TITLES = {
-    "chip": "By chip family",
-    "kind": "By kind of model",
-    "tier": "By tier of the row",
-    "metric": "By published metric",
-    "source": "By source and chip family",
+    "chip": ("By chip family", "按芯片系列"),
+    "kind": ("By kind of model", "按模型类别"),
+    "tier": ("By tier of the row", "按数据等级"),
+    "metric": ("By published metric", "按公布的指标"),
+    "source": ("By source and chip family", "按来源与芯片系列"),
 }
-HEAD = ("", "rows", "MAPE", "median", "bias", "90 % below", "worst", "worst row")
+HEAD = (
+    ("", ""),
+    ("rows", "行数"),
+    ("MAPE", "MAPE"),
+    ("median", "中位数"),
+    ("bias", "偏差"),
+    ("90 % below", "90% 低于"),
+    ("worst", "最差"),
+    ("worst row", "最差的行"),
+)
+KINDS = {"dense": "稠密", "moe": "MoE"}
 
 
-def text_of(report: Report) -> str:
+def text_of(report: Report, said: Said = english) -> str:
     """The whole report; the numbers of calibration first, then who is missed."""
-    sections = [_calibrations(report), _memory(report), _rankings(report)]
-    sections += [_breakdown(TITLES[name], groups) for name, groups in report.by.items()]
-    sections += [_worst(report), _unscored(report)]
+    sections = [_calibrations(report, said), _memory(report, said), _rankings(report, said)]
+    sections += [_breakdown(name, groups, said) for name, groups in report.by.items()]
+    sections += [_worst(report, said), _unscored(report, said)]
     return "\n\n".join(section for section in sections if section) + "\n"
-
-
-def percent(value: float, *, signed: bool = False) -> str:
-    """A share in per cent with one decimal; a dash where there is none."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{value * 100:+.1f} %" if signed else f"{value * 100:.1f} %"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table with aligned columns, first column left, others right."""
-    body = [list(head), *[list(row) for row in rows]]
-    widths = [max(len(row[i]) for row in body) for i in range(len(head))]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = [
-            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return f"| {' | '.join(padded)} |"
-
-    rule = "|".join(("-" * (w + 2)) if i == 0 else ("-" * (w + 1) + ":") for i, w in enumerate(widths))
-    return "\n".join([line(body[0]), f"|{rule}|", *[line(row) for row in body[1:]]])
 
 
 def errors_row(name: str, errors: Errors) -> tuple[str, ...]:
@@ -64,61 +53,115 @@ def errors_row(name: str, errors: Errors) -> tuple[str, ...]:
     )
 
 
-def _calibrations(report: Report) -> str:
+def _errors_table(rows: Iterable[tuple[str, ...]], said: Said) -> str:
+    return table([said(en=en, zh=zh) for en, zh in HEAD], rows)
+
+
+def _calibrations(report: Report, said: Said) -> str:
     lines: list[tuple[str, ...]] = []
-    kinds: tuple[tuple[str, Calibrated], ...] = (
-        ("no calibration", report.plain),
-        ("one scalar per chip and era, own family left out", report.one_scalar),
-        ("one scalar per chip and era, own measurer left out", report.one_scalar_stranger),
-        ("five rows per cluster", report.five_rows),
+    parts = (
+        ("everything", said(en="all", zh="全部")),
+        ("dense", said(en="dense", zh="稠密")),
+        ("moe", "MoE"),
     )
+    kinds = _kinds(report, said)
     for name, one in kinds:
-        lines += [
-            errors_row(f"{name}: all", one.everything),
-            errors_row(f"{name}: dense", one.dense),
-            errors_row(f"{name}: MoE", one.moe),
-        ]
+        for part, told in parts:
+            lines.append(errors_row(said(en=f"{name}: {told}", zh=f"{name}：{told}"), getattr(one, part)))
     cover = [
-        f"The 80 % interval covers {percent(one.coverage)} of the rows ({name})."
+        said(
+            en=f"The 80 % interval covers {percent(one.coverage)} of the rows ({name}).",
+            zh=f"80% 区间覆盖 {percent(one.coverage)} 的行（{name}）。",
+        )
         for name, one in kinds
         if one.coverage is not None and math.isfinite(one.coverage)
     ]
-    counted = (
-        f"{report.rows} rows, {report.plain.everything.runs} scored by step time, {len(report.unscored)} not."
+    scored, lost = report.plain.everything.runs, len(report.unscored)
+    counted = said(
+        en=f"{report.rows} rows, {scored} scored by step time, {lost} not.",
+        zh=f"共 {report.rows} 行，按单步耗时计分 {scored} 行，未计分 {lost} 行。",
     )
-    return "\n\n".join([f"## Step time\n\n{counted}", table(HEAD, lines), *cover])
+    title = said(en="Step time", zh="单步耗时")
+    return "\n\n".join([f"## {title}\n\n{counted}", _errors_table(lines, said), *cover])
 
 
-def _memory(report: Report) -> str:
+def _kinds(report: Report, said: Said) -> tuple[tuple[str, Calibrated], ...]:
+    """Every kind of calibration by its name."""
+    return (
+        (said(en="no calibration", zh="未校准"), report.plain),
+        (
+            said(
+                en="one scalar per chip and era, own family left out",
+                zh="每种芯片与年代一个系数，不含本族",
+            ),
+            report.one_scalar,
+        ),
+        (
+            said(
+                en="one scalar per chip and era, own measurer left out",
+                zh="每种芯片与年代一个系数，不含本测量方",
+            ),
+            report.one_scalar_stranger,
+        ),
+        (said(en="five rows per cluster", zh="每个集群五行"), report.five_rows),
+    )
+
+
+def _memory(report: Report, said: Said) -> str:
     m = report.memory
+    mape, bias, worst = percent(m.mape), percent(m.bias, signed=True), m.worst_id or "–"
+    lost, crashes = len(m.lost_plans), len(m.crashes)
     lines = [
-        f"Published peaks: {m.peaks}; MAPE {percent(m.mape)}, bias {percent(m.bias, signed=True)}, "
-        f"worst {m.worst_id or '–'}.",
-        f"Published as finished: {m.feasible}; forecast out of memory: {len(m.lost_plans)}"
-        + (f" ({', '.join(m.lost_plans[:12])})." if m.lost_plans else "."),
-        f"Published as out of memory: {m.out_of_memory}; forecast to fit: {len(m.crashes)}"
-        + (f" ({', '.join(m.crashes)})." if m.crashes else "."),
+        said(
+            en=f"Published peaks: {m.peaks}; MAPE {mape}, bias {bias}, worst {worst}.",
+            zh=f"公布的峰值：{m.peaks} 个；MAPE {mape}，偏差 {bias}，最差 {worst}。",
+        ),
+        said(
+            en=f"Published as finished: {m.feasible}; forecast out of memory: {lost}",
+            zh=f"公布为跑完：{m.feasible} 次；预测为显存不足：{lost} 次",
+        )
+        + _ids(m.lost_plans[:12], said),
+        said(
+            en=f"Published as out of memory: {m.out_of_memory}; forecast to fit: {crashes}",
+            zh=f"公布为显存不足：{m.out_of_memory} 次；预测为放得下：{crashes} 次",
+        )
+        + _ids(m.crashes, said),
     ]
-    return "## Memory\n\n" + "\n".join(f"- {line}" for line in lines)
+    return f"## {said(en='Memory', zh='显存')}\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _rankings(report: Report) -> str:
+def _ids(ids: tuple[str, ...], said: Said) -> str:
+    if not ids:
+        return said(en=".", zh="。")
+    return said(en=f" ({', '.join(ids)}).", zh=f"（{'、'.join(ids)}）。")
+
+
+def _rankings(report: Report, said: Said) -> str:
     if not report.rankings:
         return ""
     rows = [
         (r.workload, r.origin, str(r.plans), percent(r.regret), f"{r.tau:.2f}", str(r.pairs))
         for r in report.rankings
     ]
-    return "## Choice among measured plans\n\n" + table(
-        ("workload", "source", "plans", "regret", "Kendall tau", "pairs"), rows
+    heads = (
+        said(en="workload", zh="负载"),
+        said(en="source", zh="来源"),
+        said(en="plans", zh="方案数"),
+        said(en="regret", zh="遗憾值"),
+        said(en="Kendall tau", zh="Kendall τ"),
+        said(en="pairs", zh="数对"),
     )
+    return f"## {said(en='Choice among measured plans', zh='在实测方案中的选择')}\n\n" + table(heads, rows)
 
 
-def _breakdown(title: str, groups: dict[str, Errors]) -> str:
-    return f"## {title}, no calibration\n\n" + table(HEAD, [errors_row(n, e) for n, e in groups.items()])
+def _breakdown(name: str, groups: dict[str, Errors], said: Said) -> str:
+    en, zh = TITLES[name]
+    title = said(en=f"{en}, no calibration", zh=f"{zh}，未校准")
+    named = {said(en=group, zh=KINDS.get(group, group)): e for group, e in groups.items()}
+    return f"## {title}\n\n" + _errors_table([errors_row(n, e) for n, e in named.items()], said)
 
 
-def _worst(report: Report) -> str:
+def _worst(report: Report, said: Said) -> str:
     rows = [
         (
             w.id,
@@ -130,14 +173,21 @@ def _worst(report: Report) -> str:
         )
         for w in report.worst
     ]
-    return "## Worst rows\n\n" + table(
-        ("row", "workload", "plan", "measured [s]", "forecast [s]", "error"), rows
+    heads = (
+        said(en="row", zh="行"),
+        said(en="workload", zh="负载"),
+        said(en="plan", zh="并行方案"),
+        said(en="measured [s]", zh="实测 [s]"),
+        said(en="forecast [s]", zh="预测 [s]"),
+        said(en="error", zh="误差"),
     )
+    return f"## {said(en='Worst rows', zh='误差最大的行')}\n\n" + table(heads, rows)
 
 
-def _unscored(report: Report) -> str:
+def _unscored(report: Report, said: Said) -> str:
     if not report.unscored:
         return ""
-    return "## Rows that could not be forecast\n\n" + table(
-        ("row", "reason"), [(u.id, u.reason) for u in report.unscored]
-    )
+    heads = (said(en="row", zh="行"), said(en="reason", zh="理由"))
+    title = said(en="Rows that could not be forecast", zh="无法预测的行")
+    rows = [(u.id, said(en=u.reason, zh=u.reason_zh or u.reason)) for u in report.unscored]
+    return f"## {title}\n\n" + table(heads, rows)

@@ -19,6 +19,7 @@ from hesuan.planner.serving.constants import DEFAULT, ServingConstants
 from hesuan.planner.serving.names import NAMES
 from hesuan.planner.serving.rows import Names, Row, ServingRow, Unreadable, read_row
 from hesuan.planner.serving.scoring import Scored, score
+from hesuan.planner.tables import Said, english, percent, table
 
 WORST = 12
 SHRINK = 2.0
@@ -29,7 +30,18 @@ METRIC_NAMES = {
     "tokens_per_s_per_chip": "tokens/s per card",
     "latency_s": "operator latency",
 }
-HEAD = ("", "numbers", "MAPE", "median", "bias", "90 % below", "in 80 %", "worst row")
+METRICS_ZH = {"tokens/s per card": "每卡词元/s", "operator latency": "算子时延"}
+TITLES_ZH = {"phase": "阶段", "chip": "芯片", "model": "模型", "engine": "引擎", "source": "来源"}
+HEAD = (
+    ("", ""),
+    ("numbers", "数值个数"),
+    ("MAPE", "MAPE"),
+    ("median", "中位数"),
+    ("bias", "偏差"),
+    ("90 % below", "90% 低于"),
+    ("in 80 %", "落入 80% 区间"),
+    ("worst row", "最差的行"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +88,21 @@ class ServingReport:
         """The report as JSON; numbers that do not exist are null."""
         return json.dumps(_plain(asdict(self)), ensure_ascii=False, indent=1, sort_keys=True)
 
-    def text(self) -> str:
+    def text(self, said: Said = english) -> str:
         """The report as Markdown tables, readable in a terminal."""
-        count = f"{self.rows} serving rows, {len(self.unscored)} of them not forecast"
-        sections = [count, _table("All rows", self.plain), _table("One factor per family", self.shifted)]
-        sections += [_table(f"By {name}", groups) for name, groups in self.by.items()]
-        sections.append(_misses(self.worst))
+        lost = len(self.unscored)
+        count = said(
+            en=f"{self.rows} serving rows, {lost} of them not forecast",
+            zh=f"推理数据 {self.rows} 行，其中 {lost} 行未能预测",
+        )
+        sections = [
+            count,
+            _table(said(en="All rows", zh="全部"), self.plain, said),
+            _table(said(en="One factor per family", zh="每族一个系数"), self.shifted, said),
+        ]
+        for name, groups in self.by.items():
+            sections.append(_table(said(en=f"By {name}", zh=f"按{TITLES_ZH[name]}"), groups, said))
+        sections.append(_misses(self.worst, said))
         sections += [f"- {row.id}: {row.reason}" for row in self.unscored]
         return "\n\n".join(section for section in sections if section) + "\n"
 
@@ -200,38 +221,40 @@ def _layout(row: ServingRow) -> str:
     )
 
 
-def _percent(value: float, *, signed: bool = False) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return f"{value * 100:+.1f} %" if signed else f"{value * 100:.1f} %"
-
-
-def _table(title: str, groups: dict[str, ServingErrors]) -> str:
+def _table(title: str, groups: dict[str, ServingErrors], said: Said) -> str:
     if not groups:
         return ""
-    lines = [f"### {title}", "", f"| {' | '.join(HEAD)} |", f"|---|{'---:|' * (len(HEAD) - 1)}"]
-    for name, e in groups.items():
-        cells = (
-            name.replace("|", "/"),
+    rows = [
+        (
+            _group(name, said),
             str(e.runs),
-            _percent(e.mape),
-            _percent(e.median),
-            _percent(e.bias, signed=True),
-            _percent(e.p90),
-            _percent(e.coverage),
-            f"{e.worst_id} {_percent(e.worst, signed=True)}",
+            percent(e.mape),
+            percent(e.median),
+            percent(e.bias, signed=True),
+            percent(e.p90),
+            percent(e.coverage),
+            f"{e.worst_id} {percent(e.worst, signed=True)}",
         )
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _misses(worst: Sequence[Miss]) -> str:
-    lines = ["### Furthest off", ""]
-    lines += [
-        f"- {m.id} {m.metric}: {m.predicted:.4g} forecast, {m.observed:.4g} seen"
-        f" · {m.model} on {m.chip}, {m.layout}"
-        for m in worst
+        for name, e in groups.items()
     ]
+    return f"### {title}\n\n" + table([said(en=en, zh=zh) for en, zh in HEAD], rows)
+
+
+def _group(name: str, said: Said) -> str:
+    metric, dot, rest = name.replace("|", "/").partition(" · ")
+    return said(en=metric, zh=METRICS_ZH.get(metric, metric)) + dot + rest
+
+
+def _misses(worst: Sequence[Miss], said: Said) -> str:
+    lines = [f"### {said(en='Furthest off', zh='误差最大')}", ""]
+    for m in worst:
+        metric = said(en=m.metric, zh=METRICS_ZH.get(m.metric, m.metric))
+        found = said(
+            en=f"{m.predicted:.4g} forecast, {m.observed:.4g} seen",
+            zh=f"预测 {m.predicted:.4g}，实测 {m.observed:.4g}",
+        )
+        place = said(en=f"{m.model} on {m.chip}, {m.layout}", zh=f"{m.chip} 上的 {m.model}，{m.layout}")
+        lines.append(f"- {m.id} {metric}: {found} · {place}")
     return "\n".join(lines) if worst else ""
 
 
