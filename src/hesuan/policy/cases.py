@@ -12,6 +12,10 @@ A file ``<programme>.cases.yaml`` holds ``interpretations`` that only these case
         used: {caps: {applicant_year: "0.00"}, budgets: {province_year: "0.00"}}
         expect: {subsidy: "640000.00", shares: {province: "320000.00", city: "320000.00"}}
 
+A line may carry facts of its own (``facts: {resource.provenance: domestic}``) and the day the meter counted
+it (``on``). Other public money is a register: ``aid: [{authority: beijing, scope: contract, amount: 1.00}]``.
+``used`` counts claims, too, in hundredths: one claim is ``"1.00"``.
+
 An office ships them with its programme, so that a change of the rule or of the engine that changes money is
 seen before it is lived.
 """
@@ -21,11 +25,12 @@ from __future__ import annotations
 from collections.abc import Mapping as Values
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from typing import Literal, cast
 
 from hesuan.errors import Faults, InputFault
 from hesuan.money import decimal_yuan, parse_yuan
-from hesuan.policy.decision import Counters, Decision, Facts, Line
+from hesuan.policy.decision import Aid, Counters, Decision, Facts, Line
 from hesuan.policy.document import read
 from hesuan.policy.evaluator import decide
 from hesuan.policy.fields import WRONG_SHAPE, Fields, Interpretation, Open, Reading
@@ -33,7 +38,7 @@ from hesuan.policy.nodes import Mapping, Scalar
 from hesuan.policy.predicates import FactValue, parse_fact
 from hesuan.policy.programme import Programme
 from hesuan.policy.schema import read_interpretation
-from hesuan.policy.sections import LINE_KINDS
+from hesuan.policy.sections import AID_SCOPES, LINE_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,8 @@ def _case(fields: Fields) -> Case:
     event = fields.choice("event", ("issue", "redeem"))
     on = fields.date("on")
     registries = fields.names("registries", required=False)
-    aid = fields.money("other_aid", required=False)
+    other_aid = fields.money("other_aid", required=False)
+    aid = fields.entries("aid", _aid, required=False)
     name = fields.name("id")
     facts = Facts(
         event=cast('Literal["issue", "redeem"]', event if isinstance(event, str) else "issue"),
@@ -117,7 +123,8 @@ def _case(fields: Fields) -> Case:
         lines=lines,
         stated=_facts(fields),
         registries=frozenset(registries) if isinstance(registries, tuple) else None,
-        other_aid_fen=aid if isinstance(aid, int) else 0,
+        other_aid_fen=other_aid if isinstance(other_aid, int) else 0,
+        aid=aid,
     )
     counters = Counters(caps=used[0], budgets=used[1], voucher_fen=used[2])
     return Case(name, reading.where(fields.mark), facts, counters, expect, shares, left)
@@ -126,10 +133,27 @@ def _case(fields: Fields) -> Case:
 def _line(fields: Fields) -> Line:
     kind = fields.choice("kind", LINE_KINDS)
     amount, tax = fields.money("amount"), fields.money("tax", required=False)
+    on = fields.date("on", required=False)
     return Line(
         kind=kind if isinstance(kind, str) else "",
         amount_fen=amount if isinstance(amount, int) else 0,
         tax_fen=tax if isinstance(tax, int) else 0,
+        stated=_facts(fields),
+        on=on if isinstance(on, date) else None,
+    )
+
+
+def _aid(fields: Fields) -> Aid:
+    authority = fields.text("authority", required=False)
+    scope = fields.choice("scope", AID_SCOPES, required=False)
+    amount, rate = fields.money("amount"), fields.ratio("rate", required=False)
+    programme = fields.text("programme", required=False)
+    return Aid(
+        authority=authority if isinstance(authority, str) else "",
+        scope=scope if isinstance(scope, str) else "",
+        amount_fen=amount if isinstance(amount, int) else 0,
+        programme=programme if isinstance(programme, str) else "",
+        rate=rate if isinstance(rate, Fraction) else None,
     )
 
 

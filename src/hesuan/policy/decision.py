@@ -108,6 +108,24 @@ class Line:
     """Tax included."""
     tax_fen: int = 0
     """How much of it is tax."""
+    stated: Mapping[str, FactValue] = field(default_factory=dict)
+    """Facts of this line alone (``resource.provenance``, ``use.kind``), for rates by line."""
+    on: date | None = None
+    """The day the meter counted it, for a base apportioned by the meter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aid:
+    """One entry of the register of other public money."""
+
+    authority: str
+    """Who gives it; empty where not known, which a rule about any authority then takes for its own."""
+    scope: str
+    """What it was given for: ``line``, ``contract``, ``project`` or ``type``; empty where not known."""
+    amount_fen: int
+    """How much of it falls on this invoice."""
+    programme: str = ""
+    rate: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +142,18 @@ class Facts:
     registries: frozenset[str] | None = None
     """Which of the programme's registries list the supplier; ``None`` while no supplier is chosen."""
     other_aid_fen: int = 0
-    """Other public money registered for the same invoice."""
+    """Other public money for the same invoice: the sum of ``aid``; stated alone, one entry of it."""
+    aid: tuple[Aid, ...] = ()
+    """The register of other public money, entry by entry."""
 
     def __post_init__(self) -> None:
         assert all(0 <= line.tax_fen <= line.amount_fen for line in self.lines)
+        if self.aid:
+            total = sum(one.amount_fen for one in self.aid)
+            assert self.other_aid_fen in (0, total), "the sum of the register, or left out"
+            object.__setattr__(self, "other_aid_fen", total)
+        elif self.other_aid_fen:
+            object.__setattr__(self, "aid", (Aid("", "", self.other_aid_fen),))
         assert 0 <= self.other_aid_fen <= self.invoice_fen, "aid for an invoice is part of that invoice"
 
     @property

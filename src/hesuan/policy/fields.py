@@ -166,9 +166,9 @@ class Fields:
             key, lambda text, where: parse_ratio(text, where=where), required=required, money=True
         )
 
-    def date(self, key: str, *, required: bool = True) -> date | Open | None:
+    def date(self, key: str, *, required: bool = True, money: bool = True) -> date | Open | None:
         """A calendar date."""
-        return self._scalar(key, parse_date, required=required, money=True)
+        return self._scalar(key, parse_date, required=required, money=money)
 
     def choice(
         self,
@@ -186,6 +186,15 @@ class Fields:
         if isinstance(value, str) and executed is not None and value not in executed:
             self.note_unexecuted(key, value)
         return value
+
+    def boolean(self, key: str, *, required: bool = False, money: bool = False) -> bool | Open | None:
+        """``true`` or ``false``."""
+        return self._scalar(
+            key,
+            lambda text, where: parse_choice(text, ("true", "false"), where) == "true",
+            required=required,
+            money=money,
+        )
 
     def custom(
         self, key: str, parse: Callable[[str, str], T], *, required: bool = True, money: bool = True
@@ -222,10 +231,16 @@ class Fields:
         return tuple(values)
 
     def entries(
-        self, key: str, read: Callable[[Fields], T], *, name_key: str | None = None, required: bool = True
+        self,
+        key: str,
+        read: Callable[[Fields], T],
+        *,
+        name_key: str | None = None,
+        required: bool = True,
+        money: bool = True,
     ) -> tuple[T, ...]:
         """A list of mappings; their paths are ``key[name]``, or ``key[0]`` where they have no name."""
-        node = self.take(key, required=required, money=True)
+        node = self.take(key, required=required, money=money)
         if node is None or isinstance(node, Open):
             return ()
         if not isinstance(node, Sequence):
@@ -244,12 +259,29 @@ class Fields:
             result.append(self._read_entry(item, f"{self.path_of(key)}[{name}]", read))
         return tuple(result)
 
-    def section(self, key: str, read: Callable[[Fields], T], *, required: bool = True) -> T | None:
+    def section(
+        self, key: str, read: Callable[[Fields], T], *, required: bool = True, money: bool = True
+    ) -> T | None:
         """One mapping."""
-        node = self.take(key, required=required, money=True)
+        node = self.take(key, required=required, money=money)
         if node is None or isinstance(node, Open):
             return None
         return self._read_entry(node, self.path_of(key), read)
+
+    def table(
+        self, key: str, parse: Callable[[str, str], T], *, required: bool = False
+    ) -> dict[str, T | Open]:
+        """A mapping whose keys the document chooses (tiers, resources, states), each with one value."""
+
+        def read(inner: Fields) -> dict[str, T | Open]:
+            found = {name: inner.custom(name, parse) for name in inner.written()}
+            return {name: value for name, value in found.items() if value is not None}
+
+        return self.section(key, read, required=required) or {}
+
+    def written(self) -> tuple[str, ...]:
+        """The keys that are written."""
+        return tuple(member.key.text for member in self._node)
 
     def recorded(self, *keys: str) -> dict[str, Plain]:
         """Keys that people act on and the engine only keeps; a ``"?"`` inside is noted, not as money."""

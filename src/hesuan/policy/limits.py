@@ -57,6 +57,7 @@ def caps(work: Work) -> None:
         if counts not in COUNTED_AT[work.facts.event]:
             continue
         limit = work.need(cap.limit_fen, f"{cap.path}.limit", "the cap", "上限")
+        assert isinstance(limit, int)
         used = work.counter(work.counters.caps, cap.id, cap.path)
         if used >= limit:
             work.refuse(said.CAP_EXHAUSTED, cap.path, cap=cap.id, limit=yuan(limit), used=yuan(used))

@@ -112,7 +112,7 @@ def _unexecuted(programme: Programme) -> Iterator[Finding]:
 def _funding(programme: Programme) -> Iterator[Finding]:
     shares = [payer.share for payer in programme.funding]
     known = [share for share in shares if isinstance(share, Fraction)]
-    if not shares and not programme.is_open("funding"):
+    if not shares and not programme.is_open("funding") and programme.flow != "no_cash":
         yield _finding(programme, NO_PAYER, "funding")
     elif len(known) == len(shares) and known and sum(known) != 1:
         yield _finding(programme, SHARES_NOT_ONE, "funding", total=sum(known))
@@ -140,6 +140,8 @@ def _stacking(programme: Programme) -> Iterator[Finding]:
     if (
         rule is not None
         and rule.mode == "sum_ratio_cap"
+        and not rule.ratio_by_tier
+        and not programme.is_open("stacking.ratio_by_tier")
         and (rule.ratio is None or isinstance(rule.ratio, Open))
     ):
         yield _finding(programme, RATIO_MISSING, "stacking")

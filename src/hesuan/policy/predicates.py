@@ -5,7 +5,7 @@
     Pred := {all: [Pred]} | {any: [Pred]} | {not: Pred} | "<fact> <op> <literal>"
     op   := == != < <= > >= in has
 
-Which facts exist and of what type each is stands in :data:`FACTS`; a literal is read as the fact's type, so
+Which facts exist and of what type each is stands in :mod:`.facts`; a literal is read as the fact's type, so
 ``500000.00`` is money beside ``year.base_total`` and text nowhere. A fact that nobody stated makes a
 condition *unknown*, and unknown is not true, under ``not`` neither (Kleene's three values).
 """
@@ -19,61 +19,17 @@ from collections.abc import Mapping as Facts
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
 from hesuan.errors import InputFault, declare, unknown_key
 from hesuan.money import decimal_yuan, parse_yuan
+from hesuan.policy.facts import FACTS, Type
 from hesuan.policy.nodes import Mapping, Mark, Node, Scalar, Sequence
 
+__all__ = ["FACTS", "Type"]
+
 FactValue = str | bool | int | Fraction | date | frozenset[str]
-
-
-class Type(StrEnum):
-    """What a fact's value is."""
-
-    TEXT = "text"
-    NAMES = "names"
-    """A set of names; ``has`` asks whether one is among them."""
-    BOOLEAN = "boolean"
-    NUMBER = "number"
-    MONEY = "money"
-    """Integer fen."""
-    DATE = "date"
-
-
-FACTS: dict[str, Type] = {
-    "applicant.kind": Type.TEXT,
-    "applicant.registered_in": Type.TEXT,
-    "applicant.tags": Type.NAMES,
-    "applicant.is_legal_person": Type.BOOLEAN,
-    "applicant.is_admitted_supplier": Type.BOOLEAN,
-    "applicant.is_eligible_pi": Type.BOOLEAN,
-    "applicant.age_months": Type.NUMBER,
-    "award.approved": Type.BOOLEAN,
-    "award.rate": Type.NUMBER,
-    "centre.id": Type.TEXT,
-    "centre.kind": Type.TEXT,
-    "centre.city": Type.TEXT,
-    "centre.pflops": Type.NUMBER,
-    "centre.racks": Type.NUMBER,
-    "contract.id": Type.TEXT,
-    "contract.signed_on": Type.DATE,
-    "contract.starts_on": Type.DATE,
-    "contract.ends_on": Type.DATE,
-    "contract.months": Type.NUMBER,
-    "now": Type.DATE,
-    "order.channel": Type.TEXT,
-    "project.level": Type.TEXT,
-    "project.role": Type.TEXT,
-    "relation.related_party": Type.BOOLEAN,
-    "request.gpu_hours": Type.NUMBER,
-    "supplier.is_independent_legal_person": Type.BOOLEAN,
-    "supplier.admission_covers_contract_date": Type.BOOLEAN,
-    "use.purpose": Type.TEXT,
-    "year.base_total": Type.MONEY,
-}
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operators.eq,
@@ -112,6 +68,8 @@ WRONG_TYPE = declare(
 
 _NAME = re.compile(r"[\w.-]+")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?")
+_RATIO = re.compile(r"(?:0|[1-9][0-9]{0,8})/[1-9][0-9]{0,8}")
+"""Two thirds are a number, and have no decimals."""
 _CONDITION = re.compile(r"([a-z_]+(?:\.[a-z_]+)*) +(==|!=|<=|>=|<|>|in|has) +(\S.*)")
 
 
@@ -255,6 +213,8 @@ def _parse_value(fact: str, kind: Type, value: object, where: str) -> FactValue:
             return value == "true"
         case Type.NUMBER if _NUMBER.fullmatch(value):
             return Fraction(Decimal(value))
+        case Type.NUMBER if _RATIO.fullmatch(value):
+            return Fraction(value)
         case Type.MONEY:
             return parse_yuan(value, where=where)
         case Type.DATE:

@@ -2,11 +2,16 @@
 
 A field is a value, :class:`~hesuan.policy.fields.Open` where the published rule does not say, or ``None``
 where the key was left out and may be.
+
+**Amounts.** Every ``*_fen`` is the hundredth of the programme's unit: a fen of CNY, a paisa of INR, a cent of
+CAD, a hundredth of a credit or of a GPU-hour. A limit that counts claims counts a claim as 1.00, so that
+counters of all kinds are read, added and shown alike.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
@@ -14,11 +19,24 @@ from hesuan.money import RoundingMode
 from hesuan.policy.fields import Interpretation, Open, Unexecuted
 from hesuan.policy.nodes import Mark, Plain
 from hesuan.policy.predicates import Pred
+from hesuan.policy.terms import OPEN_ENDED, Settlement, Terms, Validity
+
+__all__ = ["OPEN_ENDED", "Settlement", "Terms", "Validity"]
 
 AWARD_RATE = "award.rate"
 """A tier whose rate stands in each award."""
-OPEN_ENDED = "open_ended"
-"""A period or a validity without an end."""
+AWARD_MAX = "award.max_subsidy"
+"""A cap whose limit stands in each award."""
+CLAIM_FEN = 100
+"""What one claim counts where a limit counts claims."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShareOf:
+    """A limit as a share of another budget's."""
+
+    pool: str
+    ratio: Fraction | Open | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,11 @@ class Budget:
     limit_fen: int | Open | None
     counts: str | Open | None
     on_exhaust: str | Open | None
+    key: tuple[str, ...] | Open | None = None
+    """What the budget is kept apart by; none for one budget of the whole programme."""
+    share_of: ShareOf | None = None
+    when: Pred | Open | None = None
+    """Which requests it is for; all without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +67,12 @@ class Payer:
 
 @dataclass(frozen=True, slots=True)
 class Apportion:
-    """The share of a contract's days that lies inside a baseline period."""
+    """The part of a contract that lies inside a baseline period, by days or by the meter."""
 
     day_count: str | Open | None
     baseline_from: date | Open | None
     baseline_to: date | Open | None
+    method: str | Open | None = "day_fraction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +88,27 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
+class OrdinalCap:
+    """A cap from the n-th request on."""
+
+    path: str
+    begin: int | Open | None
+    cap_fen: int | Open | None
+
+
+@dataclass(frozen=True, slots=True)
 class Tier:
-    """A rate and for whom it is."""
+    """A rate, or a lump sum, and for whom it is."""
 
     id: str
     path: str
     when: Pred | Open | None
     rate: Fraction | str | Open | None
-    """``"award.rate"`` where each award carries its own."""
+    """``"award.rate"`` where each award carries its own; ``None`` beside a lump sum."""
     rate_kind: str | Open | None
     cap_fen: int | Open | None
+    lump_sum_fen: int | Open | None = None
+    ordinal_caps: tuple[OrdinalCap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +120,8 @@ class Floor:
     min_fen: int | Open | None
     before_rounding: str | Open | None
     otherwise: str | Open | None
+    at: str | Open | None = None
+    """``issue`` or ``redeem``; without, where the entitlement is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +132,26 @@ class Cap:
     path: str
     key: tuple[str, ...] | Open | None
     window: str | Open | None
-    limit_fen: int | Open | None
+    limit_fen: int | str | Open | None
+    """``"award.max_subsidy"`` where each award carries its own."""
     counts: str | Open | None
+    """``issued``, ``redeemed``, ``both`` (each with its own counter), ``claims`` or ``active``."""
+    when: Pred | Open | None = None
+    """Which lines or requests it is for; all without."""
+    tiers: tuple[str, ...] | Open | None = None
+    """Which tiers' amounts it holds; all without."""
+    override_by: tuple[str, ...] | Open | None = None
+    """Roles that may set another limit in an award (``award.cap``); nobody without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A rate of one's own, given because another programme has already given."""
+
+    programme: str
+    """The other programme or authority, as the register of other aid names it."""
+    ratio_by_tier: Mapping[str, Fraction | Open]
+    auto: bool | Open | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +160,10 @@ class Stacking:
 
     mode: str | Open | None
     ratio: Fraction | Open | None
-
-
-@dataclass(frozen=True, slots=True)
-class Validity:
-    """How long a voucher lives: a count of ``D``, ``M`` or ``Y``, a last day, or without end."""
-
-    count: int = 0
-    unit: str = ""
-    until: date | None = None
+    scope: str | Open | None = None
+    authorities: tuple[str, ...] | Open | None = None
+    ratio_by_tier: Mapping[str, Fraction | Open] | None = None
+    match: Match | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +209,13 @@ class Programme:
     unexecuted: tuple[Unexecuted, ...]
     interpreted: dict[str, Interpretation]
     places: dict[str, Mark]
+    scope: str | Open | None = None
+    """Whether each line has a tier of its own (``line``) or the claim has one."""
+    retroactive: bool | Open | None = None
+    """Whether a tier reached in the year holds for the year's earlier claims too."""
+    fiscal_year_start: tuple[int, int] | Open | None = None
+    """Month and day."""
+    terms: Terms = field(default_factory=Terms)
 
     def cite(self, path: str) -> str:
         """``file:line`` of a rule; of the interpretation where one fills it."""

@@ -18,17 +18,23 @@ import re
 from datetime import date
 
 from hesuan.errors import Faults, InputFault, declare
-from hesuan.policy import sections
+from hesuan.policy import articles, sections
 from hesuan.policy.document import read
 from hesuan.policy.fields import Fields, Interpretation, Open, Reading
 from hesuan.policy.nodes import Mapping, Node, Scalar
 from hesuan.policy.programme import Programme
 from hesuan.policy.sections import NOT_A_VALUE
+from hesuan.policy.terms import Terms
 
 UNITS = (
     "CNY",
     "INR",
     "CAD",
+    "EUR",
+    "GBP",
+    "KRW",
+    "SGD",
+    "USD",
     "ACCESS_CREDIT",
     "GPU_HOUR",
     "NODE_HOUR",
@@ -123,44 +129,66 @@ def _read_programme(fields: Fields, text: str) -> Programme:
     reading = fields.reading
     fields.take("interpretations", required=False, money=False)
     fields.choice("schema", ("1",), money=False)
-    fields.later("exchange", "expiry")
-    period = fields.section("period", lambda f: (f.date("from"), f.custom("to", sections.parse_end)))
-    suppliers = fields.section("suppliers", sections.suppliers)
+    period = fields.section("period", sections.period)
     rates = fields.section("rates", sections.rates)
-    issuance = fields.section("issuance", sections.issuance)
+    terms = _read_terms(fields)
+    suppliers, issuance, settlement = terms.suppliers, terms.issuance, terms.settlement
     programme = Programme(
         id=_stated(fields.custom("programme", _parse_programme_id, money=False)),
         version=int(_stated(fields.custom("version", _parse_version, money=False)) or 0),
         title=_stated(fields.text("title")),
         issuer=_stated(fields.text("issuer")),
-        unit=_stated(fields.choice("unit", UNITS, executed=("CNY",))),
+        unit=_stated(fields.choice("unit", UNITS)),
         source=reading.source,
         digest="sha256:" + hashlib.sha256(text.encode()).hexdigest(),
         period_from=period[0] if period else None,
         period_to=period[1] if period else None,
+        fiscal_year_start=period[2] if period else None,
         budgets=fields.entries("budgets", sections.budget, name_key="id"),
         funding=fields.entries("funding", sections.payer, name_key="payer"),
         eligible=sections.predicate(fields, "eligible"),
-        registries=suppliers[0] if suppliers else None,
-        supplier_rules=suppliers[1] if suppliers else (),
+        registries=suppliers.registries if suppliers else None,
+        supplier_rules=suppliers.rules if suppliers else (),
         base=fields.section("base", sections.base),
         select=rates[0] if rates else None,
         tiers=rates[1] if rates else (),
+        scope=rates[2] if rates else None,
+        retroactive=rates[3] if rates else None,
         floors=fields.entries("floors", sections.floor, required=False),
         caps=fields.entries("caps", sections.cap, name_key="id", required=False),
         stacking=fields.section("stacking", sections.stacking),
-        event=issuance[0] if issuance else None,
-        validity=issuance[1] if issuance else None,
-        flow=fields.section("settlement", sections.settlement),
+        event=issuance.event if issuance else None,
+        validity=issuance.validity if issuance else None,
+        flow=settlement.flow if settlement else None,
         rounding=fields.section("rounding", sections.rounding),
-        recorded=sections.recorded(fields),
+        terms=terms,
+        recorded=dict(terms.audit),
         opens=tuple(reading.opens),
         unexecuted=tuple(reading.unexecuted),
         interpreted=reading.filled,
         places=reading.places,
     )
+    sections.need_fiscal_year(fields, (*programme.budgets, *programme.caps), programme.fiscal_year_start)
     fields.finish()
     return programme
+
+
+def _read_terms(fields: Fields) -> Terms:
+    """Everything beside the amount."""
+    return Terms(
+        evidence=fields.text("evidence", money=False),
+        beneficiary=fields.choice("beneficiary", ("demander", "supplier", "either_not_both"), required=False),
+        sources=fields.entries("sources", articles.source, required=False, money=False),
+        proofs=fields.entries("evidence_required", articles.proof, required=False, money=False),
+        suppliers=fields.section("suppliers", articles.suppliers),
+        issuance=fields.section("issuance", articles.issuance),
+        expiry=fields.section("expiry", articles.expiry, required=False),
+        redemption=fields.section("redemption", articles.redemption, required=False),
+        settlement=fields.section("settlement", articles.settlement),
+        exchange=fields.section("exchange", articles.exchange, required=False),
+        sanctions=fields.entries("sanctions", articles.sanction, required=False, money=False),
+        audit=fields.recorded("audit"),
+    )
 
 
 def _stated(value: str | Open | None) -> str:

@@ -1,34 +1,44 @@
-"""Schema 1, section by section: which keys there are, of what type, and what the engine carries out."""
+"""Schema 1, the sections an amount is worked out from: which keys there are, and of what type.
+
+:mod:`hesuan.policy.articles` reads the others (issue, life, use, payment).
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
-from typing import cast
+from typing import TypeVar, cast
 
 from hesuan.errors import InputFault, declare
 from hesuan.money import RoundingMode, parse_ratio, parse_yuan
-from hesuan.policy.fields import WRONG_SHAPE, Fields, Open, parse_date
-from hesuan.policy.nodes import Node, Plain, Sequence
+from hesuan.policy.facts import KEY_FACTS
+from hesuan.policy.fields import MISSING_KEY, WRONG_SHAPE, Fields, Open, parse_date
+from hesuan.policy.nodes import Node, Sequence
 from hesuan.policy.predicates import Pred, parse
 from hesuan.policy.programme import (
+    AWARD_MAX,
     AWARD_RATE,
-    OPEN_ENDED,
     Apportion,
     Base,
     Budget,
     Cap,
     Floor,
+    Match,
+    OrdinalCap,
     Payer,
     Rounding,
+    ShareOf,
     Stacking,
     Tier,
-    Validity,
 )
+from hesuan.policy.terms import OPEN_ENDED
+
+T = TypeVar("T")
 
 WINDOWS = ("calendar_year", "fiscal_year", "quarter", "call", "lifetime")
-EXECUTED_WINDOWS = ("calendar_year", "lifetime")
+"""Beside these ``rolling(P3Y)``, with any duration."""
 MEASURES = (
     "contract_amount",
     "incurred",
@@ -42,7 +52,6 @@ MEASURES = (
     "metered_units",
     "target_scale",
 )
-MONEY_MEASURES = MEASURES[:8]
 LINE_KINDS = (
     "compute",
     "ai_compute",
@@ -53,14 +62,24 @@ LINE_KINDS = (
     "support",
     "model",
     "data",
+    "corpus",
+    "labelling",
+    "iaas",
+    "paas",
+    "saas",
     "core_hour",
     "gpu_hour",
     "vcpu_hour",
+    "node_hour",
     "gb",
+    "token",
 )
-KEYS = ("applicant", "group", "contract", "project", "funding_award", "award", "supplier", "pair")
-FLOWS = ("reimburse_user", "deduct_pay_supplier", "prefund_supplier", "post_award", "no_cash")
-EVENTS = ("none", "contract", "approval", "award_letter", "order")
+KEYS = tuple(KEY_FACTS)
+COUNTS = ("issued", "redeemed", "both", "claims", "active")
+BUDGET_COUNTS = ("issued", "held", "redeemed")
+ON_EXHAUST = ("reject", "queue", "partial", "prorate_batch")
+MODES = ("forbid", "highest", "sum_ratio_cap", "allow")
+AID_SCOPES = ("line", "contract", "project", "type")
 
 NOT_A_VALUE = declare(
     "policy.not_a_value",
@@ -77,24 +96,47 @@ NO_QUANTUM = declare(
     en="Rounding to {value} is no rounding; the smallest quantum is 0.01.",
     zh="舍入单位不能为 {value}；最小为 0.01。",
 )
+RATE_AND_LUMP_SUM = declare(
+    "policy.rate_and_lump_sum",
+    en="Tier `{tier}` states a rate and a lump sum; it has one of them.",
+    zh="档次“{tier}”同时写了比例和一次性金额；只能写一种。",
+)
 
-_DURATION = re.compile(r"P([1-9][0-9]{0,3})([DMY])")
+_ROLLING = re.compile(r"rolling\(P[1-9][0-9]{0,3}[DMY]\)")
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9})?")
+_MONTH_DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+
+
+def period(
+    fields: Fields,
+) -> tuple[date | Open | None, date | str | Open | None, tuple[int, int] | Open | None]:
+    """First day, last day, and where the fiscal year starts."""
+    return (
+        fields.date("from"),
+        fields.custom("to", parse_end),
+        fields.custom("fiscal_year_start", _parse_month_day, required=False),
+    )
 
 
 def budget(fields: Fields) -> Budget:
     """One of ``budgets``."""
     name = fields.name("id")
-    fields.later("share_of", "key")
+    share_of = fields.section("share_of", _share_of, required=False)
     return Budget(
         id=name,
         path=fields.path,
-        window=fields.choice("window", WINDOWS, executed=EXECUTED_WINDOWS),
-        limit_fen=fields.money("limit"),
-        counts=fields.choice("counts", ("issued", "held", "redeemed"), executed=("issued",)),
-        on_exhaust=fields.choice(
-            "on_exhaust", ("reject", "queue", "partial", "prorate_batch"), executed=("reject", "partial")
-        ),
+        window=fields.custom("window", parse_window),
+        limit_fen=fields.money("limit", required=share_of is None),
+        counts=fields.choice("counts", BUDGET_COUNTS),
+        on_exhaust=fields.choice("on_exhaust", ON_EXHAUST),
+        key=fields.names("key", KEYS, required=False),
+        share_of=share_of,
+        when=predicate(fields, "when", required=False),
     )
+
+
+def _share_of(fields: Fields) -> ShareOf:
+    return ShareOf(pool=fields.name("pool"), ratio=fields.ratio("ratio"))
 
 
 def payer(fields: Fields) -> Payer:
@@ -102,45 +144,38 @@ def payer(fields: Fields) -> Payer:
     return Payer(payer=fields.name("payer"), path=fields.path, share=fields.ratio("share"))
 
 
-def suppliers(fields: Fields) -> tuple[tuple[str, ...] | Open | None, tuple[Pred, ...]]:
-    """Whose computing may be paid for: the registries, and conditions on the supplier."""
-    registries = fields.names("registry")
-    node = fields.take("require", required=False, money=True)
-    rules: tuple[Pred, ...] = ()
-    if node is not None and not isinstance(node, Open):
-        rules = _all_of(fields, node)
-    fields.later("price_rule")
-    fields.recorded("admission", "supplier_may")
-    return registries, rules
-
-
-def _all_of(fields: Fields, node: Node) -> tuple[Pred, ...]:
+def all_of(fields: Fields, key: str) -> tuple[Pred, ...]:
     """A list of conditions, all of which must hold."""
+    node = fields.take(key, required=False, money=True)
+    if node is None or isinstance(node, Open):
+        return ()
     if not isinstance(node, Sequence):
         where = fields.reading.where(node.mark)
         fields.reading.fault(
-            InputFault(WRONG_SHAPE, where=where, key=fields.path_of("require"), expected="a list […]")
+            InputFault(WRONG_SHAPE, where=where, key=fields.path_of(key), expected="a list […]")
         )
         return ()
-    return tuple(
-        parse(item, source=fields.reading.source, faults=fields.reading.faults) for item in node.items
-    )
+    return tuple(_parse_pred(fields, item) for item in node.items)
 
 
-def predicate(fields: Fields, key: str, *, required: bool = True) -> Pred | Open | None:
+def predicate(fields: Fields, key: str, *, required: bool = True, money: bool = True) -> Pred | Open | None:
     """A condition."""
-    node = fields.take(key, required=required, money=True)
-    if node is None or isinstance(node, Open):
-        return node
+    node = fields.take(key, required=required, money=money)
+    return node if node is None or isinstance(node, Open) else _parse_pred(fields, node)
+
+
+def _parse_pred(fields: Fields, node: Node) -> Pred:
     return parse(node, source=fields.reading.source, faults=fields.reading.faults)
 
 
 def base(fields: Fields) -> Base:
     """What the rate is applied to."""
+    measure = fields.choice("measure", MEASURES)
     return Base(
-        measure=fields.choice("measure", MEASURES, executed=MONEY_MEASURES),
+        measure=measure,
         kinds=fields.names("kinds", LINE_KINDS),
-        tax=fields.choice("tax", ("incl", "excl")),
+        # Units carry no tax; money does, and whether it counts is a rule.
+        tax=fields.choice("tax", ("incl", "excl"), required=measure != "metered_units"),
         min_fen=fields.money("min", required=False),
         max_fen=fields.money("max", required=False),
         apportion=fields.section("apportion", _apportion, required=False),
@@ -148,94 +183,94 @@ def base(fields: Fields) -> Base:
 
 
 def _apportion(fields: Fields) -> Apportion:
-    fields.choice("method", ("day_fraction", "by_meter"), executed=("day_fraction",))
-    day_count = fields.choice("day_count", ("end_minus_start", "inclusive"))
+    method = fields.choice("method", ("day_fraction", "by_meter"))
+    day_count = fields.choice("day_count", ("end_minus_start", "inclusive"), required=method != "by_meter")
     baseline = fields.section("baseline", lambda f: (f.date("from"), f.date("to")))
     begin, end = baseline or (None, None)
-    return Apportion(day_count=day_count, baseline_from=begin, baseline_to=end)
+    return Apportion(day_count=day_count, baseline_from=begin, baseline_to=end, method=method)
 
 
-def rates(fields: Fields) -> tuple[str | Open | None, tuple[Tier, ...]]:
-    """How a tier is chosen, and the tiers."""
+Rates = tuple[str | Open | None, tuple[Tier, ...], str | Open | None, bool | Open | None]
+
+
+def rates(fields: Fields) -> Rates:
+    """How a tier is chosen, the tiers, whether by line, whether for the whole year."""
     select = fields.choice("select", ("first", "max"))
-    fields.choice("scope", ("line", "claim"), executed=("claim",), required=False)
-    fields.choice("retroactive", ("true", "false"), executed=("false",), required=False)
-    return select, fields.entries("tiers", _tier, name_key="id")
+    scope = fields.choice("scope", ("line", "claim"), required=False)
+    retroactive = fields.boolean("retroactive", money=True)
+    return select, fields.entries("tiers", _tier, name_key="id"), scope, retroactive
 
 
 def _tier(fields: Fields) -> Tier:
-    tier = Tier(
-        id=fields.name("id"),
+    name = fields.name("id")
+    when = predicate(fields, "when")
+    lump_sum = fields.money("lump_sum", required=False)
+    rate = fields.custom("rate", _parse_rate, required=lump_sum is None)
+    if lump_sum is not None and rate is not None:
+        where = fields.reading.where(fields.mark)
+        fields.reading.fault(InputFault(RATE_AND_LUMP_SUM, where=where, tier=name))
+    return Tier(
+        id=name,
         path=fields.path,
-        when=predicate(fields, "when"),
-        rate=fields.custom("rate", _parse_rate),
+        when=when,
+        rate=rate,
         rate_kind=fields.choice("rate_kind", ("exact", "ceiling"), required=False),
         cap_fen=fields.money("cap", required=False),
+        lump_sum_fen=lump_sum,
+        ordinal_caps=fields.entries("ordinal_cap", _ordinal_cap, required=False),
     )
-    fields.later("ordinal_cap", "lump_sum")
-    return tier
+
+
+def _ordinal_cap(fields: Fields) -> OrdinalCap:
+    return OrdinalCap(path=fields.path, begin=fields.custom("from", parse_count), cap_fen=fields.money("cap"))
 
 
 def floor(fields: Fields) -> Floor:
     """One of ``floors``."""
     return Floor(
         path=fields.path,
-        on=fields.choice("on", ("base", "subsidy", "units"), executed=("base", "subsidy")),
+        on=fields.choice("on", ("base", "subsidy", "units")),
         min_fen=fields.money("min"),
         before_rounding=fields.choice("before_rounding", ("true", "false")),
         otherwise=fields.choice("else", ("reject", "zero")),
+        at=fields.choice("at", ("issue", "redeem", "both"), required=False),
     )
 
 
 def cap(fields: Fields) -> Cap:
     """One of ``caps``."""
-    key = fields.names("key", KEYS)
-    if isinstance(key, tuple) and key != ("applicant",):
-        fields.note_unexecuted("key", ", ".join(key))
     return Cap(
         id=fields.name("id"),
         path=fields.path,
-        key=key,
-        window=fields.choice("window", WINDOWS, executed=EXECUTED_WINDOWS),
-        limit_fen=fields.money("limit"),
-        counts=fields.choice("counts", ("issued", "redeemed", "claims", "active"), executed=("issued",)),
+        key=fields.names("key", KEYS),
+        window=fields.custom("window", parse_window),
+        limit_fen=fields.custom("limit", _parse_limit),
+        counts=fields.choice("counts", COUNTS),
+        when=predicate(fields, "when", required=False),
+        tiers=fields.names("tiers", required=False),
+        override_by=fields.names("override_by", required=False),
     )
 
 
 def stacking(fields: Fields) -> Stacking:
     """How other public money is treated."""
-    fields.recorded("scope", "authorities")
-    fields.later("ratio_by_tier", "match")
     return Stacking(
-        mode=fields.choice(
-            "mode",
-            ("forbid", "highest", "sum_ratio_cap", "allow"),
-            executed=("forbid", "sum_ratio_cap", "allow"),
-        ),
+        mode=fields.choice("mode", MODES),
         ratio=fields.ratio("ratio", required=False),
+        scope=fields.choice("scope", AID_SCOPES, required=False),
+        authorities=fields.names("authorities", required=False),
+        ratio_by_tier=fields.table("ratio_by_tier", parse_share) or None,
+        match=fields.section("match", _match, required=False),
     )
 
 
-def issuance(fields: Fields) -> tuple[str | Open | None, Validity | Open | None]:
-    """What a voucher is given for, and how long it lives."""
-    fields.recorded("transferable", "splittable")
-    fields.later("windows", "tranches", "auto_approve", "else_steps", "selection", "publicity_days")
-    event = fields.choice("event", EVENTS, executed=("approval",))
-    return event, fields.custom("validity", _parse_validity)
-
-
-def settlement(fields: Fields) -> str | Open | None:
-    """Who is paid, and how."""
-    fields.recorded("cadence", "steps", "invoice")
-    fields.later("schedule")
-    fields.section("float", _float, required=False)
-    return fields.choice("flow", FLOWS, executed=("deduct_pay_supplier",))
-
-
-def _float(fields: Fields) -> None:
-    """Money put with a supplier in advance; an open size keeps a programme from being activated."""
-    for key in ("holder", "size", "replenish", "refund_unused"):
-        fields.text(key, required=False, money=True)
+def _match(fields: Fields) -> Match:
+    programme = fields.text("with", money=True)
+    return Match(
+        programme=programme if isinstance(programme, str) else "",
+        ratio_by_tier=fields.table("ratio_by_tier", parse_share, required=True),
+        auto=fields.boolean("auto", required=True, money=True),
+    )
 
 
 def rounding(fields: Fields) -> Rounding:
@@ -249,24 +284,16 @@ def rounding(fields: Fields) -> Rounding:
     )
 
 
-def recorded(fields: Fields) -> dict[str, Plain]:
-    """Sections that people act on: proofs, audit, sanctions."""
-    fields.text("evidence", money=False)
-    fields.choice("beneficiary", ("demander", "supplier", "either_not_both"), required=False)
-    fields.entries("sources", _source, required=False)
-    kept = fields.section("redemption", _redemption, required=False) or {}
-    return {**fields.recorded("evidence_required", "sanctions", "audit"), "redemption": kept}
+def need_fiscal_year(
+    fields: Fields, rules: tuple[Budget | Cap, ...], start: tuple[int, int] | Open | None
+) -> None:
+    """A fiscal year needs a first day: it is not everybody's calendar year."""
+    if start is None and any(rule.window == "fiscal_year" for rule in rules):
+        where = fields.reading.where(fields.reading.places.get("period", fields.mark))
+        fields.reading.fault(InputFault(MISSING_KEY, where=where, key="period.fiscal_year_start"))
 
 
-def _source(fields: Fields) -> None:
-    fields.text("url", money=False)
-    fields.text("title", required=False)
-    fields.text("quote_hash", required=False)
-
-
-def _redemption(fields: Fields) -> dict[str, Plain]:
-    fields.later("drawdown", "three_way_match")
-    return fields.recorded("claimant", "trigger", "evidence")
+# --- Values ---
 
 
 def parse_end(text: str, where: str) -> date | str:
@@ -274,13 +301,40 @@ def parse_end(text: str, where: str) -> date | str:
     return text if text == OPEN_ENDED else parse_date(text, where)
 
 
-def _parse_rate(text: str, where: str) -> Fraction | str:
-    if text == AWARD_RATE:
+def parse_window(text: str, where: str) -> str:
+    """One of :data:`WINDOWS`, or ``rolling(P3Y)``."""
+    if text in WINDOWS or _ROLLING.fullmatch(text):
         return text
-    rate = parse_ratio(text, where=where)
-    if rate > 1:
+    expected = f"a window: {', '.join(WINDOWS)} or rolling(P3Y)"
+    raise InputFault(NOT_A_VALUE, where=where, value=text, expected=expected)
+
+
+def parse_count(text: str, where: str) -> int:
+    """A whole number from 0."""
+    if text.isascii() and text.isdigit() and len(text) <= 6:
+        return int(text)
+    raise InputFault(NOT_A_VALUE, where=where, value=text, expected="a whole number")
+
+
+def parse_number(text: str, where: str) -> Fraction:
+    """An exact number: ``2``, ``0.4`` or ``2/3``."""
+    return Fraction(Decimal(text)) if _NUMBER.fullmatch(text) else parse_ratio(text, where=where)
+
+
+def parse_share(text: str, where: str) -> Fraction:
+    """A ratio of at most 1."""
+    share = parse_ratio(text, where=where)
+    if share > 1:
         raise InputFault(RATE_ABOVE_ONE, where=where, value=text)
-    return rate
+    return share
+
+
+def _parse_rate(text: str, where: str) -> Fraction | str:
+    return text if text == AWARD_RATE else parse_share(text, where)
+
+
+def _parse_limit(text: str, where: str) -> int | str:
+    return text if text == AWARD_MAX else parse_yuan(text, where=where)
 
 
 def _parse_quantum(text: str, where: str) -> int:
@@ -290,13 +344,8 @@ def _parse_quantum(text: str, where: str) -> int:
     return quantum_fen
 
 
-def _parse_validity(text: str, where: str) -> Validity:
-    if text == OPEN_ENDED:
-        return Validity()
-    if match := _DURATION.fullmatch(text):
-        return Validity(count=int(match[1]), unit=match[2])
-    try:
-        return Validity(until=date.fromisoformat(text))
-    except ValueError:
-        expected = "a validity such as P12M, 2026-12-31 or open_ended"
-        raise InputFault(NOT_A_VALUE, where=where, value=text, expected=expected) from None
+def _parse_month_day(text: str, where: str) -> tuple[int, int]:
+    match = _MONTH_DAY.fullmatch(text)
+    if match is None or text in ("02-29", "02-30", "02-31", "04-31", "06-31", "09-31", "11-31"):
+        raise InputFault(NOT_A_VALUE, where=where, value=text, expected="a day of every year, such as 04-01")
+    return int(match[1]), int(match[2])

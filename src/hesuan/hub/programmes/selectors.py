@@ -16,7 +16,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger.selectors import Balance, TransferRow
-from hesuan.hub.programmes import accounts, engine
+from hesuan.hub.programmes import accounts, engine, reach
 from hesuan.hub.programmes.errors import APPLICATION_NOT_FOUND, PROGRAMME_NOT_FOUND, VOUCHER_NOT_FOUND
 from hesuan.hub.programmes.models import (
     Application,
@@ -26,7 +26,6 @@ from hesuan.hub.programmes.models import (
     SupplierAdmission,
     Voucher,
 )
-from hesuan.policy.linter import lint
 
 OFFICE_ROLES = ("programme_officer", "reviewer", "approver")
 _QUEUES = {
@@ -134,7 +133,7 @@ def active_version(actor: Actor, programme_id: str) -> ProgrammeVersion | None:
 
 
 def findings(actor: Actor, version_id: str) -> list[FindingLine]:
-    """What the linter says of a version, in the order of its text.
+    """What the linter says of a version, in the order of its text; then what the platform cannot do.
 
     Raises:
         NotFound: ``programme.not_found``.
@@ -149,7 +148,7 @@ def findings(actor: Actor, version_id: str) -> list[FindingLine]:
             en=one.sentence("en"),
             zh=one.sentence("zh"),
         )
-        for one in lint(engine.programme_of(version(actor, version_id)))
+        for one in reach.findings(engine.programme_of(version(actor, version_id)))
     ]
 
 

@@ -14,11 +14,10 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
-from hesuan.hub.programmes import accounts, errors, rules, selectors
+from hesuan.hub.programmes import accounts, errors, reach, rules, selectors
 from hesuan.hub.programmes.checks import need_role
 from hesuan.hub.programmes.engine import programme_of
 from hesuan.hub.programmes.models import BudgetYear, Programme, ProgrammeVersion, SupplierAdmission
-from hesuan.policy.linter import blocking
 from hesuan.policy.programme import Programme as Document
 from hesuan.policy.schema import load
 from hesuan.wire.ids import new_id
@@ -205,7 +204,7 @@ def _programme(programme_id: str, office: Organisation) -> Programme:
 
 
 def _refuse_findings(version: ProgrammeVersion, document: Document) -> None:
-    findings = blocking(document)
+    findings = [one for one in reach.findings(document) if one.blocks]
     facts = {"version": version.version, "programme": version.programme_id}
     if findings:
         is_open = any(finding.code.name == "policy.rule_unpublished" for finding in findings)
