@@ -15,6 +15,7 @@ from hesuan.planner.constants import DEFAULT, Constants
 from hesuan.planner.cost import Plans, evaluate
 from hesuan.planner.explore import Limits, SearchResult, search
 from hesuan.planner.explore.bounds import lower_bound
+from hesuan.planner.explore.losers import lack_text
 from hesuan.planner.explore.space import enumerate_plans
 from hesuan.planner.inputs import Plan, Training, Workload
 
@@ -125,6 +126,13 @@ def test_a_workload_that_fits_nowhere_says_so() -> None:
     assert not result.found and not result.frontier and not result.best and not result.binding
     memory = next(one for one in result.losers if one.reason == "memory_exceeded")
     assert memory.count == result.legal and memory.example is not None and "GiB" in memory.en
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"), [(1.5 * 2**30, "1.50 GiB"), (3.1 * 2**20, "3.1 MiB"), (7.0, "0.1 MiB")]
+)
+def test_a_small_lack_of_memory_is_not_told_as_none(missing: float, told: str) -> None:
+    assert lack_text(missing) == told
 
 
 def test_deadline_and_purse_hold_and_are_counted() -> None:

@@ -61,16 +61,23 @@ def _memory(plans: Plans, slack: npt.NDArray[np.float64]) -> tuple[Lost, ...]:
     if not len(over):
         return ()
     nearest = int(over[np.argmax(slack[over])])
-    missing = -float(slack[nearest]) / 2**30
+    missing = lack_text(-float(slack[nearest]))
     return (
         Lost(
             "memory_exceeded",
             len(over),
-            f"needs more memory than the card has; the nearest lacks {missing:.2f} GiB",
-            f"所需显存超出单卡容量；最接近的一个缺 {missing:.2f} GiB",
+            f"needs more memory than the card has; the nearest lacks {missing}",
+            f"所需显存超出单卡容量；最接近的一个缺 {missing}",
             plans.plan(nearest),
         ),
     )
+
+
+def lack_text(missing_bytes: float) -> str:
+    """Missing memory, never told as 0.00 GiB, which would read as none."""
+    if missing_bytes < 0.1 * 2**30:
+        return f"{max(missing_bytes / 2**20, 0.1):.1f} MiB"
+    return f"{missing_bytes / 2**30:.2f} GiB"
 
 
 def _slower(plans: Plans, measured: Measured) -> tuple[Lost, ...]:
