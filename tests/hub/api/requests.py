@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from tests.hub.api.world import WORK, make_world
+from tests.hub.registry.files import pdf
 from tests.people import Person
 from tests.sites import enrol_site, inventory_body, make_centre
 
 import hesuan.policy
 from hesuan.hub.identity import services as identity
 from hesuan.hub.programmes import services
+from hesuan.hub.registry import services as registry
 from hesuan.wire.ids import new_id
 
+QUERIES = {
+    "/log/consistency": "?first=1&second=2",
+    "/organisations/{organisation_id}/documents": "?file_name=a.pdf",
+}
 KEYED = ("/accept", "/deposits")
 STATES = ("SUBMITTED", "REVIEWED", "APPROVED", "ISSUED")
 DOCUMENTS = Path(hesuan.policy.__file__).parent / "programmes"
@@ -36,10 +42,10 @@ class Requests:
         path = operation.split()[1]
         ids = {**self.ids, **self.own_ids.get(operation, {})}
         here = re.sub(r"{(\w+)}", lambda match: ids[match[1]], path)
-        return here + "?first=1&second=2" if path == "/log/consistency" else here
+        return here + QUERIES.get(path, "")
 
     def body(self, operation: str) -> Any:
-        """The body of an operation."""
+        """The body of an operation; bytes are a PDF."""
         return self.bodies.get(operation, {})
 
     def headers(self, operation: str) -> dict[str, str]:
@@ -75,6 +81,14 @@ def make_requests(people: dict[str, Any]) -> Requests:
         "receipt_id": receipt.id,
         "leaf_index": "1",
     }
+    document = registry.upload(
+        actor=owner.actor,
+        organisation_id=owner.organisation.id,
+        file_name="a.pdf",
+        media_type="application/pdf",
+        content=pdf(),
+    )
+    ids["document_id"] = document.id
     office = make_office(people)
     ids |= office.ids
     told = bodies(people, ids, admitted_centre_id=world.site.agent.centre_id)
@@ -144,6 +158,7 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
             "role": "member",
         },
         "POST /organisations/{organisation_id}/deposits": {"amount_yuan": "12.50"},
+        "POST /organisations/{organisation_id}/documents": pdf(),
         "POST /centres": {
             "organisation": people["centre_operator"].organisation.id,
             "name": "Zhengzhou North",

@@ -79,7 +79,11 @@ def ask(requests: Requests, operation: str, person: Person | Client) -> int:
     method = operation.split(maxsplit=1)[0]
     body = requests.body(operation)
     sender = getattr(client, method.lower())
-    content = {} if method == "GET" else {"data": json.dumps(body), "content_type": "application/json"}
+    content: dict[str, Any] = {}
+    if isinstance(body, bytes):
+        content = {"data": body, "content_type": "application/pdf"}
+    elif method != "GET":
+        content = {"data": json.dumps(body), "content_type": "application/json"}
     with transaction.atomic():
         answer = sender(
             "/api/v1" + requests.filled(operation), headers=requests.headers(operation), **content
@@ -146,7 +150,15 @@ def test_only_one_kind_of_person_moves_each_kind_of_money() -> None:
 
 def test_lists_show_a_stranger_nothing_of_others(people: dict[str, Any], requests: Requests) -> None:
     """What is listed for everybody (centres, offerings) holds no id of the owner's either."""
-    owned = ("organisation_id", "order_id", "quote_id", "receipt_id", "application_id", "voucher_id")
+    owned = (
+        "organisation_id",
+        "order_id",
+        "quote_id",
+        "receipt_id",
+        "application_id",
+        "voucher_id",
+        "document_id",
+    )
     secrets = {requests.ids[name] for name in owned}
     for operation in operations():
         if operation.startswith("GET") and "{" not in operation and "/log/" not in operation:

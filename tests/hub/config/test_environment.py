@@ -34,6 +34,15 @@ def test_a_whole_production_environment_is_taken() -> None:
     assert taken.allowed_hosts == ("compute.example",)
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "20 MiB", "1.5", "99999999999999"])
+def test_a_limit_is_a_whole_number_within_reason(value: str) -> None:
+    assert (read({}).upload_max_bytes, read({}).uploads_per_organisation) == (20 * 1024**2, 2000)
+    assert read({"HESUAN_UPLOAD_MAX_BYTES": "1000"}).upload_max_bytes == 1000
+    for variable in ("HESUAN_UPLOAD_MAX_BYTES", "HESUAN_UPLOADS_PER_ORGANISATION"):
+        with pytest.raises(Refused, match=r"config\.not_a_limit .*"):
+            read({variable: value})
+
+
 @pytest.mark.parametrize("secret", ["", DEVELOPMENT_SECRET, "x" * 49])
 def test_production_refuses_a_default_or_short_secret(secret: str) -> None:
     with pytest.raises(Refused, match=r"config\.secret_missing .*HESUAN_SECRET_KEY"):

@@ -46,7 +46,12 @@ IN_FLIGHT = declare(
 
 
 def once(
-    request: HttpRequest, work: Callable[[str], BaseModel], *, status: int = 201, required: bool = False
+    request: HttpRequest,
+    work: Callable[[str], BaseModel],
+    *,
+    status: int = 201,
+    required: bool = False,
+    content: str | None = None,
 ) -> HttpResponse:
     """Does ``work(object_id)`` once per key and answers with what it returned, now and on every repetition.
 
@@ -55,6 +60,7 @@ def once(
         work: Takes the id of the object to make; must be safe to call again with the same id.
         status: HTTP status of success.
         required: Whether a request without a key is refused (it moves money).
+        content: Stands for the body where it was read already, such as the hash of a document.
 
     Raises:
         InputFault: ``api.key_missing``.
@@ -65,7 +71,7 @@ def once(
         return answer(work(new_id()), status=status)
     if not (1 <= len(key) <= MAX_KEY and key.isprintable()):
         raise InputFault(KEY_MISSING, method=request.method, path=request.path)
-    row = _claim(tenant=actor_of(request).identity_id, key=key, fingerprint=_fingerprint(request))
+    row = _claim(tenant=actor_of(request).identity_id, key=key, fingerprint=_fingerprint(request, content))
     if row.status is None:
         _finish(row, _attempt(request, row, work, status))
     assert row.status is not None and row.response is not None
@@ -132,6 +138,7 @@ def _give_back(row: ApiRequest) -> None:
     ApiRequest.objects.filter(pk=row.pk, status=None).update(claimed_at=timezone.now() - CLAIM)
 
 
-def _fingerprint(request: HttpRequest) -> str:
-    told = f"{request.method}\n{request.path}\n".encode() + request.body
+def _fingerprint(request: HttpRequest, content: str | None) -> str:
+    body = request.body if content is None else content.encode()
+    told = f"{request.method}\n{request.path}\n".encode() + body
     return hashlib.sha256(told).hexdigest()

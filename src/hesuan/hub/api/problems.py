@@ -46,6 +46,7 @@ STATUS: dict[str, int] = {
     "api.in_flight": 409,
     "api.key_reused": 422,
     "api.too_large": 413,
+    "document.too_large": 413,
     "api.no_such_address": 404,
     "api.method_not_allowed": 405,
     "api.broken": 500,

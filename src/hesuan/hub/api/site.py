@@ -17,7 +17,17 @@ import hesuan
 from hesuan.errors import Faults
 from hesuan.hub.api import faults, problems
 from hesuan.hub.api.auth import Bearer, Session
-from hesuan.hub.api.routes import centres, log, market, me, orders, organisations, programmes, vouchers
+from hesuan.hub.api.routes import (
+    centres,
+    log,
+    market,
+    me,
+    orders,
+    organisations,
+    programmes,
+    registry,
+    vouchers,
+)
 
 
 class Readable(JSONRenderer):
@@ -62,6 +72,7 @@ problems.install(api)
 api.add_router("", me.router, tags=["me"])
 api.add_router("", organisations.router, tags=["organisations"])
 api.add_router("", centres.router, tags=["centres"])
+api.add_router("", registry.router, tags=["registry"])
 api.add_router("", programmes.router, tags=["programmes"])
 api.add_router("", vouchers.router, tags=["applications and vouchers"])
 api.add_router("", market.router, tags=["find and quote"])

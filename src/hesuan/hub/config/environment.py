@@ -21,7 +21,7 @@ DEVELOPMENT_SECRET = "development only: anybody can read this in the source"  # 
 
 VARIABLES = {
     "HESUAN_MODE": "development (default), production or test",
-    "HESUAN_DATA_DIR": "folder of the SQLite file, the log's key, compiled translations; default ./var/hub",
+    "HESUAN_DATA_DIR": "folder of the SQLite file, keys, documents, compiled translations; default ./var/hub",
     "HESUAN_DATABASE_URL": "sqlite:///… (default: in the data folder) or postgresql://user@host/name",
     "HESUAN_SECRET_KEY": "signs sessions; at least 50 characters; required in production",
     "HESUAN_ALLOWED_HOSTS": "host names the hub answers to, comma-separated; required in production",
@@ -29,6 +29,8 @@ VARIABLES = {
     "HESUAN_TRUSTED_PROXIES": "addresses whose X-Forwarded-For and -Proto are believed; default 127.0.0.1",
     "HESUAN_REQUIRE_MFA": "on or off: roles that move public money need TOTP; default on in production",
     "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
+    "HESUAN_UPLOAD_MAX_BYTES": "largest document anybody may upload [byte]; default 20971520 (20 MiB)",
+    "HESUAN_UPLOADS_PER_ORGANISATION": "how many documents one organisation may keep; default 2000",
     "HESUAN_EMAIL_URL": "smtp://host:25, smtp+tls://user@host:587 or smtps://…; empty: no mail",
     "HESUAN_EMAIL_FROM": "sender of the hub's mail; required with HESUAN_EMAIL_URL",
     "HESUAN_OIDC_ISSUER": "OpenID Connect issuer address; empty: local accounts only",
@@ -50,6 +52,11 @@ NOT_A_CHOICE = declare(
     "config.not_a_choice",
     en="{variable} is `{value}`; it is {first} or {second}. Nothing was started.",
     zh="{variable} 为“{value}”；只能是 {first} 或 {second}。未启动任何服务。",
+)
+NOT_A_LIMIT = declare(
+    "config.not_a_limit",
+    en="{variable} is `{value}`; it is a whole number from 1 to {most}. Nothing was started.",
+    zh="{variable} 为“{value}”；须为 1 至 {most} 的整数。未启动任何服务。",
 )
 OIDC_INCOMPLETE = declare(
     "config.oidc_incomplete",
@@ -85,6 +92,8 @@ class Environment:
     log_origin: str
     require_mfa: bool
     signup_open: bool
+    upload_max_bytes: int
+    uploads_per_organisation: int
     email_url: str
     email_from: str
     oidc_issuer: str
@@ -97,7 +106,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
 
     Raises:
         Refused: ``config.not_a_mode``, ``config.secret_missing``, ``config.not_a_choice``,
-            ``config.oidc_incomplete``, ``config.oidc_not_secure``, ``config.email_not_usable``.
+            ``config.not_a_limit``, ``config.oidc_incomplete``, ``config.oidc_not_secure``,
+            ``config.email_not_usable``.
     """
     mode = environ.get("HESUAN_MODE", "development")
     if mode not in get_args(Mode):
@@ -117,6 +127,10 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         log_origin=environ.get("HESUAN_ORIGIN") or "localhost/hesuan/platform",
         require_mfa=_choice(environ, "HESUAN_REQUIRE_MFA", "on", "off", default=mode == "production"),
         signup_open=_choice(environ, "HESUAN_SIGNUP", "open", "closed", default=True),
+        upload_max_bytes=_limit(environ, "HESUAN_UPLOAD_MAX_BYTES", default=20 * 1024**2, most=1024**3),
+        uploads_per_organisation=_limit(
+            environ, "HESUAN_UPLOADS_PER_ORGANISATION", default=2000, most=1_000_000
+        ),
         email_url=environ.get("HESUAN_EMAIL_URL", ""),
         email_from=environ.get("HESUAN_EMAIL_FROM", ""),
         oidc_issuer=environ.get("HESUAN_OIDC_ISSUER", ""),
@@ -127,6 +141,13 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _limit(environ: Mapping[str, str], variable: str, *, default: int, most: int) -> int:
+    text = environ.get(variable) or str(default)
+    if not (text.isdecimal() and 1 <= int(text) <= most):
+        raise Refused(NOT_A_LIMIT, variable=variable, value=text[:40], most=most)
+    return int(text)
 
 
 def _refuse_defaults(environ: Mapping[str, str]) -> None:

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "hesuan.hub.audit",
     "hesuan.hub.identity",
     "hesuan.hub.ledger",
+    "hesuan.hub.registry",
     "hesuan.hub.centres",
     "hesuan.hub.programmes",
     "hesuan.hub.planning",
@@ -156,6 +157,10 @@ MFA_TOTP_ISSUER = "合算 Hesuan"
 MFA_TOTP_TOLERANCE = 0  # allauth forgets a used code after one step; tolerating the next would let it return
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address is neither a name to sign in by nor a way to reset a factor
 REQUIRE_MFA = ENVIRONMENT.require_mfa
+
+# Documents people send. They lie in the data folder and have no address of their own.
+UPLOAD_MAX_BYTES = ENVIRONMENT.upload_max_bytes
+UPLOADS_PER_ORGANISATION = ENVIRONMENT.uploads_per_organisation
 
 
 def single_sign_on(issuer: str, client_id: str, client_secret: str) -> dict[str, Any]:
