@@ -11,7 +11,8 @@ from hesuan.errors import Faults
 from hesuan.planner.files import read_cluster, read_run
 from hesuan.planner.inputs import UNBOUNDED, Precision, Schedule
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.toml"))
+FOLDER = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = sorted(path for path in FOLDER.glob("*.toml") if "-serving-" not in path.name)
 
 WHOLE = """\
 [model]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from hesuan.cli.exits import Exit
 from hesuan.cli.language import said
+from hesuan.cli.planning.kinds import is_serving
 
 if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -28,25 +29,33 @@ MODULES = {
     "backtest": "backtesting",
 }
 """Word to module of :mod:`hesuan.cli.planning`."""
+OF_SERVING = {
+    "forecast": "serving_forecasting",
+    "search": "serving_searching",
+    "compare": "serving_comparing",
+}
+"""The same, where the file has a ``[serving]``."""
 
 
 def main(argv: list[str]) -> int:
     """Runs ``hesuan plan …``; returns the exit code."""
     words = _parser().parse_args(argv)
-    return _verb(words.verb)(words)
+    modules = OF_SERVING if words.verb in OF_SERVING and is_serving(words.file) else MODULES
+    return _verb(modules[words.verb])(words)
 
 
-def _verb(word: str) -> Verb:
+def _verb(module: str) -> Verb:
     """One verb only is imported: a forecast shall not wait for what a back-test needs."""
-    return cast(Verb, pkgutil.resolve_name(f"hesuan.cli.planning.{MODULES[word]}:run"))
+    return cast(Verb, pkgutil.resolve_name(f"hesuan.cli.planning.{module}:run"))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="hesuan plan",
         description=said(
-            en="How a training is best laid on cards, how long it takes and what it costs. Needs no hub.",
-            zh="一次训练在加速卡上怎样并行最好、要多久、花多少钱。不需要平台。",
+            en="How a training or a serving is best laid on cards, how fast it is, what it costs. No "
+            "hub is needed.",
+            zh="训练或推理在加速卡上怎样布置最好、有多快、花多少钱。不需要平台。",
         ),
     )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="forecast|search|compare|fit|backtest")
@@ -81,10 +90,9 @@ def _search(verbs: Verbs) -> None:
     verb.add_argument(
         "--by",
         choices=("time", "money", "cards"),
-        default="time",
         help=said(
-            en="what the list is sorted by; all three bests are told anyway",
-            zh="列表按什么排序；三种最优总会列出",
+            en="what the list is sorted by: time (a serving: tokens per card) unless said",
+            zh="列表按什么排序；缺省为 time（推理则为每卡词元）",
         ),
     )
     _top(verb)
@@ -184,7 +192,7 @@ def _run_file(verb: argparse.ArgumentParser) -> None:
         "file",
         type=Path,
         metavar="RUN.toml",
-        help=said(en="model, cluster, training, plan", zh="模型、集群、训练、并行方案"),
+        help=said(en="model, cluster, training or serving, plan", zh="模型、集群、训练或推理、并行方案"),
     )
 
 

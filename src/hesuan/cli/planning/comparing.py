@@ -113,12 +113,7 @@ def _without_price(found: Comparison) -> list[str]:
         said(en="● no other offer is faster and cheaper at once", zh="● 没有别的集群同时更快且更省"),
     ]
     if any(offer.best and offer.tokens_per_yuan is None for offer in found.offers):
-        lines.append(
-            said(
-                en="– no price is known and none is guessed; name one [yuan/card-hour]: hgx-h100:1024@14.00",
-                zh="– 无价格，不作猜测：可写作 hgx-h100:1024@14.00 [元/卡时]",
-            )
-        )
+        lines.append(words.no_price_line())
     return lines
 
 

@@ -40,6 +40,7 @@ def run(asked: argparse.Namespace) -> Exit:
     pictures.check(asked.plot)
     task = read_run(asked.file)
     workload, calibration = task.workload, own_calibration(asked.calibration, task)
+    by = asked.by or "time"
     started = time.monotonic()
     with showing(said(en="searching", zh="搜索中")) as progress:
         result = search(
@@ -53,9 +54,9 @@ def run(asked: argparse.Namespace) -> Exit:
     if asked.as_json:
         answers.print_json(result)
     else:
-        print("\n".join(text(result, by=asked.by, top=asked.top, took_s=took_s)))
+        print("\n".join(text(result, by=by, top=asked.top, took_s=took_s)))
     if asked.plot and result.found:
-        pictures.write(picture(result, by=asked.by), asked.plot)
+        pictures.write(picture(result, by=by), asked.plot)
     return Exit.DONE if result.found else Exit.REFUSED
 
 

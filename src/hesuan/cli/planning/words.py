@@ -8,7 +8,7 @@ from hesuan.cli.language import said
 from hesuan.cli.planning import terminal
 from hesuan.figures import Figure, Kind
 from hesuan.planner.calibration import CalibratedBy
-from hesuan.planner.inputs import Plan, Recompute, Schedule, Workload
+from hesuan.planner.inputs import Cluster, Plan, Recompute, Schedule, Workload
 
 RECOMPUTE_ZH = {Recompute.NONE: "不重计算", Recompute.SELECTIVE: "选择性重计算", Recompute.FULL: "全部重计算"}
 SCHEDULES = {
@@ -46,8 +46,12 @@ def workload_text(workload: Workload) -> str:
 
 
 def assumed_figures(workload: Workload) -> list[tuple[str, Figure]]:
+    """Figures of the workload's chip and cluster that nobody has shown, by name."""
+    return assumed_figures_of(workload.cluster)
+
+
+def assumed_figures_of(cluster: Cluster) -> list[tuple[str, Figure]]:
     """Figures of chip and cluster that nobody has shown, by name."""
-    cluster = workload.cluster
     named = [(f"{cluster.chip.name} {name}", figure) for name, figure in cluster.chip.assumed]
     own = [(name, one) for name, one in cluster.figures.items() if name not in cluster.chip.figures]
     return named + [(f"{cluster.name} {name}", one) for name, one in own if one.kind is Kind.ASSUMED]
@@ -71,6 +75,14 @@ def calibration_lines(used: CalibratedBy | None, width: int) -> list[str]:
         )
         lines += terminal.wrap(told, width, "  ")
     return lines
+
+
+def no_price_line() -> str:
+    """How an offer is given a price."""
+    return said(
+        en="– no price is known and none is guessed; name one [yuan/card-hour]: hgx-h100:1024@14.00",
+        zh="– 无价格，不作猜测：可写作 hgx-h100:1024@14.00 [元/卡时]",
+    )
 
 
 def money_text(amount_fen: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hesuan.planner.serving.backtest import ServingReport, backtest
+from hesuan.planner.serving.comparison import ServingComparison, compare_serving
 from hesuan.planner.serving.constants import DEFAULT, ServingConstants
 from hesuan.planner.serving.forecast import Interval, ServingForecast, predict_serving
 from hesuan.planner.serving.inputs import Deployment, Engine, Limits, Phase, Pool, Serving
@@ -19,11 +20,13 @@ __all__ = [
     "Phase",
     "Pool",
     "Serving",
+    "ServingComparison",
     "ServingConstants",
     "ServingForecast",
     "ServingReport",
     "ServingSearch",
     "backtest",
+    "compare_serving",
     "is_serving_table",
     "predict_serving",
     "search_serving",
