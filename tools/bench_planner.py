@@ -21,9 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hesuan.cli.planning.workers import cores, run_here
 from hesuan.planner import catalog
 from hesuan.planner.cost import evaluate
-from hesuan.planner.explore import Limits, search
+from hesuan.planner.explore import Job, Limits, search
 from hesuan.planner.explore.space import enumerate_plans
 from hesuan.planner.forecast import predict
 from hesuan.planner.inputs import Training, Workload
@@ -50,15 +51,43 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--peer-seconds", type=float, default=20.0)
     parser.add_argument("--strict", action="store_true")
     asked = parser.parse_args(arguments)
+    swept = _sweep()  # first, while this process may still use every core
     pin_to_one_core()
     print(machine())
-    lines = [*_moe(asked.rounds), *_dense(asked.rounds), *_one(asked.rounds)]
+    lines = [*swept, *_moe(asked.rounds), *_dense(asked.rounds), *_one(asked.rounds)]
     for line in lines:
         verdict = {None: "", True: "met", False: "MISSED"}[line.is_met]
         print(f"{line.title:<66} {line.figure:>22}   {line.bar:<20} {verdict}")
     for text in _peer(asked.peer, asked.peer_seconds):
         print(text)
     return int(asked.strict and any(line.is_met is False for line in lines))
+
+
+def _sweep() -> list[Line]:
+    """Cells of a sweep each second: in this process alone, and in a pool of all cores, its start counted."""
+    models, sizes, training = (
+        ("llama-3-8b", "llama-3-70b", "deepseek-v3"),
+        (64, 256, 1024),
+        Training(4096, 1024),
+    )
+    jobs = [
+        Job(name, f"{machine}:{cards}", catalog.model(name), training, catalog.cluster(machine, cards))
+        for name in models
+        for machine in catalog.cluster_names()
+        for cards in sizes
+    ]
+    took_s = {}
+    for workers in (1, cores()):
+        started = time.perf_counter()
+        run_here(jobs, workers, lambda *_: None)
+        took_s[workers] = time.perf_counter() - started
+    title = f"sweep of {len(jobs)} cells"
+    lines = [
+        Line(f"{title}, {workers} at once", f"{len(jobs) / took:.1f} cells/s wall", "", None)
+        for workers, took in took_s.items()
+    ]
+    ratio = took_s[1] / took_s[cores()]
+    return [*lines, Line(f"{title}, {cores()} cores against one", f"{ratio:.2f} times", "", None)]
 
 
 def pin_to_one_core() -> None:
@@ -75,7 +104,7 @@ def machine() -> str:
         found = [one for one in info.read_text().splitlines() if one.startswith("model name")]
         name = found[0].partition(":")[2].strip() if found else name
     versions = f"Python {platform.python_version()} · NumPy {np.__version__}"
-    return f"{name}, {os.cpu_count()} cores, one used · {versions}"
+    return f"{name}, {os.cpu_count()} cores, one used but by the sweep · {versions}"
 
 
 def best_s(work: Callable[[], object], rounds: int) -> float:

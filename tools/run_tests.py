@@ -1,8 +1,8 @@
 """``make test``: every test this machine can run, and plainly what was left out and why.
 
 Three passes, each its own pytest: everything on SQLite; everything that touches a database again on
-PostgreSQL; and the journeys in Chromium on both. ``HESUAN_TEST_REQUIRE=postgresql,browser`` turns a missing
-engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
+PostgreSQL; and the journeys in Chromium on both. ``HESUAN_TEST_REQUIRE=postgresql,browser,ray`` turns a
+missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tools import postgres
+from tools import postgres, ray_head
 
 ENGINES = {
     "postgresql": "Debian: apt-get install postgresql",
     "browser": "Debian: apt-get install chromium fonts-noto-cjk",
+    "ray": "pip install 'hesuan[ray]'; as root, or where users may make namespaces",
     "measurements": "HESUAN_MEASUREMENTS names the folder of published rows; the project does not carry it",
 }
 MEASUREMENTS = "../shared/measurements"
@@ -61,7 +62,7 @@ def chromium() -> str | None:
 
 def _marked(wanted: str, missing: dict[str, str]) -> list[str]:
     """pytest's choice of tests: those wanted, without those whose engine is missing."""
-    left_out = [f"not {engine}" for engine in ("browser", "measurements") if engine in missing]
+    left_out = [f"not {engine}" for engine in ("browser", "ray", "measurements") if engine in missing]
     chosen = " and ".join([wanted] * bool(wanted) + left_out)
     return ["-m", chosen] if chosen else []
 
@@ -72,6 +73,8 @@ def _missing() -> dict[str, str]:
         missing["postgresql"] = "no PostgreSQL server programs found"
     if chromium() is None:
         missing["browser"] = "no Chromium found"
+    if problem := ray_head.why_not():
+        missing["ray"] = problem
     if not (Path(os.environ.get("HESUAN_MEASUREMENTS", MEASUREMENTS)) / "training.csv").exists():
         missing["measurements"] = "the published rows are not here"
     return missing
@@ -124,7 +127,7 @@ def _summary(outcomes: list[Outcome], missing: dict[str, str], required: set[str
     for engine, reason in missing.items():
         print(f"Left out: {engine} tests - {reason}. {ENGINES[engine]}")
     if not missing:
-        print("Left out: nothing; both databases, a browser and the published rows were there.")
+        print("Left out: nothing; both databases, a browser, Ray and the published rows were there.")
     forbidden = required & set(missing)
     problems = [f"required but missing: {name}" for name in sorted(forbidden)]
     if required and any(outcome.skipped for outcome in outcomes):

@@ -14,7 +14,9 @@ from hesuan.planner.files import read_run
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "docs" / "guide" / "plan.md", ROOT / "docs" / "guide" / "plan.zh.md"]
 READMES = [ROOT / "README.md", ROOT / "README.zh.md"]
-COMMAND = re.compile(r"^(?:\$ )?hesuan (plan (?:forecast|search|compare|fit|backtest) .*?)(?: +#.*)?$", re.M)
+COMMAND = re.compile(
+    r"^(?:\$ )?hesuan (plan (?:forecast|search|compare|sweep|fit|backtest) .*?)(?: +#.*)?$", re.M
+)
 COMMANDS = sorted({found for page in (*PAGES, *READMES) for found in COMMAND.findall(page.read_text())})
 
 

@@ -6,4 +6,5 @@ import sys
 
 from hesuan.cli.main import main
 
-sys.exit(main())
+if __name__ == "__main__":  # a process of a sweep imports its parent's main module again
+    sys.exit(main())

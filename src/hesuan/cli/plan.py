@@ -25,6 +25,7 @@ MODULES = {
     "forecast": "forecasting",
     "search": "searching",
     "compare": "comparing",
+    "sweep": "sweeping",
     "fit": "fitting",
     "backtest": "backtesting",
 }
@@ -58,10 +59,13 @@ def _parser() -> argparse.ArgumentParser:
             zh="训练或推理在加速卡上怎样布置最好、有多快、花多少钱。不需要平台。",
         ),
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="forecast|search|compare|fit|backtest")
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="forecast|search|compare|sweep|fit|backtest"
+    )
     _forecast(verbs)
     _search(verbs)
     _compare(verbs)
+    _sweep(verbs)
     _fit(verbs)
     _backtest(verbs)
     return parser
@@ -119,6 +123,88 @@ def _compare(verbs: Verbs) -> None:
     )
     _calibration(verb)
     _answer(verb)
+
+
+def _sweep(verbs: Verbs) -> None:
+    verb = _add(
+        verbs,
+        "sweep",
+        en="many workloads on many clusters, each pair at its own best plan, over all cores or on Ray",
+        zh="多个训练任务 × 多个集群，每一对取自己的最优方案；用满本机各核，或在 Ray 集群上运行",
+    )
+    verb.add_argument(
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="RUN.toml|FOLDER",
+        help=said(en="workloads; of a folder all its .toml files", zh="训练任务；文件夹则取其中全部 .toml"),
+    )
+    verb.add_argument(
+        "--clusters",
+        required=True,
+        metavar="A,B,…",
+        help=said(
+            en="as `--on` of compare: NAME, NAME:CARDS, NAME:CARDS@YUAN, FILE.toml; a NAME may be a pattern"
+            " of the catalogue's names: 'hgx-*', '*:1024'",
+            zh="写法同 compare 的 --on：名称、名称:卡数、名称:卡数@元、FILE.toml；"
+            "名称可用通配符：'hgx-*'、'*:1024'",
+        ),
+    )
+    verb.add_argument(
+        "--cards",
+        metavar="N,N,…",
+        help=said(
+            en="sizes of the clusters named without one; without it each run's own",
+            zh="未写卡数的集群取这些卡数；缺省取各任务自己的卡数",
+        ),
+    )
+    _calibration(verb)
+    _sweep_engine(verb)
+    _sweep_answer(verb)
+
+
+def _sweep_engine(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--on",
+        default="local",
+        metavar="local|ray://HOST:PORT",
+        help=said(
+            en="where it is computed: here, or on a Ray cluster (extra `ray`), with the same answer",
+            zh="在何处计算：本机，或 Ray 集群（需要可选依赖 `ray`）；结果相同",
+        ),
+    )
+    verb.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help=said(
+            en="cells at once; without it as many as there are cores", zh="同时计算的格数；缺省为全部核数"
+        ),
+    )
+
+
+def _sweep_answer(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--by",
+        choices=("worth", "speed", "step", "mfu"),
+        help=said(
+            en="figure of the matrix: tokens per yuan (where every price is known), tokens per second,"
+            " step time, MFU",
+            zh="表中数值：每元词元（价格齐全时的缺省）、每秒词元、单步耗时、MFU",
+        ),
+    )
+    verb.add_argument(
+        "--plans",
+        action="store_true",
+        help=said(en="also the best plan of every cell", zh="另列每一格的最优方案"),
+    )
+    form = verb.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json", dest="as_json", action="store_true", help=said(en="for programs", zh="供程序使用")
+    )
+    form.add_argument(
+        "--csv", dest="as_csv", action="store_true", help=said(en="one line a cell", zh="每格一行")
+    )
 
 
 def _fit(verbs: Verbs) -> None:

@@ -30,7 +30,7 @@ def read_offers(text: str, own: Cluster) -> list[Cluster]:
     faults: list[InputFault] = []
     for word in filter(None, (part.strip() for part in text.split(","))):
         try:
-            found.append(_offer(word, own))
+            found.append(read_offer(word, own))
         except InputFault as fault:
             faults.append(fault)
         except Faults as several:
@@ -42,14 +42,20 @@ def read_offers(text: str, own: Cluster) -> list[Cluster]:
     return found
 
 
-def _offer(word: str, own: Cluster) -> Cluster:
+def read_offer(word: str, own: Cluster, *, where: str = "--on") -> Cluster:
+    """One offer of the list.
+
+    Raises:
+        InputFault: ``plan.not_an_offer``, ``planner.unknown_name``.
+        Faults: everything that is wrong with its file.
+    """
     if word.endswith(".toml"):
         return read_cluster(Path(word))
     rest, at, price = word.partition("@")
     name, colon, cards = rest.partition(":")
     if colon and not (cards.isascii() and cards.isdigit() and int(cards) > 0):
-        raise InputFault(NOT_AN_OFFER, where="--on", text=word)
-    fen = parse_yuan(price, where="--on") if at else None
+        raise InputFault(NOT_AN_OFFER, where=where, text=word)
+    fen = parse_yuan(price, where=where) if at else None
     found = cluster(
         name,
         int(cards) if colon else own.cards,

@@ -15,17 +15,23 @@ from hesuan.planner.explore.result import (
     Swing,
 )
 from hesuan.planner.explore.searching import search
+from hesuan.planner.explore.sweep import Cell, Job, Reason, fill, fill_all
 
 __all__ = [
     "AIMS",
     "Binding",
     "Candidate",
+    "Cell",
     "Comparison",
+    "Job",
     "Limits",
     "Lost",
     "Offer",
+    "Reason",
     "SearchResult",
     "Swing",
     "compare",
+    "fill",
+    "fill_all",
     "search",
 ]

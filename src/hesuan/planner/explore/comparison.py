@@ -63,21 +63,21 @@ def compare(
 
 
 def _offers(results: list[tuple[Cluster, SearchResult]]) -> list[Offer]:
-    rates = [_rates(result) for _, result in results]
+    found = [rates(result) for _, result in results]
     return [
         Offer(
             name=cluster.name,
             best=result.best.get("time"),
             tokens_per_s=speed,
             tokens_per_yuan=worth,
-            is_pareto=result.found and not any(_beats(other, (speed, worth)) for other in rates),
+            is_pareto=result.found and not any(_beats(other, (speed, worth)) for other in found),
             result=result,
         )
-        for (cluster, result), (speed, worth) in zip(results, rates, strict=True)
+        for (cluster, result), (speed, worth) in zip(results, found, strict=True)
     ]
 
 
-def _rates(result: SearchResult) -> tuple[float, float | None]:
+def rates(result: SearchResult) -> tuple[float, float | None]:
     """Useful tokens per second and per yuan."""
     best: Candidate | None = result.best.get("time")
     if best is None:
