@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ from tests.planner.made_rows import made
 
 from hesuan.planner.backtest.errors import by, errors_of
 from hesuan.planner.backtest.fewrows import after_five
-from hesuan.planner.backtest.memory import Peak, memory_errors
+from hesuan.planner.backtest.memory import Peak, memory_errors, read_gib
 from hesuan.planner.backtest.picture import svg_of
 from hesuan.planner.backtest.ranking import kendall_tau, rankings
 from hesuan.planner.backtest.report import Unscored, report_of
+from hesuan.planner.backtest.stack import Instrument
 from hesuan.planner.backtest.text import text_of
+from hesuan.planner.constants import DEFAULT
+from hesuan.planner.cost import Memory
 
 
 def test_errors_by_hand() -> None:
@@ -79,6 +83,24 @@ def test_a_lost_plan_and_a_crash_are_both_counted() -> None:
     assert found.lost_plans == ("lost",)
     assert found.crashes == ("crash",)
     assert found.mape == pytest.approx(5 / 75)
+
+
+def test_a_run_that_does_not_say_what_it_recomputed_is_scored_by_its_peak_alone() -> None:
+    silent = Peak("silent", "o", 90.0, 80.0, 75.0, ran_out=False, read_gib=79.0, judged=False)
+    found = memory_errors([silent])
+    assert (found.lost_plans, found.feasible, found.peaks) == ((), 0, 1)
+    assert found.mape == pytest.approx(4 / 75)
+    assert found.by_origin[0].origin == "o"
+    told = memory_errors([Peak("silent", "o", 90.0, 80.0, 75.0, ran_out=False)])
+    assert told.lost_plans == ("silent",)
+
+
+def test_a_framework_counts_what_it_allocated_and_a_monitor_what_is_kept_up_to_the_card() -> None:
+    gib = 2.0**30
+    memory = Memory(*(np.array([x * gib, 2 * x * gib]) for x in (10.0, 5.0, 15.0, 20.0, 2.0)))
+    c = replace(DEFAULT, fragmentation=0.1, kept_bytes=3 * gib)
+    np.testing.assert_allclose(read_gib(memory, Instrument.FRAMEWORK, 80.0, c), [50.0, 100.0])
+    np.testing.assert_allclose(read_gib(memory, Instrument.MONITOR, 80.0, c), [52 + 2 + 3, 80.0])
 
 
 def test_five_rows_bring_a_cluster_that_is_off_by_a_third_to_its_noise() -> None:

@@ -99,6 +99,22 @@ def test_memory_is_refused_with_need_limit_and_a_way_out() -> None:
         predict(GPT3, MACHINE.cluster, TRAINING, Plan(tp=8, dp=8, recompute=Recompute.FULL))
 
 
+def test_a_plan_that_leaves_an_allocator_no_room_fits_and_is_called_tight() -> None:
+    """One need, three cards: above what is kept, between need and kept, below the need."""
+    plan = Plan(dp=64, recompute=Recompute.FULL)
+    need = forecast(plan)
+    sizes = (need.memory_kept_bytes * 1.05, need.memory_bytes * 1.02, need.memory_bytes * 1.001)
+    chips = (replace(MACHINE.cluster.chip, memory_bytes=size) for size in sizes)
+    clusters = (replace(MACHINE.cluster, chip=chip) for chip in chips)
+    told = [predict(LLAMA8, cluster, TRAINING, plan, strict=False) for cluster in clusters]
+    assert [(one.fits, one.is_tight) for one in told] == [(True, False), (True, True), (False, False)]
+
+
+def test_under_a_pipeline_nobody_is_told_to_share_gradients() -> None:
+    with pytest.raises(Refused, match=r"larger tp or pp"):
+        predict(GPT3, MACHINE.cluster, TRAINING, Plan(pp=2, dp=32, recompute=Recompute.FULL))
+
+
 def test_a_published_run_is_scored_although_it_would_be_refused() -> None:
     one = predict(GPT3, MACHINE.cluster, TRAINING, Plan(tp=8, dp=8), strict=False)
     assert not one.fits and one.binding == "memory" and one.step_s > 0

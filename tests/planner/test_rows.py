@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hesuan.planner.backtest.metric import Counting, counting_of, flops_per_token, peak_of
 from hesuan.planner.backtest.rows import COLUMNS, Row, Unread, counted, parse_row, read_rows
+from hesuan.planner.backtest.stack import Instrument
 from hesuan.planner.backtest.words import (
     era_of,
     memory_gib_of,
@@ -307,6 +308,53 @@ def test_a_gradient_beside_its_fp32_sum_takes_six_bytes() -> None:
     text = "bf16 (new BF16_Optimizer, fp32 gradient accumulation)"
     assert row_with(precision=text).workload.training.grad_bytes == 6
     assert row_with(precision="bf16").workload.training.grad_bytes == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "precision", "held"),
+    [
+        ("Megatron-LM", "bf16", (4, 12)),
+        ("FlagPerf llama2_7b-megatron-deepspeed README", "amp", (2, 16)),
+        ("Megatron-DeepSpeed", "bf16 (new BF16_Optimizer, fp32 gradient accumulation)", (6, 12)),
+    ],
+)
+def test_a_code_base_holds_gradients_and_states_its_own_way(
+    source: str, precision: str, held: tuple[int, int]
+) -> None:
+    training = row_with(source=source, precision=precision).workload.training
+    assert (training.grad_bytes, training.state_bytes) == held
+
+
+@pytest.mark.parametrize(
+    ("source", "notes", "fused"),
+    [
+        ("torchtitan benchmarks/x_202412", "", False),
+        ("torchtitan benchmarks/x_202506", "", True),
+        ("mosaicml/llm-foundry 2023-12", "", True),
+        ("Megatron-LM 2023-12", "", False),
+        ("Megatron-LM 2023-12", "cross-entropy fusion on", True),
+        ("NVIDIA Megatron-Bridge 25.11 2025-11", "", True),
+    ],
+)
+def test_cross_entropy_is_one_kernel_by_age_or_by_word(source: str, notes: str, fused: bool) -> None:
+    assert row_with(source=source, notes=notes).workload.training.fused_loss is fused
+
+
+def test_a_source_says_by_its_name_what_read_its_memory() -> None:
+    assert row_with(source="torchtitan x").instrument is Instrument.FRAMEWORK
+    assert row_with(source="FlagPerf x").instrument is Instrument.MONITOR
+
+
+def test_flagperf_shares_norms_only_where_it_fits_only_so() -> None:
+    """Llama 3 on H100: 8B on TP 2 fits without, 70B on TP 8 and PP 4 keeps 20 layers of 4 micro-batches."""
+    flagperf = {"source": "FlagPerf x README 2024-06", "chip": "H100-80GB-SXM", "seq": "8192"}
+    run = {"PP": "1", "microbatch": "1", "global_batch": "512", "recompute": "selective", **flagperf}
+    small = row_with(model="Llama-3-8B", n_chips="8", TP="2", **run)
+    large = row_with(model="Llama-3-70B", n_chips="64", TP="8", **{**run, "PP": "4"})
+    other = row_with(model="Llama-3-8B", n_chips="8", TP="2", **{**run, "source": "Megatron 2024-06"})
+    assert not small.plan.sequence_parallel
+    assert large.plan.sequence_parallel and other.plan.sequence_parallel
+    assert any("sequence parallelism not given" in note for note in small.assumed)
 
 
 def test_an_eager_run_is_told_from_its_compiled_twin_and_is_slower() -> None:

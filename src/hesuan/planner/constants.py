@@ -186,19 +186,23 @@ class Constants:
 
     # -- memory -------------------------------------------------------------------------------------
     reserve_bytes: float = 2.0e9
-    """Context, libraries and communication buffers [byte]."""
-    fragmentation: float = 0.04
-    """Share of allocated memory lost between blocks."""
+    """Context, libraries and communication buffers: needed beside what the framework allocates [byte]."""
+    fragmentation: float = 0.1
+    """Share of the activations that the allocator keeps in holes while the card has room."""
+    kept_bytes: float = 2.5e9
+    """What it keeps beside: part-filled segments, and buffers of groups of ranks [byte]."""
     usable_memory: float = 0.985
     """Share of the nominal memory a process may allocate."""
+    logit_bytes_fused: float = 4.0
+    """Bytes per logit while the loss is computed in one kernel: 16-bit logits and their gradient."""
     logit_bytes: float = 8.0
-    """Bytes per logit held on the last stage: 16-bit, 32-bit and gradient, partly in place."""
+    """The same in separate kernels over a split vocabulary: 16-bit, 32-bit in place, 16-bit gradient."""
     logit_bytes_sharded: float = 14.0
-    """The same in stacks that shard weights (ZeRO 3) and compute the loss by library calls, nothing in
-    place."""
+    """The same by library calls where weights are sharded (ZeRO 2 and 3): 16-bit, 32-bit log-probabilities,
+    and two 32-bit gradients, nothing in place."""
     selective_share_sharded: float = 0.46
-    """Activations that selective recomputation leaves in such stacks: every other product and the
-    attention."""
+    """Activations that selective recomputation leaves where weights are sharded (ZeRO 3): every other
+    product and the attention."""
 
 
 DEFAULT = Constants(**FITTED, left_out=LEFT_OUT, provenance=PROVENANCE)

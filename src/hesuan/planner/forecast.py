@@ -9,7 +9,7 @@ from hesuan.errors import InputFault, Refused, declare
 from hesuan.figures import Figure, Kind
 from hesuan.planner.calibration import CalibratedBy, Calibration
 from hesuan.planner.constants import DEFAULT, Constants, calibrated
-from hesuan.planner.cost import Memory, Parts, Plans, evaluate
+from hesuan.planner.cost import Memory, Parts, Plans, evaluate, kept
 from hesuan.planner.cost.calibrated import half_width
 from hesuan.planner.inputs import Checker, Cluster, Model, Plan, Recompute, Shape, Training, Workload
 from hesuan.planner.operation import Operation, busy_shares, operate
@@ -117,7 +117,7 @@ def memory_exceeded(work: Workload, plan: Plan, needed: float, limit: float) -> 
     """The refusal of a plan that does not fit, with what would help most."""
     if plan.recompute is not Recompute.FULL:
         advice = "recompute = full keeps only each layer's input."
-    elif plan.zero < 3:
+    elif plan.zero == 0 or (plan.zero < 3 and plan.pp == 1):
         advice = f"zero = {plan.zero + 1} shards more over data parallelism."
     else:
         advice = "A larger tp or pp leaves each card fewer weights."
@@ -151,6 +151,7 @@ def _forecast(work: Workload, plan: Plan, parts: Parts, constants: Constants) ->
         high_s=step * math.exp(half),
         parts=shares,
         memory=_memory(parts.memory),
+        memory_kept_bytes=float(kept(parts.memory, constants)[0]),
         memory_limit_bytes=constants.usable_memory * chip.memory_bytes,
         mfu=causal / chip.peak(training.precision),
         mfu_full_attention=full / chip.peak(training.precision),

@@ -27,6 +27,9 @@ class Forecast:
     """Part of the step by name (``compute_s``, ``tp_s``, ...) [s]; they sum to ``step_s``."""
     memory: Mapping[str, float]
     """Fullest card's memory by cause [byte]."""
+    memory_kept_bytes: float
+    """What a monitor of the card would read with room to spare: the need, and what an allocator keeps
+    [byte]."""
     memory_limit_bytes: float
     """What a process may allocate on the card."""
     mfu: float
@@ -55,6 +58,12 @@ class Forecast:
         return self.memory_bytes <= self.memory_limit_bytes
 
     @property
+    def is_tight(self) -> bool:
+        """Whether it fits with less room than an allocator likes: fragments may stop it where the need would
+        not."""
+        return self.fits and self.memory_kept_bytes > self.memory_limit_bytes
+
+    @property
     def tokens_per_s(self) -> float:
         """Tokens of all cards, failures left aside [token/s]."""
         return self.workload.training.tokens_per_step / self.step_s
@@ -77,7 +86,11 @@ class Forecast:
             ("step", f"{self.step_s:.4g} s", f"80 %: {self.low_s:.4g} to {self.high_s:.4g} s"),
             ("tokens", f"{self.tokens_per_s:,.0f} token/s", f"{self.tokens_per_s_per_card:,.0f} per card"),
             ("MFU", f"{100 * self.mfu:.1f} %", f"{100 * self.achievable_share:.1f} % of achievable"),
-            ("memory", f"{self.memory_bytes / GIB:.1f} GiB", f"of {self.memory_limit_bytes / GIB:.1f} GiB"),
+            (
+                "memory",
+                f"{self.memory_bytes / GIB:.1f} GiB",
+                f"of {self.memory_limit_bytes / GIB:.1f} GiB{', tight' * self.is_tight}",
+            ),
             ("goodput", f"{100 * self.operation.goodput.share:.1f} %", ""),
         ]
         shown = [

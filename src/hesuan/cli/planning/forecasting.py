@@ -63,10 +63,24 @@ def text(forecast: Forecast) -> list[str]:
         ),
     ]
     lines += waterfall.lines(memory_parts(forecast.memory), terminal.gib, width)
+    lines += tight_lines(forecast)
     operation = forecast.operation
     lines += ["", said(en="Failures", zh="故障"), *figures(failure_rows(operation.goodput))]
     lines += ["", run_head(operation), *figures(run_rows(operation))]
     return lines + words.assumed_lines(named(forecast), width)
+
+
+def tight_lines(forecast: Forecast) -> list[str]:
+    """A word of warning where the plan fits with less room than an allocator likes."""
+    if not forecast.is_tight:
+        return []
+    kept = terminal.gib(forecast.memory_kept_bytes)
+    return [
+        said(
+            en=f"  tight: with what an allocator keeps it would take {kept}; fragments may stop it",
+            zh=f"  紧张：加上分配器保留的部分需要 {kept}；显存碎片可能使其失败",
+        )
+    ]
 
 
 def figures(rows: list[Row]) -> list[str]:

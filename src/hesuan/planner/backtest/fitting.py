@@ -29,5 +29,17 @@ def least_recompute(workload: Workload, plan: Plan, notes: Notes) -> Plan:
     return found
 
 
+def shared_inputs(workload: Workload, plan: Plan, notes: Notes) -> Plan:
+    """The plan with sequence parallelism if, and only if, the published run cannot have fitted without.
+
+    It is an option that has to be switched on. For sources whose launch scripts do not name it.
+    """
+    alone = replace(plan, sequence_parallel=False)
+    fits = evaluate(workload, Plans.of([alone, replace(plan, sequence_parallel=True)])).feasible
+    on = bool(fits[1]) and not bool(fits[0])
+    notes.assumed.append(f"sequence parallelism not given, {'on: it fits only so' if on else 'off'}")
+    return replace(plan, sequence_parallel=on)
+
+
 LADDER = (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
 """From the fastest to the smallest."""

@@ -300,7 +300,8 @@ def _overlaps(row: Mapping[str, str], context: Context, tp: int, vpp: int) -> di
     interleaving.
     """
     text, era = context.text, context.era
-    no_sp = "no sp" in text or "sequence parallel off" in text or era < 2022.4 or "vtrain" in text
+    no_sp = "no sp" in text or "sequence parallel off" in text or "vtrain" in text
+    no_sp = no_sp or (era < 2022.4 and not context.is_tpu)
     sequence_parallel = tp > 1 and ("sequence parallel" in text or not no_sp) and "parallel off" not in text
     if "no sp" in text:
         sequence_parallel = False

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hesuan.errors import Faults, HesuanError
 from hesuan.planner.backtest.dims import Notes, model_of
-from hesuan.planner.backtest.fitting import least_recompute
+from hesuan.planner.backtest.fitting import least_recompute, shared_inputs
 from hesuan.planner.backtest.layout import (
     Context,
     cards_of,
@@ -35,6 +35,14 @@ from hesuan.planner.backtest.metric import (
     implied_mfu,
     peak_of,
     step_s,
+)
+from hesuan.planner.backtest.stack import (
+    Instrument,
+    instrument_of,
+    is_eager,
+    is_fused_loss,
+    is_sharing_optional,
+    state_bytes_of,
 )
 from hesuan.planner.backtest.words import era_of, memory_gib_of, number, precision_of
 from hesuan.planner.catalog import resolve_chip
@@ -74,6 +82,8 @@ class Row:
     """Whether tensor and pipeline parallelism stand in the row."""
     recompute_known: bool
     """Whether the row says what was recomputed; else its memory says nothing of ours."""
+    instrument: Instrument = Instrument.MONITOR
+    """With what the peak was read."""
 
     @property
     def mfu(self) -> float | None:
@@ -163,6 +173,8 @@ def _row(name: str, row: Mapping[str, str], value: float | None) -> Row:
     context = Context(model, chip.value, cards, era, text)
     plan, recompute_known = plan_of(row, context, notes)
     workload = Workload(model, cluster_of(row, chip, cards, notes), _training(row, context, plan, notes))
+    if plan.tp > 1 and is_sharing_optional(row):
+        plan = shared_inputs(workload, plan, notes)
     if not recompute_known and not context.is_tpu:
         plan = least_recompute(workload, plan, notes)
     observed_s = None
@@ -187,32 +199,25 @@ def _row(name: str, row: Mapping[str, str], value: float | None) -> Row:
         model_known=not any("not in the catalogue" in note for note in notes.assumed),
         plan_known=bool(row["TP"] or row["PP"]),
         recompute_known=recompute_known,
+        instrument=instrument_of(row),
     )
 
 
 def _training(row: Mapping[str, str], context: Context, plan: Plan, notes: Notes) -> Training:
     precision = _precision(row, context, notes)
-    # A bf16 gradient lives beside its fp32 sum: 2 + 4 bytes (BigScience chronicles, BF16_Optimizer).
+    grad_bytes, state_bytes = state_bytes_of(row)
     old = any(word in row["source"].lower() for word in NO_FLASH)
     return Training(
         seq=sequence_of(row, context.model, notes),
         global_batch=global_batch_of(row, plan, context, notes),
         precision=precision,
-        grad_bytes=6.0 if "fp32 gradient accumulation" in row["precision"].lower() else 4.0,
+        grad_bytes=grad_bytes,
+        state_bytes=state_bytes,
         era=context.era,
         flash_attention=context.era >= 2022.8 and not old,
         compiled=not is_eager(row),
+        fused_loss=is_fused_loss(row, context.era),
         lora="lora" in f"{row['source']} {row['notes']}".lower(),
-    )
-
-
-def is_eager(row: Mapping[str, str]) -> bool:
-    """Whether a row's techniques leave out the compiler its siblings name, or it says so."""
-    text = f"{row['source']} {row['notes']}".lower()
-    if re.search(r"eager|without compile|no compile|compile off", text):
-        return True
-    return (
-        "torchtitan" in text and re.match(r"(fsdp|hsdp|ddp)\b(?!.*compile)", row["notes"].lower()) is not None
     )
 
 

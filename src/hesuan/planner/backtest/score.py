@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hesuan.planner.backtest.memory import Peak
+from hesuan.planner.backtest.memory import GIB, Peak, read_gib
 from hesuan.planner.backtest.rows import Row
+from hesuan.planner.backtest.stack import Instrument
 from hesuan.planner.calibrate.observation import FEATURES, PARTS, Observation
 from hesuan.planner.constants import DEFAULT, Constants
 from hesuan.planner.cost import Parts, Plans, evaluate
 from hesuan.planner.cost.calibrated import GROUPS, features
 from hesuan.planner.inputs import Workload
 
-GIB = float(1 << 30)
 NOT_A_NAME = ("the", "nvidia", "arxiv")
 
 
@@ -65,19 +65,35 @@ def peaks_of_rows(rows: Sequence[Row], constants: Constants = DEFAULT) -> tuple[
     """Memory of every row, those included that ran out of it.
 
     Left out: rows whose plan was not given, and rows without a published peak that do not say what they
-    recomputed: any of them fits under enough of it, so their memory tells nothing of ours.
+    recomputed: any of them fits under enough of it, so their memory tells nothing of ours. For the same
+    reason a row with a peak that does not say it is scored by its peak and not by its fit.
     """
     known = [row for row in rows if row.plan_known and (row.recompute_known or row.peak_memory_gib)]
-    found: list[Peak] = []
-    for workload, plans, at in Batch.of(known).groups:
-        total = evaluate(workload, plans, constants).memory.total / GIB
-        room = constants.usable_memory * workload.cluster.chip.memory_bytes / GIB
-        found += [
-            Peak(known[i].id, origin_of(known[i].source), float(total[place]), room,
-                 known[i].peak_memory_gib, known[i].out_of_memory)
-            for place, i in enumerate(at)
-        ]  # fmt: skip
-    return tuple(found)
+    return tuple(
+        peak
+        for workload, plans, at in Batch.of(known).groups
+        for peak in _peaks(workload, plans, [known[i] for i in at], constants)
+    )
+
+
+def _peaks(workload: Workload, plans: Plans, rows: Sequence[Row], constants: Constants) -> list[Peak]:
+    memory = evaluate(workload, plans, constants).memory
+    nominal = workload.cluster.chip.memory_bytes / GIB
+    needed, room = memory.total / GIB, constants.usable_memory * nominal
+    reads = {one: read_gib(memory, one, nominal, constants) for one in Instrument}
+    return [
+        Peak(
+            row.id,
+            origin_of(row.source),
+            float(needed[place]),
+            room,
+            row.peak_memory_gib,
+            row.out_of_memory,
+            float(reads[row.instrument][place]),
+            row.recompute_known,
+        )
+        for place, row in enumerate(rows)
+    ]
 
 
 def origin_of(source: str) -> str:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 
 from hesuan.planner.backtest.errors import Errors
+from hesuan.planner.backtest.memory import MemoryErrors
 from hesuan.planner.backtest.report import Calibrated, Report
 from hesuan.planner.tables import Said, english, percent, table
 
@@ -127,7 +128,15 @@ def _memory(report: Report, said: Said) -> str:
         )
         + _ids(m.crashes, said),
     ]
-    return f"## {said(en='Memory', zh='显存')}\n\n" + "\n".join(f"- {line}" for line in lines)
+    title = f"## {said(en='Memory', zh='显存')}\n\n" + "\n".join(f"- {line}" for line in lines)
+    return f"{title}\n\n{_peaks_table(m, said)}" if m.by_origin else title
+
+
+def _peaks_table(m: MemoryErrors, said: Said) -> str:
+    """Errors of the published peaks by source."""
+    heads = ("", said(en="peaks", zh="峰值数"), "MAPE", said(en="bias", zh="偏差"))
+    rows = [(o.origin, str(o.peaks), percent(o.mape), percent(o.bias, signed=True)) for o in m.by_origin]
+    return table(heads, rows)
 
 
 def _ids(ids: tuple[str, ...], said: Said) -> str:

@@ -21,6 +21,10 @@ class Training:
     precision: Precision = Precision.BF16
     grad_bytes: float = 4.0
     """Bytes of one gradient as accumulated."""
+    state_bytes: float = 12.0
+    """Bytes of optimizer state per weight: 32-bit master copy and two moments 12; 16 where the optimizer
+    turns its share of 16-bit gradients into 32 bits first (DeepSpeed, fp16); less where moments are
+    narrower."""
     optimizer: str = "adam"
     tokens_total: float | None = None
     era: float = 2025.0
@@ -32,12 +36,14 @@ class Training:
     compiled: bool = True
     """False: norms, activations and rotations run as single kernels of an eager framework, each a pass over
     memory."""
+    fused_loss: bool = True
+    """Cross entropy in one kernel on 16-bit logits. False: separate kernels, each with a 32-bit copy."""
     lora: bool = False
     """Only small adapters are trained: no weight gradients of the frozen matrices."""
 
     def __post_init__(self) -> None:
         check = Checker("training")
-        check.positive(self, ("seq", "global_batch", "grad_bytes"))
+        check.positive(self, ("seq", "global_batch", "grad_bytes", "state_bytes"))
         check.within(self, "era", 2017.0, 2040.0)
         check.within(self, "imbalance", 1.0, 1000.0)
         check.done()
