@@ -121,6 +121,7 @@ def _made(name: str, entry: Mapping[str, Any]) -> Chip:
         memory_bytes=figures["memory"].value * _BYTES[figures["memory"].unit],
         memory_bandwidth_bytes_per_s=figures["bandwidth"].value * 1e9,
         dies=entry["dies"],
+        per_package=entry.get("per_package", 1),
         fixed_clock=entry.get("fixed_clock", False),
         tdp_w=figures["tdp"].value if "tdp" in figures else 0.0,
         year=entry["year"],

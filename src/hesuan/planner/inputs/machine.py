@@ -64,6 +64,8 @@ class Chip:
     """The best rate somebody measured on a large matrix product, by format [FLOP/s]; may be empty."""
     dies: int = 1
     """Dies that make up this unit."""
+    per_package: int = 1
+    """Units in one package: they break together. 2 where this unit is one of two dies."""
     fixed_clock: bool = False
     """The peak is quoted at a clock the chip holds under any load (TPU); others lower it at their power
     limit.
@@ -79,7 +81,7 @@ class Chip:
 
     def __post_init__(self) -> None:
         check = Checker("chip")
-        check.positive(self, ("memory_bytes", "memory_bandwidth_bytes_per_s", "dies"))
+        check.positive(self, ("memory_bytes", "memory_bandwidth_bytes_per_s", "dies", "per_package"))
         check.not_negative(self, ("tdp_w",))
         check.done()
         assert self.peak_flops, f"chip {self.name} has no peak"

@@ -5,7 +5,14 @@ from __future__ import annotations
 from hesuan.planner.reliability.checkpoint import Storage
 from hesuan.planner.reliability.cluster import goodput_on, hardware_of
 from hesuan.planner.reliability.goodput import CheckpointPlan, Goodput, Recovery, goodput
-from hesuan.planner.reliability.rates import Component, FabricParts, FailureRates, fabric_parts, rates_of
+from hesuan.planner.reliability.rates import (
+    Component,
+    FabricParts,
+    FailureRates,
+    fabric_parts,
+    rates_of,
+    rates_of_design,
+)
 from hesuan.planner.reliability.topology import Hardware, blast_radius_cards, interruption_rates
 
 __all__ = [
@@ -24,4 +31,5 @@ __all__ = [
     "hardware_of",
     "interruption_rates",
     "rates_of",
+    "rates_of_design",
 ]

@@ -7,14 +7,11 @@ from dataclasses import replace
 from hesuan.figures import Figure, Kind
 from hesuan.planner.inputs import Cluster, Fabric, Model, Shape
 from hesuan.planner.reliability.goodput import Goodput, Recovery, goodput
-from hesuan.planner.reliability.rates import FabricParts, fabric_parts, rates_of
+from hesuan.planner.reliability.rates import FabricParts, fabric_parts, rates_of_design
 from hesuan.planner.reliability.topology import Hardware
 
 OPTICAL_DOMAIN_CARDS = 144
 """Copper reaches across one rack; a switched domain of more cards than this is joined by light."""
-
-DIE_SUFFIX = "-die"
-"""Chips of the catalogue so named are one of two dies of a package."""
 
 
 def hardware_of(cluster: Cluster) -> Hardware:
@@ -24,7 +21,7 @@ def hardware_of(cluster: Cluster) -> Hardware:
         cards_per_node=cluster.cards_per_host,
         cards_per_domain=max(domain, cluster.cards_per_host),
         parts=parts_of(cluster.fabric, cards_per_host=cluster.cards_per_host),
-        cards_per_package=2 if cluster.chip.name.endswith(DIE_SUFFIX) else 1,
+        cards_per_package=cluster.chip.per_package,
     )
 
 
@@ -45,7 +42,7 @@ def goodput_on(
 ) -> Goodput:
     """Goodput of a training of ``model`` on ``cards`` of ``cluster`` (None: all of them)."""
     return goodput(
-        rates_of(cluster.chip.name),
+        rates_of_design(cluster.chip.kin),
         hardware_of(cluster),
         cards=cards or cluster.cards,
         parameters=model.params,

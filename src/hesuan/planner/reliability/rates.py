@@ -77,6 +77,15 @@ def rates_of(chip: str) -> FailureRates:
     return family_rates(best[1])
 
 
+def rates_of_design(kin: str) -> FailureRates:
+    """The family of a chip's design (``Chip.kin``); a design without data gets ``other``, assumed and wide.
+
+    A forecast asks by design and never by name: the same chip under another name breaks as often.
+    """
+    families = _table()["families"]
+    return family_rates(next((family for family in families if kin in families[family]["kin"]), "other"))
+
+
 @functools.cache
 def family_rates(family: str) -> FailureRates:
     """A family by its name in ``failures.toml``; what it lacks is taken from the family it is ``like``."""
