@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from hesuan.errors import Code, declare
 from hesuan.money import format_yuan
 from hesuan.policy.predicates import FactValue
+
+if TYPE_CHECKING:
+    from hesuan.policy.keys import Needed
 
 OUTSIDE_PERIOD = declare(
     "policy.outside_period",
@@ -92,6 +95,46 @@ BELOW_FLOOR = declare(
     en="{amount} is below the floor of {floor}.",
     zh="{amount} 低于下限 {floor}。",
 )
+OUTSIDE_WINDOW = declare(
+    "policy.outside_window",
+    en="{on} is in none of the windows for applications: {windows}.",
+    zh="{on} 不在任何申领窗口内：{windows}。",
+)
+CLAIMED_BY_COUNTERPART = declare(
+    "policy.claimed_by_counterpart",
+    en="The other party of the contract has claimed; the programme pays one of the two.",
+    zh="合同另一方已申领；本计划只支付其中一方。",
+)
+ADMISSION_LAPSED = declare(
+    "policy.admission_lapsed",
+    en="The supplier's admission runs from {begin} to {end}; the contract is of {on}.",
+    zh="供给方的准入期为 {begin} 至 {end}；合同日期为 {on}。",
+)
+AWARD_LIMIT_MISSING = declare(
+    "policy.award_limit_missing",
+    en="The limit of cap `{cap}` stands in each award; state `award.max_subsidy`.",
+    zh="上限“{cap}”由各项核定确定；请给出 `award.max_subsidy`。",
+)
+OVERRIDE_NOT_ALLOWED = declare(
+    "policy.override_not_allowed",
+    en="The award sets its own cap as `{role}`, and no cap of the programme lets that role.",
+    zh="核定以角色“{role}”另定上限，而本计划没有任何上限允许该角色这样做。",
+)
+CLAIM_REPEATED = declare(
+    "policy.claim_repeated",
+    en="`{cap}` allows {limit} for {key}; {used} is counted already.",
+    zh="“{cap}”对 {key} 至多允许 {limit}；已计 {used}。",
+)
+BUDGET_QUEUED = declare(
+    "policy.budget_queued",
+    en="Budget `{budget}` has {left} left of {limit}; {asked} is needed. The request waits in the queue.",
+    zh="预算“{budget}”（{limit}）只剩 {left}，需要 {asked}。该申请进入排队。",
+)
+AWAITS_BATCH = declare(
+    "policy.awaits_batch",
+    en="Budget `{budget}` has {left} left of {limit}; {asked} is needed. The batch is paid in proportion.",
+    zh="预算“{budget}”（{limit}）只剩 {left}，需要 {asked}。须待本批次按比例分配。",
+)
 SHARES_NOT_ONE = declare(
     "policy.shares_not_one",
     en="The payers' shares add up to {total}, not to 1.",
@@ -170,6 +213,8 @@ class Counters:
     budgets: Mapping[str, int] = field(default_factory=dict)
     voucher_fen: int | None = None
     """What the voucher has left; ``None`` when none is being used."""
+    batch: Mapping[str, Fraction] = field(default_factory=dict)
+    """Budget → the part of what each request of a batch asks that the budget can pay (:mod:`.batches`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +258,20 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class LineResult:
+    """What one line gets; the lines' amounts sum to the subsidy."""
+
+    kind: str
+    amount_fen: int
+    """As invoiced."""
+    base: Fraction
+    tier: str
+    rate: Fraction | None
+    gross: Fraction
+    subsidy_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """``subsidy_fen + other_aid_fen + copay_fen = invoice_fen``, and the shares sum to the subsidy."""
 
@@ -234,6 +293,16 @@ class Decision:
     budget_left_fen: Mapping[str, int]
     trace: tuple[Step, ...]
     failures: tuple[Failure, ...]
+    queued: bool = False
+    """Nothing is granted now, and the request keeps its place: the budget is short."""
+    lines: tuple[LineResult, ...] = ()
+    """Line by line, where each line has a tier of its own."""
+    counted: tuple[tuple[Needed, int], ...] = ()
+    """What to add to each counter when the decision is carried out [fen]."""
+    recover_fen: int = 0
+    """What earlier claims of the year got above a tier that now holds for all of them [fen]."""
+    auto_approved: bool = False
+    """Whether the programme's own rule lets it pass without a reviewer."""
 
     @property
     def copay_fen(self) -> int:
@@ -241,7 +310,8 @@ class Decision:
         return self.invoice_fen - self.other_aid_fen - self.subsidy_fen
 
 
-def yuan(amount: Fraction | int) -> str:
+def yuan(amount: Fraction | int, unit: str = "CNY") -> str:
     """An exact amount [fen] as people read it; what is below a fen is written out, not rounded away."""
-    whole, rest = divmod(Fraction(amount), 1)
-    return format_yuan(int(whole)) + (f" + {rest} fen" if rest else "")
+    whole, rest = amount.numerator // amount.denominator, amount.numerator % amount.denominator
+    shown = format_yuan(whole) if unit == "CNY" else f"{format_yuan(whole).replace('¥', '')} {unit}"
+    return f"{shown} + {Fraction(rest, amount.denominator)} fen" if rest else shown

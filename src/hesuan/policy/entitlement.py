@@ -1,17 +1,17 @@
-"""Steps 1 to 6: who may be paid for what, and what the rate gives before any limit."""
+"""Steps 1 to 4: who may be paid for what, and what the rate is applied to."""
 
 from __future__ import annotations
 
 from datetime import date
 from fractions import Fraction
 
-from hesuan.money import RoundingMode, format_yuan, round_fen
+from hesuan.money import RoundingMode, round_fen
 from hesuan.policy import decision as said
-from hesuan.policy.decision import yuan
+from hesuan.policy.decision import Line
 from hesuan.policy.fields import Open
-from hesuan.policy.predicates import Judgement, judge
-from hesuan.policy.programme import AWARD_RATE, Apportion, Tier
-from hesuan.policy.work import Stopped, Work
+from hesuan.policy.predicates import judge
+from hesuan.policy.programme import Apportion
+from hesuan.policy.work import ZERO, Part, Work
 
 
 def eligibility(work: Work) -> None:
@@ -20,6 +20,8 @@ def eligibility(work: Work) -> None:
     end = work.need(work.programme.period_to, "period.to", "whether this day counts", "当日是否有效")
     if work.facts.on < begin or (isinstance(end, date) and work.facts.on > end):
         work.fail(said.OUTSIDE_PERIOD, "period", on=work.facts.on, begin=begin, end=end)
+    windows(work)
+    counterpart(work)
     rule = work.need_condition(work.programme.eligible, "eligible", "who may apply", "谁可以申领")
     held = work.hold("eligible", judge(rule, work.stated()))
     work.step(
@@ -29,6 +31,36 @@ def eligibility(work: Work) -> None:
         f"On {work.facts.on} the applicant {'meets' if held else 'does not meet'} every condition.",
         f"{work.facts.on}，申领方{'符合' if held else '不符合'}全部条件。",
     )
+
+
+def windows(work: Work) -> None:
+    """Applications are taken inside the windows only, where there are any."""
+    issuance = work.programme.terms.issuance
+    if issuance is None or not issuance.windows or work.facts.event != "issue":
+        return
+    spans = [
+        (
+            work.need(one.begin, "issuance.windows", "whether this day counts", "当日是否有效"),
+            work.need(one.end, "issuance.windows", "whether this day counts", "当日是否有效"),
+        )
+        for one in issuance.windows
+    ]
+    on = work.facts.on
+    if not any(begin <= on and not (isinstance(end, date) and on > end) for begin, end in spans):
+        told = ", ".join(f"{begin} – {end}" for begin, end in spans)
+        work.fail(said.OUTSIDE_WINDOW, "issuance.windows", on=on, windows=told)
+
+
+def counterpart(work: Work) -> None:
+    """Where either side of a contract may claim, the other must not have."""
+    if work.programme.terms.beneficiary != "either_not_both":
+        return
+    fact = "relation.counterpart_claimed"
+    claimed = work.stated().get(fact)
+    if claimed is None:
+        work.fail(said.FACT_MISSING, "beneficiary", fact=fact, condition="either_not_both")
+    elif claimed:
+        work.fail(said.CLAIMED_BY_COUNTERPART, "beneficiary")
 
 
 def supplier(work: Work) -> None:
@@ -55,6 +87,8 @@ def supplier(work: Work) -> None:
         )
     for rule in work.programme.supplier_rules:
         work.hold("suppliers.require", judge(rule, work.stated()))
+    admission(work)
+    price_rule(work)
     work.step(
         2,
         "supplier",
@@ -64,56 +98,122 @@ def supplier(work: Work) -> None:
     )
 
 
+def admission(work: Work) -> None:
+    """Whether the admission the programme publishes covers the contract's day."""
+    terms = work.programme.terms.suppliers
+    if terms is None or terms.admission is None:
+        return
+    rule, path = terms.admission, "suppliers.admission"
+    on = work.stated().get("contract.signed_on", work.facts.on)
+    begin, end = rule.valid_from, rule.valid_to
+    for value, key in ((begin, "valid_from"), (end, "valid_to")):
+        if isinstance(value, Open):
+            work.need(value, f"{path}.{key}", "whose computing is paid", "支付谁的算力")
+    assert isinstance(on, date)
+    if (isinstance(begin, date) and on < begin) or (isinstance(end, date) and on > end):
+        work.fail(said.ADMISSION_LAPSED, path, begin=begin, end=end, on=on)
+
+
+def price_rule(work: Work) -> None:
+    """A rule about prices is judged by the office when it admits; the decision asks for its word."""
+    terms = work.programme.terms.suppliers
+    if terms is None or terms.price_rule in (None, "none"):
+        return
+    rule = work.need(terms.price_rule, "suppliers.price_rule", "whose computing is paid", "支付谁的算力")
+    fact = "supplier.meets_price_rule"
+    met = work.stated().get(fact)
+    if met is None:
+        work.fail(said.FACT_MISSING, "suppliers.price_rule", fact=fact, condition=rule)
+    elif not met:
+        work.fail(said.CONDITION_UNMET, "suppliers.price_rule", fact=fact, value="false", condition=rule)
+
+
 def line_kinds(work: Work) -> None:
     """3: the lines that count, with or without their tax, within the base's own bounds."""
     rule = work.need(work.programme.base, "base", "the amount", "金额")
     kinds = work.need(rule.kinds, "base.kinds", "which lines count", "哪些费用计入")
     counted = [line for line in work.facts.lines if line.kind in kinds]
-    total = sum(line.amount_fen for line in counted)
+    net = [line.amount_fen for line in counted]
     if any(line.tax_fen for line in counted):
         tax = work.need(rule.tax, "base.tax", "whether tax counts", "是否含税")
-        total -= sum(line.tax_fen for line in counted) if tax == "excl" else 0
-    work.base = Fraction(total)
+        net = [line.amount_fen - (line.tax_fen if tax == "excl" else 0) for line in counted]
+    make_parts(work, list(zip(counted, net, strict=True)))
     bound_base(work, rule.min_fen, rule.max_fen)
     left_out = work.facts.invoice_fen - sum(line.amount_fen for line in counted)
+    named = ", ".join(kinds)
     work.step(
         3,
         "line kinds",
         "base.kinds",
-        f"Of {format_yuan(work.facts.invoice_fen)}, {yuan(work.base)} counts; "
-        f"{format_yuan(left_out)} is of other kinds than {', '.join(kinds)}.",
-        f"{format_yuan(work.facts.invoice_fen)} 中 {yuan(work.base)} 计入；"
-        f"{format_yuan(left_out)} 不属于 {', '.join(kinds)}。",
+        f"Of {work.show(work.facts.invoice_fen)}, {work.show(work.base)} counts; "
+        f"{work.show(left_out)} is of other kinds than {named}.",
+        f"{work.show(work.facts.invoice_fen)} 中 {work.show(work.base)} 计入；"
+        f"{work.show(left_out)} 不属于 {named}。",
     )
 
 
+def make_parts(work: Work, counted: list[tuple[Line, int]]) -> None:
+    """One part for the claim, or one for each line, as the tiers are meant."""
+    scope = work.programme.scope
+    if isinstance(scope, Open):
+        work.need(scope, "rates.scope", "which tier applies", "适用哪一档")
+    if scope == "line":
+        work.parts = [
+            Part((pair,), {**work.stated(), **pair[0].stated, "line.kind": pair[0].kind}) for pair in counted
+        ]
+    else:
+        work.parts = [Part(tuple(counted), work.stated())]
+
+
 def bound_base(work: Work, least: int | Open | None, most: int | Open | None) -> None:
-    """Refuses a base below its least, cuts one above its most."""
+    """Refuses a base below its least, cuts one above its most; the last lines give way first."""
     if least is not None:
         floor = work.need(least, "base.min", "the amount", "金额")
         if work.base < floor:
-            work.refuse(said.BELOW_FLOOR, "base.min", amount=yuan(work.base), floor=yuan(floor))
+            work.refuse(said.BELOW_FLOOR, "base.min", amount=work.show(work.base), floor=work.show(floor))
     if most is not None:
-        work.base = min(work.base, Fraction(work.need(most, "base.max", "the amount", "金额")))
+        over = work.base - work.need(most, "base.max", "the amount", "金额")
+        for part in reversed(work.parts):
+            cut = max(ZERO, min(over, part.base))
+            part.base -= cut
+            over -= cut
 
 
 def apportionment(work: Work) -> None:
     """4: the part of the base that lies inside the baseline, rounded where the rule says so."""
     rule = work.programme.base.apportion if work.programme.base else None
+    en, zh = "The whole amount counts.", "金额全部计入。"
     if rule is not None:
-        days, of_days = days_inside(work, rule)
-        work.base = work.base * days / of_days
+        en, zh = apportion(work, rule)
     rounding = work.need(work.programme.rounding, "rounding", "the amount", "金额")
     if "base" in work.need(rounding.stages, "rounding.stages", "the amount", "金额"):
         quantum, mode, _ = rounding_rule(work)
-        work.base = Fraction(round_fen(work.base, quantum_fen=quantum, mode=mode))
-    work.step(
-        4,
-        "apportionment",
-        "base.apportion" if rule else "base",
-        f"{days} of {of_days} days: {yuan(work.base)}." if rule else "The whole amount counts.",
-        f"{of_days} 天中的 {days} 天：{yuan(work.base)}。" if rule else "金额全部计入。",
-    )
+        for part in work.parts:
+            part.base = Fraction(round_fen(part.base, quantum_fen=quantum, mode=mode))
+    if rule is not None:
+        en, zh = f"{en}: {work.show(work.base)}.", f"{zh}：{work.show(work.base)}。"
+    work.step(4, "apportionment", "base.apportion" if rule else "base", en, zh)
+
+
+def apportion(work: Work, rule: Apportion) -> tuple[str, str]:
+    """Takes the share of days, or the lines the meter counted inside; what it did, in both languages."""
+    method = work.need(rule.method, "base.apportion.method", "the share of days", "天数比例")
+    if method == "day_fraction":
+        days, of_days = days_inside(work, rule)
+        for part in work.parts:
+            part.base = part.base * days / of_days
+        return f"{days} of {of_days} days", f"{of_days} 天中的 {days} 天"
+    path = "base.apportion.baseline"
+    begin = work.need(rule.baseline_from, f"{path}.from", "the baseline", "基准期")
+    end = work.need(rule.baseline_to, f"{path}.to", "the baseline", "基准期")
+    for part in work.parts:
+        outside = 0
+        for line, net in part.lines:
+            if line.on is None:
+                work.refuse(said.FACT_MISSING, "base.apportion", fact="line.on", condition=f"{begin} – {end}")
+            outside += net if not begin <= line.on <= end else 0
+        part.base = max(ZERO, part.base - outside)
+    return f"Metered from {begin} to {end}", f"{begin} 至 {end} 计量"
 
 
 def days_inside(work: Work, rule: Apportion) -> tuple[int, int]:
@@ -129,65 +229,6 @@ def days_inside(work: Work, rule: Apportion) -> tuple[int, int]:
     if whole <= 0:
         work.refuse(said.CONDITION_UNMET, path, fact="contract.ends_on", value=ends, condition=f"> {starts}")
     return max(0, inside), whole
-
-
-def tiers(work: Work) -> None:
-    """5 and 6: the tier, and base × rate up to the tier's own cap."""
-    select = work.need(work.programme.select, "rates.select", "which tier applies", "适用哪一档")
-    chosen: Tier | None = None
-    for tier in work.programme.tiers:
-        if not tier_applies(work, tier):
-            continue
-        rate = rate_of(work, tier)
-        gross = work.base * rate
-        if tier.cap_fen is not None:
-            gross = min(gross, Fraction(work.need(tier.cap_fen, f"{tier.path}.cap", "the amount", "金额")))
-        if chosen is None or gross > work.amount:
-            chosen, work.rate, work.gross, work.amount = tier, rate, work.base * rate, gross
-        if select == "first":
-            break
-    if chosen is None:
-        work.refuse(said.NO_TIER, "rates.tiers", count=len(work.programme.tiers))
-    work.tier = chosen.id
-    work.step(5, "tier", chosen.path, f"Tier `{chosen.id}` applies.", f"适用档次“{chosen.id}”。")
-    capped = f", capped at {yuan(work.amount)}" if work.amount < work.gross else ""
-    capped_zh = f"，封顶 {yuan(work.amount)}" if work.amount < work.gross else ""
-    work.step(
-        6,
-        "gross",
-        f"{chosen.path}.rate",
-        f"{yuan(work.base)} × {work.rate} = {yuan(work.gross)}{capped}.",
-        f"{yuan(work.base)} × {work.rate} = {yuan(work.gross)}{capped_zh}。",
-    )
-    if work.amount < work.gross:
-        work.limit = min(work.limit, work.amount)
-
-
-def tier_applies(work: Work, tier: Tier) -> bool:
-    """Whether a tier is for this applicant; missing facts end the decision."""
-    when = work.need_condition(tier.when, f"{tier.path}.when", "which tier applies", "适用哪一档")
-    judged = judge(when, work.stated())
-    if judged.truth is None:
-        # The tier may be the right one; passing on to the next would decide it for the applicant.
-        work.hold(f"{tier.path}.when", Judgement(None, tuple(u for u in judged.unmet if u.value is None)))
-        raise Stopped
-    return judged.truth
-
-
-def rate_of(work: Work, tier: Tier) -> Fraction:
-    """min(rate, award's rate). A ceiling without an award's rate is no rate."""
-    path = f"{tier.path}.rate"
-    if tier.rate is None or isinstance(tier.rate, Open):
-        work.refuse(said.RATE_UNSPECIFIED, path, tier=tier.id, field=path)
-    work.need(tier.rate, path, "the rate", "比例")
-    awarded = work.stated().get(AWARD_RATE)
-    if isinstance(tier.rate, Fraction):
-        kind = work.need(tier.rate_kind, f"{tier.path}.rate_kind", "the rate", "比例")
-        if kind == "exact" and awarded is None:
-            return tier.rate
-    if not isinstance(awarded, Fraction):
-        work.refuse(said.AWARD_RATE_MISSING, path, tier=tier.id, rate=tier.rate)
-    return min(tier.rate, awarded) if isinstance(tier.rate, Fraction) else awarded
 
 
 def rounding_rule(work: Work) -> tuple[int, RoundingMode, tuple[str, ...]]:

@@ -13,15 +13,18 @@ is rounded down instead: a cap is not rounded past.
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-from hesuan.money import round_fen
-from hesuan.policy import decision as said
-from hesuan.policy.decision import Counters, Decision, Facts, Share, yuan
-from hesuan.policy.entitlement import apportionment, eligibility, line_kinds, rounding_rule, supplier, tiers
-from hesuan.policy.limits import COUNTED_AT, budgets, caps, other_aid
-from hesuan.policy.programme import Floor, Programme
+from hesuan.policy.aid import other_aid
+from hesuan.policy.decision import Counters, Decision, Facts, LineResult
+from hesuan.policy.entitlement import apportionment, eligibility, line_kinds, supplier
+from hesuan.policy.keys import BY_CLAIM, Needed
+from hesuan.policy.limits import budgets, caps
+from hesuan.policy.payout import copay, floors, rounding, split
+from hesuan.policy.predicates import All, AnyOf, Condition, Not, judge
+from hesuan.policy.programme import CLAIM_FEN, Programme
+from hesuan.policy.tiers import tiers
 from hesuan.policy.work import Stopped, Work
+
+STEPS = (line_kinds, apportionment, tiers, other_aid, caps, budgets, rounding, floors, split, copay)
 
 
 def decide(programme: Programme, facts: Facts, counters: Counters) -> Decision:
@@ -42,108 +45,38 @@ def decide(programme: Programme, facts: Facts, counters: Counters) -> Decision:
         supplier(work)
         if work.failures:
             raise Stopped
-        for step in (line_kinds, apportionment, tiers, other_aid, caps, budgets, rounding, split, copay):
+        for step in STEPS:
             step(work)
     except Stopped:
-        work.subsidy_fen, work.shares = 0, ()
+        work.subsidy_fen, work.shares, work.part_fens = 0, (), []
     return _answer(work)
 
 
-# --- 10 to 13: an amount of whole fen, and who pays it ---
-
-
-def rounding(work: Work) -> None:
-    """10 rounding and 11 floors."""
-    exact = work.amount
-    quantum, mode, stages = rounding_rule(work)
-    if "subsidy" in stages:
-        rounded = round_fen(exact, quantum_fen=quantum, mode=mode)
-        if rounded > work.limit:
-            rounded = round_fen(work.limit, quantum_fen=quantum, mode="floor")
-    elif exact.denominator == 1:
-        rounded = int(exact)
-    else:
-        work.refuse(
-            said.OPEN_RULE,
-            "rounding.stages",
-            field="rounding.stages",
-            purpose=f"what {yuan(exact)} is in whole fen",
-            purpose_zh=f"{yuan(exact)} 如何取整",
-        )
-    work.subsidy_fen = rounded
-    work.step(
-        10,
-        "rounding",
-        "rounding.mode",
-        f"{yuan(exact)} becomes {yuan(rounded)} ({mode} to {yuan(quantum)}).",
-        f"{yuan(exact)} 取整为 {yuan(rounded)}（{mode}，单位 {yuan(quantum)}）。",
-    )
-    work.refuse_open_list("floors")
-    for rule in work.programme.floors:
-        _floor(work, rule, exact)
-    work.step(
-        11,
-        "floors",
-        "floors",
-        "No floor is above the amount." if work.programme.floors else "No floor is set.",
-        "没有高于该金额的下限。" if work.programme.floors else "没有设下限。",
-    )
-
-
-def _floor(work: Work, rule: Floor, exact: Fraction) -> None:
-    on = work.need(rule.on, f"{rule.path}.on", "the floor", "下限")
-    least = work.need(rule.min_fen, f"{rule.path}.min", "the floor", "下限")
-    early = work.need(rule.before_rounding, f"{rule.path}.before_rounding", "the floor", "下限")
-    if on == "units":
-        work.refuse(said.NOT_EXECUTED, f"{rule.path}.on", field=f"{rule.path}.on", value=on)
-    reached = work.base if on == "base" else exact if early == "true" else Fraction(work.subsidy_fen)
-    if reached >= least:
-        return
-    otherwise = work.need(rule.otherwise, f"{rule.path}.else", "the floor", "下限")
-    if otherwise == "reject":
-        work.refuse(said.BELOW_FLOOR, rule.path, amount=yuan(reached), floor=yuan(least))
-    work.subsidy_fen = 0
-
-
-def split(work: Work) -> None:
-    """12: floor each payer's part; what is left over is the first payer's."""
-    work.refuse_open_list("funding")
-    parts = [
-        (one.payer, work.need(one.share, f"{one.path}.share", "who pays", "由谁出资"))
-        for one in work.programme.funding
-    ]
-    total = sum((share for _, share in parts), Fraction(0))
-    if total != 1:
-        work.refuse(said.SHARES_NOT_ONE, "funding", total=total)
-    fens = [work.subsidy_fen * share.numerator // share.denominator for _, share in parts]
-    fens[0] += work.subsidy_fen - sum(fens)
-    work.shares = tuple(Share(payer, fen) for (payer, _), fen in zip(parts, fens, strict=True))
-    told = ", ".join(f"{share.payer} {yuan(share.fen)}" for share in work.shares)
-    work.step(12, "payers", "funding", f"{told}.", f"{told}。")
-
-
-def copay(work: Work) -> None:
-    """13: the rest of the invoice."""
-    rest = work.facts.invoice_fen - work.facts.other_aid_fen - work.subsidy_fen
-    work.step(13, "co-pay", "base", f"{yuan(rest)} is the holder's own.", f"自付 {yuan(rest)}。")
+def auto_approved(programme: Programme, facts: Facts) -> bool:
+    """Whether the programme's own rule lets a request pass without a reviewer; unknown facts do not."""
+    issuance = programme.terms.issuance
+    rule = issuance.auto_approve if issuance is not None else None
+    if not isinstance(rule, Condition | All | AnyOf | Not):
+        return False
+    return judge(rule, {**facts.stated, "now": facts.on}).truth is True
 
 
 def _answer(work: Work) -> Decision:
     programme, facts = work.programme, work.facts
-    counted = COUNTED_AT[facts.event]
+    counted = () if work.failures else _counted(work)
+    added = {(needed.kind, needed.id): fen for needed, fen in counted}
+    limits = {(one.needed.kind, one.needed.id): one.needed.limit_fen for one in work.bindings}
     caps_left = {
-        cap.id: cap.limit_fen
-        - work.counters.caps[cap.id]
-        - (work.subsidy_fen if cap.counts in counted else 0)
+        cap.id: limit - work.counters.caps[cap.id] - added.get(("cap", cap.id), 0)
         for cap in programme.caps
-        if isinstance(cap.limit_fen, int) and cap.id in work.counters.caps
+        if cap.id in work.counters.caps
+        and isinstance(limit := limits.get(("cap", cap.id), cap.limit_fen), int)
     }
     budgets_left = {
-        one.id: one.limit_fen
-        - work.counters.budgets[one.id]
-        - (work.subsidy_fen if one.counts in counted else 0)
+        one.id: limit - work.counters.budgets[one.id] - added.get(("budget", one.id), 0)
         for one in programme.budgets
-        if isinstance(one.limit_fen, int) and one.id in work.counters.budgets
+        if one.id in work.counters.budgets
+        and isinstance(limit := limits.get(("budget", one.id), one.limit_fen), int)
     }
     return Decision(
         granted=not work.failures,
@@ -162,4 +95,37 @@ def _answer(work: Work) -> Decision:
         budget_left_fen=budgets_left,
         trace=tuple(work.steps),
         failures=tuple(work.failures),
+        queued=work.queued,
+        lines=_lines(work) if programme.scope == "line" and not work.failures else (),
+        counted=counted,
+        recover_fen=work.recover_fen if not work.failures else 0,
+        auto_approved=not work.failures and auto_approved(programme, facts),
+    )
+
+
+def _counted(work: Work) -> tuple[tuple[Needed, int], ...]:
+    """What each counter is added to: a claim as 1.00, an amount as what its own parts get."""
+    claim_fen = CLAIM_FEN if work.subsidy_fen else 0
+    fens = dict(zip(map(id, work.parts), work.part_fens, strict=True))
+    return tuple(
+        (
+            one.needed,
+            claim_fen if one.needed.counts in BY_CLAIM else sum(fens[id(part)] for part in one.parts),
+        )
+        for one in work.bindings
+    )
+
+
+def _lines(work: Work) -> tuple[LineResult, ...]:
+    return tuple(
+        LineResult(
+            kind=part.lines[0][0].kind,
+            amount_fen=part.lines[0][0].amount_fen,
+            base=part.base,
+            tier=part.tier.id if part.tier is not None else "",
+            rate=part.rate,
+            gross=part.gross,
+            subsidy_fen=fen,
+        )
+        for part, fen in zip(work.parts, work.part_fens, strict=True)
     )

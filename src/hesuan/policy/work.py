@@ -2,25 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import NoReturn, TypeVar
 
 from hesuan.errors import Code
 from hesuan.policy import decision as said
-from hesuan.policy.decision import Counters, Facts, Failure, Share, Step
+from hesuan.policy.decision import Counters, Facts, Failure, Line, Share, Step, yuan
 from hesuan.policy.fields import Open
+from hesuan.policy.keys import Needed, with_day
 from hesuan.policy.predicates import FactValue, Judgement, Pred
-from hesuan.policy.programme import Programme
+from hesuan.policy.programme import Programme, Tier
 
 T = TypeVar("T")
 
+ZERO = Fraction(0)
 NO_LIMIT = Fraction(2**63 - 1)
 
 
 class Stopped(Exception):
     """No later step can be taken; the failures say why."""
+
+
+class Part:
+    """What one tier is applied to: all lines that count, or one of them where each has its own tier."""
+
+    __slots__ = ("amount", "base", "gross", "lines", "rate", "stated", "tier")
+
+    def __init__(self, lines: tuple[tuple[Line, int], ...], stated: Mapping[str, FactValue]) -> None:
+        self.lines = lines
+        """Each with the amount of it that counts [fen]."""
+        self.stated = stated
+        self.base = Fraction(sum(amount for _, amount in lines))
+        self.tier: Tier | None = None
+        self.rate: Fraction | None = None
+        self.gross = self.amount = ZERO
+
+
+class Binding:
+    """A counter that is added to when the decision is carried out, and the parts it counts."""
+
+    __slots__ = ("needed", "parts")
+
+    def __init__(self, needed: Needed, parts: tuple[Part, ...]) -> None:
+        self.needed = needed
+        self.parts = parts
 
 
 class Work:
@@ -32,19 +59,58 @@ class Work:
         self.counters = counters
         self.steps: list[Step] = []
         self.failures: list[Failure] = []
-        self.base = Fraction(0)
-        self.tier = ""
-        self.rate: Fraction | None = None
-        self.gross = Fraction(0)
-        self.amount = Fraction(0)
+        self.unit = programme.unit
+        self.parts: list[Part] = []
         self.limit = NO_LIMIT
-        """The least of all limits the amount was held against."""
+        """The least of all limits on the whole amount."""
+        self.holds: list[tuple[Fraction, tuple[Part, ...]]] = []
+        """Limits on some of the parts."""
+        self.bindings: list[Binding] = []
+        self.asked = ZERO
+        """What was asked of the budget."""
+        self.queued = False
+        self.matched = False
+        """Whether the rate is a match of another programme's."""
+        self.recover_fen = 0
+        self.part_fens: list[int] = []
+        """The subsidy part by part."""
         self.subsidy_fen = 0
         self.shares: tuple[Share, ...] = ()
         self._used: list[str] = []
         """Fields the next line of the trace rests on."""
         self._told: set[str] = set()
         """Interpretations the trace has named already."""
+        self._stated = with_day(facts)
+
+    @property
+    def base(self) -> Fraction:
+        """What the rates are applied to, all parts together."""
+        return sum((part.base for part in self.parts), ZERO) if len(self.parts) != 1 else self.parts[0].base
+
+    @property
+    def gross(self) -> Fraction:
+        """Base times rate, before any limit."""
+        return sum((part.gross for part in self.parts), ZERO) if len(self.parts) != 1 else self.parts[0].gross
+
+    @property
+    def amount(self) -> Fraction:
+        """What is left of it after the limits so far."""
+        return total(self.parts)
+
+    @property
+    def tier(self) -> str:
+        """The tier, or the tiers, that apply."""
+        return ", ".join(dict.fromkeys(part.tier.id for part in self.parts if part.tier is not None))
+
+    @property
+    def rate(self) -> Fraction | None:
+        """The rate, where all parts have the same."""
+        rates = {part.rate for part in self.parts}
+        return rates.pop() if len(rates) == 1 else None
+
+    def show(self, amount: Fraction | int) -> str:
+        """An amount in the programme's unit."""
+        return yuan(amount, self.unit)
 
     def need(self, value: T | Open | None, path: str, purpose: str, purpose_zh: str) -> T:
         """A value that a step cannot do without; an open one ends the decision there."""
@@ -66,8 +132,8 @@ class Work:
             self.need(None, path, "the amount", "金额")
 
     def stated(self) -> Mapping[str, FactValue]:
-        """The facts, the day among them."""
-        return {**self.facts.stated, "now": self.facts.on}
+        """The facts, the day among them, and what all lines have in common."""
+        return self._stated
 
     def stated_date(self, name: str) -> date:
         """A date that a step cannot do without."""
@@ -103,10 +169,20 @@ class Work:
         self.fail(code, path, **facts)
         raise Stopped
 
-    def at_most(self, limit: Fraction) -> None:
-        """Holds the amount against one more limit."""
-        self.limit = min(self.limit, limit)
-        self.amount = min(self.amount, limit)
+    def at_most(self, limit: Fraction, parts: Sequence[Part] | None = None) -> None:
+        """Holds the amount, or that of some parts, against one more limit; the last lines give way first."""
+        if parts is None:
+            self.limit = min(self.limit, limit)
+        else:
+            self.holds.append((limit, tuple(parts)))
+        held = self.parts if parts is None else parts
+        over = total(held) - limit
+        for part in reversed(held):
+            if over <= 0:
+                return
+            cut = min(over, part.amount)
+            part.amount -= cut
+            over -= cut
 
     def step(self, number: int, name: str, path: str, en: str, zh: str) -> None:
         """Adds a line to the trace; an interpretation that was used is named in it."""
@@ -120,3 +196,8 @@ class Work:
                 en += f" [`{one}` as decided by {by}, {interpretation.where}]"
                 zh += f"［“{one}”依 {by} 的裁定，{interpretation.where}］"
         self.steps.append(Step(number, name, self.programme.cite(path), en, zh))
+
+
+def total(parts: Sequence[Part]) -> Fraction:
+    """What some parts amount to."""
+    return parts[0].amount if len(parts) == 1 else sum((part.amount for part in parts), ZERO)
