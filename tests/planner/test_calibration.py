@@ -30,6 +30,8 @@ from hesuan.planner.calibrate import Observation, Source, fit, saved
 from hesuan.planner.calibrate.fewshot import spread_out
 from hesuan.planner.calibration import Factor, chosen
 from hesuan.planner.constants import DEFAULT
+from hesuan.planner.cost import Parts, Plans, basis, evaluate
+from hesuan.planner.cost.reference import CASES
 from hesuan.planner.explore import Limits
 
 ROWS = Path(__file__).parent / "rows" / "runs.csv"
@@ -103,6 +105,26 @@ def test_other_constants_are_refused(ours: Calibration) -> None:
     with pytest.raises(Refused) as caught:
         predict(model("llama-3-8b"), cluster("hgx-a100", 8), SMALL, Plan(tp=8), calibration=stale)
     assert code_of(caught) == "plan.calibration_other_constants"
+
+
+def test_the_version_changes_with_a_constant_and_with_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = basis(DEFAULT)
+    assert basis(replace(DEFAULT, interval=0.5)) == now
+    assert basis(replace(DEFAULT, tp_overlap=0.3)) != now
+    basis.cache_clear()
+    monkeypatch.setattr("hesuan.planner.cost.kernel.optimizer_s", lambda *_: np.zeros(1))
+    assert basis(DEFAULT) != now
+    basis.cache_clear()
+
+
+def test_the_reference_steps_use_every_part() -> None:
+    used = {
+        name
+        for work, plans in CASES
+        for name in Parts.TIMES
+        if np.any(getattr(evaluate(work, Plans.of(plans)), name) > 0)
+    }
+    assert used == set(Parts.TIMES)
 
 
 def test_another_cluster_of_the_chip_and_another_kind_are_told_and_narrow_nothing(ours: Calibration) -> None:

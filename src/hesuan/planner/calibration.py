@@ -5,10 +5,10 @@ and the verbs' ``--calibration`` read it. The factors are those of :mod:`hesuan.
 
     ln(calibrated / plain) = common + sum_k share_k part_k + sum_j feature_j slope_j
 
-They are relative to forecasts under one version of the constants and hold for the chip they were measured
-on: under other constants, or for another chip, a calibration is refused and never applied in silence. On
-another cluster of the same chip, or outside the kinds of model and the years it was fitted on, it is applied
-with a caveat, and the interval stays at least as wide as without it.
+They are relative to forecasts under one version of constants and formulas and hold for the chip they were
+measured on: under another version, or for another chip, a calibration is refused and never applied in
+silence. On another cluster of the same chip, or outside the kinds of model and the years it was fitted on, it
+is applied with a caveat, and the interval stays at least as wide as without it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ OTHER_CHIP = declare(
 )
 OTHER_CONSTANTS = declare(
     "plan.calibration_other_constants",
-    en="{path} was fitted under constants {found}; here they are {current}. Its factors are relative to "
-    "those forecasts: run `hesuan plan fit … --save` again on the same rows.",
-    zh="{path} 由常数 {found} 拟合；此处为 {current}。其系数相对于当时的预测："
+    en="{path} was fitted under constants and formulas {found}; here they are {current}. Its factors are "
+    "relative to those forecasts: run `hesuan plan fit … --save` again on the same rows.",
+    zh="{path} 由常数与公式 {found} 拟合；此处为 {current}。其系数相对于当时的预测："
     "请用同样的行重新运行 `hesuan plan fit … --save`。",
 )
 AMBIGUOUS = declare(
@@ -124,7 +124,7 @@ class Calibration:
     era: tuple[float, float]
     """First and last year of the rows' software."""
     constants: str
-    """Version of the constants whose forecasts the factors correct."""
+    """Version of the constants and formulas whose forecasts the factors correct."""
     rows: int
     rows_sha256: str
     """Of the rows' file, byte by byte."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from hesuan.errors import Faults, HesuanError, InputFault, declare
 from hesuan.figures import Figure
 from hesuan.planner.calibration import Calibration, chosen
-from hesuan.planner.constants import DEFAULT, version
+from hesuan.planner.constants import DEFAULT
+from hesuan.planner.cost import basis
 from hesuan.planner.files import Run, read_run
 from hesuan.planner.forecast import predict
 from hesuan.planner.inputs import Workload
@@ -66,7 +67,7 @@ def own_calibration(words: Sequence[Path], run: Run) -> Calibration | None:
     loaded = calibrations_of(words, run)
     found = chosen(loaded, run.workload.cluster)
     for one in loaded if found is None else [found]:
-        one.check(run.workload.cluster, version(DEFAULT))
+        one.check(run.workload.cluster, basis(DEFAULT))
     return found
 
 

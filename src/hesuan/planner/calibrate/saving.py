@@ -17,7 +17,8 @@ from hesuan.planner.calibrate.fewshot import PRIOR_DEGREES, Prior, fit, t_90
 from hesuan.planner.calibrate.fewshot import Calibration as Fit
 from hesuan.planner.calibrate.observation import Observation
 from hesuan.planner.calibration import Calibration, Factor, Kept
-from hesuan.planner.constants import DEFAULT, Constants, version
+from hesuan.planner.constants import DEFAULT, Constants
+from hesuan.planner.cost import basis
 
 FEWEST = 4
 """From so many runs on the conformal quantile exists: ``ceil(0.8 (n + 1)) <= n``."""
@@ -64,7 +65,7 @@ def saved(
         clusters=source.clusters,
         kinds=tuple(sorted({one.kind for one in observations})),
         era=(_rounded(min(eras)), _rounded(max(eras))),
-        constants=version(constants),
+        constants=basis(constants),
         rows=found.rows,
         rows_sha256=source.rows_sha256,
         dated=source.dated,

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from hesuan.planner.calibration import Calibration
-from hesuan.planner.constants import Constants, version
+from hesuan.planner.constants import Constants
 from hesuan.planner.cost.arrays import RECOMPUTE, Array, Parts, Plans
 from hesuan.planner.inputs import Recompute, Workload
 
@@ -65,16 +65,8 @@ def design(work: Workload, plans: Plans, parts: Parts) -> dict[str, Array]:
     return {"common": np.ones(len(plans)), **shares(parts), **features(work, plans)}
 
 
-def corrected(work: Workload, plans: Plans, parts: Parts, constants: Constants) -> Parts:
-    """The parts as calibrated; as they are without a calibration.
-
-    Raises:
-        Refused: the calibration says nothing of this chip or these constants.
-    """
-    found = constants.calibration
-    if found is None:
-        return parts
-    found.check(work.cluster, version(constants))
+def corrected(work: Workload, plans: Plans, parts: Parts, found: Calibration) -> Parts:
+    """The parts as calibrated; whether it holds here has been asked before (``Calibration.check``)."""
     x = design(work, plans, parts)
     names = tuple(x)
     beta = dict(zip(names, found.coefficients(names), strict=True))

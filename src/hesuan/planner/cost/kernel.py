@@ -10,12 +10,14 @@ parts add up to the step by construction. One plan is the same computation on ar
 
 from __future__ import annotations
 
-from dataclasses import fields
+import hashlib
+from dataclasses import fields, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hesuan.planner.constants import DEFAULT, Constants
+from hesuan.planner.constants import DEFAULT, Constants, version
 from hesuan.planner.cost import exchange
 from hesuan.planner.cost.arrays import Array, Memory, Parts, Plans
 from hesuan.planner.cost.calibrated import corrected
@@ -23,6 +25,7 @@ from hesuan.planner.cost.compute import Cell, Micro, micro_batch
 from hesuan.planner.cost.load import Load
 from hesuan.planner.cost.memory import SELECTIVE, memory, recomputed_share
 from hesuan.planner.cost.pipeline import Pipe, pipe
+from hesuan.planner.cost.reference import CASES
 from hesuan.planner.cost.weights import Held, held
 from hesuan.planner.inputs import Workload
 
@@ -48,7 +51,21 @@ def evaluate(work: Workload, plans: Plans, constants: Constants = DEFAULT) -> Pa
         parts = _block(load, plans)
     else:
         parts = _joined([_block(load, part) for part in plans.blocks(BLOCK)])
-    return corrected(work, plans, parts, constants)
+    if constants.calibration is None:
+        return parts
+    constants.calibration.check(work.cluster, basis(constants))
+    return corrected(work, plans, parts, constants.calibration)
+
+
+@lru_cache(maxsize=16)
+def basis(constants: Constants) -> str:
+    """Twelve digits that change with any constant behind a step time and with the formulas, as far as the
+    steps of :mod:`hesuan.planner.cost.reference` show them; a saved fit names them.
+    """
+    plain = replace(constants, calibration=None)
+    steps = [step for work, plans in CASES for step in evaluate(work, Plans.of(plans), plain).step_s]
+    told = [version(plain), *(f"{step:.6g}" for step in steps)]
+    return hashlib.sha256(" ".join(told).encode()).hexdigest()[:12]
 
 
 def _block(load: Load, plans: Plans) -> Parts:
@@ -171,4 +188,4 @@ def _joined(blocks: list[Parts]) -> Parts:
     return Parts(**times, memory=Memory(**space), feasible=np.concatenate([b.feasible for b in blocks]))
 
 
-__all__ = ["BLOCK", "Micro", "cell_of", "evaluate"]
+__all__ = ["BLOCK", "Micro", "basis", "cell_of", "evaluate"]

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from hesuan.planner.calibration import Calibration
-from hesuan.planner.constants import DEFAULT, Constants, calibrated, version
-from hesuan.planner.cost import Parts, Plans, evaluate
+from hesuan.planner.constants import DEFAULT, Constants, calibrated
+from hesuan.planner.cost import Parts, Plans, basis, evaluate
 from hesuan.planner.explore import whatif
 from hesuan.planner.explore.bounds import Bound, lower_bound, memory_bytes, usable_bytes
 from hesuan.planner.explore.candidates import Maker, Measured, work_seconds, work_tokens
@@ -87,7 +87,7 @@ def search(
     limits = replace(limits, top=top) if top else limits
     constants = calibrated(constants, calibration)
     if constants.calibration:
-        constants.calibration.check(workload.cluster, version(constants))
+        constants.calibration.check(workload.cluster, basis(constants))
     known = _survey(workload, limits, constants, goodput)
     fits = np.flatnonzero(known.slack >= 0)
     bound_s = np.zeros(len(fits))
