@@ -134,6 +134,16 @@ def test_a_training_beside_a_serving_is_refused(small: Path, capsys: pytest.Capt
     assert "`training` is not a key here" in said(capsys, "forecast", small, code=Exit.FAULTY)
 
 
+def test_a_sweep_of_a_folder_takes_its_trainings_and_a_folder_of_servings_has_none(
+    small: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("sweep", small.parent, "--clusters", "hgx-h100")
+    assert "plan.no_workloads" in said(capsys, *words, code=Exit.FAULTY)
+    training = (EXAMPLES / "llama-3-70b-hgx-h100.toml").read_text()
+    (small.parent / "training.toml").write_text(training)
+    assert "training" in said(capsys, *words)
+
+
 @pytest.mark.parametrize(
     "words", [["forecast"], ["search"], ["compare", "--on", "hgx-h100,hgx-a100"]], ids=lambda words: words[0]
 )

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from hesuan.cli.planning.kinds import is_serving
 from hesuan.cli.planning.offers import NOT_AN_OFFER, read_offer
 from hesuan.cli.planning.runs import calibrations_of
 from hesuan.errors import Faults, InputFault, declare
@@ -17,8 +18,8 @@ from hesuan.planner.files import Run, read_run
 
 NO_WORKLOADS = declare(
     "plan.no_workloads",
-    en="{path} holds no .toml file.",
-    zh="{path} 中没有 .toml 文件。",
+    en="{path} holds no .toml file of a training.",
+    zh="{path} 中没有训练的 .toml 文件。",
 )
 NO_CLUSTERS = declare(
     "plan.no_clusters",
@@ -82,8 +83,11 @@ def _gathered(faults: list[InputFault]) -> Iterator[None]:
 
 
 def _paths(files: Sequence[Path], faults: list[InputFault]) -> Iterator[Path]:
+    """Files as named, and the trainings of folders; a serving beside them is another verb's."""
     for path in files:
-        inside = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+        inside = [path]
+        if path.is_dir():
+            inside = [one for one in sorted(path.glob("*.toml")) if not is_serving(one)]
         if not inside:
             faults.append(InputFault(NO_WORKLOADS, path=path))
         yield from inside
