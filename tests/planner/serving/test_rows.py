@@ -69,6 +69,31 @@ def test_a_product_written_as_tp_is_read_as_tp_and_ep_and_says_so() -> None:
     assert assumed == ["tp64 read as TP 8 with EP 8"]
 
 
+def test_attention_dp_multiplied_into_ep_is_read_on_the_same_cards() -> None:
+    assumed: list[str] = []
+    assert aggregated_pool(tp=4, dp=4, pp=1, moe_tp=1, ep=16, assumed=assumed) == Pool(dp=4, ep=4)
+    assert aggregated_pool(tp=4, dp=2, pp=1, moe_tp=1, ep=8, assumed=[]) == Pool(tp=4, dp=2, ep=8)
+    assert len(assumed) == 1
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "decode"), [("64", Pool(tp=8, instances=4)), ("2000", Pool(dp=8, ep=8))]
+)
+def test_instances_without_a_count_prefill_and_decode_as_such_engines_do(
+    concurrency: str, decode: Pool
+) -> None:
+    """One published deployment stands in two files: ``tp8 ep8`` in one, attention-DP 8 in the other."""
+    row = read(
+        phase="disagg",
+        engine="trtllm",
+        prefill_layout="x(tp8 pp1 dp1 ep8 bs)",
+        decode_layout="x(tp8 pp1 dp1 ep1 bs)",
+        notes=f"silicon_concurrency={concurrency}",
+    )
+    assert row.deployment.prefill == Pool(dp=8, ep=8)
+    assert row.deployment.decode == decode
+
+
 def test_only_a_number_of_cards_is_known() -> None:
     assumed: list[str] = []
     prefill, decode = undivided_pools(72, 2048, assumed)

@@ -16,6 +16,8 @@ WIDEST_TP = 8
 """Attention heads cut further than this are attention-DP in practice; also the usual host."""
 USUAL_DECODERS = 4
 """Decode instances beside one prefill instance where a row counts none."""
+FULL_TP = 80
+"""Requests up to which published instances decode with TP; fuller ones use attention-DP."""
 PREFILL_SHARE = 1 / 3
 """Cards for prefill where only a total is stated."""
 
@@ -53,12 +55,16 @@ def legal_ep(ep: int, ranks: int) -> int:
     return gcd(max(ep, 1), ranks)
 
 
-def decode_pool(layout: Layout, concurrency: float, assumed: list[str]) -> Pool:
-    """The decode side. Files that drop counts also write attention-DP as TP: wider than a host is DP."""
+def decode_pool(layout: Layout, concurrency: float, assumed: list[str], *, latent: bool = False) -> Pool:
+    """The decode side. Files that drop counts also write attention-DP as TP.
+
+    Wider than a host is DP; so is a fuller host than TP is run with, where TP would copy a ``latent`` cache.
+    """
     tp, dp, ep = layout.tp, layout.dp, layout.ep
     count: float = layout.count or 0
     if layout.count is None:
         wide = tp * dp > WIDEST_TP
+        wide |= latent and tp > 1 and concurrency > USUAL_DECODERS * FULL_TP
         if wide and dp == 1:
             tp, dp, ep = 1, tp, tp
             assumed.append(f"decode: tp{dp} read as attention-DP {dp} with EP {ep}")
@@ -67,20 +73,32 @@ def decode_pool(layout: Layout, concurrency: float, assumed: list[str]) -> Pool:
     return Pool(tp=tp, dp=dp, pp=layout.pp, ep=legal_ep(ep, tp * dp), instances=count)
 
 
-def prefill_pool(layout: Layout, assumed: list[str]) -> Pool:
-    """The prefill side; where no count is stated, instances are matched to decode later."""
-    tp, dp = layout.tp, layout.dp
+def prefill_pool(layout: Layout, assumed: list[str], *, spread: bool = False) -> Pool:
+    """The prefill side; where no count is stated, instances are matched to decode later.
+
+    ``spread``: the engine prefills mixtures with attention-DP; files that drop counts write that as TP.
+    """
+    tp, dp, ep = layout.tp, layout.dp, layout.ep
     if layout.count is None:
         assumed.append("prefill: as many instances as decode can keep busy, the row counts none")
+        if dp == 1 < tp and (spread or ep == tp):
+            tp, dp, ep = 1, tp, tp
+            assumed.append(f"prefill: tp{dp} read as attention-DP {dp} with EP {ep}")
     count = layout.count or 1
-    return Pool(tp=tp, dp=dp, pp=layout.pp, ep=legal_ep(layout.ep, tp * dp), instances=count)
+    return Pool(tp=tp, dp=dp, pp=layout.pp, ep=legal_ep(ep, tp * dp), instances=count)
 
 
 def aggregated_pool(*, tp: int, dp: int, pp: int, moe_tp: int, ep: int, assumed: list[str]) -> Pool:
-    """One instance. Some files write ``TP * EP`` into TP: ``tp64 moe_tp8 ep8`` is TP 8 with EP 8."""
+    """One instance, where some files multiply what shares the same cards.
+
+    ``tp64 moe_tp8 ep8`` is TP 8 with EP 8; ``tp4 dp4 ep16`` is attention-DP 4 with EP 4.
+    """
     if moe_tp > 1 and moe_tp == ep and tp == moe_tp * ep and dp == 1:
         assumed.append(f"tp{tp} read as TP {ep} with EP {ep}")
         tp = ep
+    if 1 < tp == dp and ep == tp * dp:
+        assumed.append(f"tp{tp} dp{dp} ep{ep} read as attention-DP {dp} with EP {dp} on the same cards")
+        tp, ep = 1, dp
     return Pool(tp=tp, dp=dp, pp=pp, ep=legal_ep(ep, tp * dp), instances=1)
 
 

@@ -127,8 +127,9 @@ def _engine_row(
         before, after = (read_layout(_text(row, f"{side}_layout")) for side in ("prefill", "decode"))
         if before is None or after is None:
             raise ValueError("a disaggregated row without both layouts")
-        decode = decode_pool(after, serving.concurrency, assumed)
-        prefill: Pool | None = prefill_pool(before, assumed)
+        decode = decode_pool(after, serving.concurrency, assumed, latent=model.mla is not None)
+        spread = model.mla is not None and serving.engine is Engine.TRTLLM
+        prefill: Pool | None = prefill_pool(before, assumed, spread=spread)
         match = before.count is None
         if not _concurrency(row):
             batch = (after.batch or 1) * decode.dp * decode.instances

@@ -7,7 +7,7 @@ shared experts, head. Formulas with symbols: ``docs/model/serving.md``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -36,6 +36,10 @@ class StepParts:
         """The sum."""
         return np.asarray(sum(getattr(self, f.name) for f in fields(self)))
 
+    def scaled(self, factor: Array) -> StepParts:
+        """The same pass, every part longer by ``factor``."""
+        return StepParts(**{f.name: getattr(self, f.name) * factor for f in fields(self)})
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -48,6 +52,8 @@ class Load:
     context: Array
     """Keys a new token sees, on average."""
     decoding: bool
+    active: Array | float = 1.0
+    """Share of the attention-DP ranks that have tokens at all."""
 
 
 def forward(c: Cases, k: ServingConstants, pool: Pools, load: Load) -> StepParts:
@@ -86,6 +92,13 @@ def forward(c: Cases, k: ServingConstants, pool: Pools, load: Load) -> StepParts
         launch_s=_kernels(c) * _kernel_s(c, k),
         host_s=(k.step_s + k.row_s * load.requests) * _era(c, k),
     )
+
+
+def mixed(c: Cases, k: ServingConstants, pool: Pools, decode: Load, prompts: Load) -> StepParts:
+    """One pass that carries prompts beside the decoding requests: weights are streamed once for both."""
+    tokens, requests = decode.tokens + prompts.tokens, decode.requests + prompts.requests
+    joint = forward(c, k, pool, Load(tokens, requests, prompts.context, decoding=False))
+    return replace(joint, core_s=_core_s(c, k, pool, decode) + _core_s(c, k, pool, prompts))
 
 
 def _product_s(
@@ -139,17 +152,27 @@ def touched_experts(experts: Array, top_k: Array, tokens: Array, spread: float =
 
 def _experts_s(c: Cases, k: ServingConstants, pool: Pools, load: Load) -> Array:
     """Routed experts of one rank, the tokens of the whole instance spread over ``ep`` ranks [s]."""
-    everyone = load.tokens * pool.dp
+    everyone = load.tokens * pool.dp * load.active
     uneven = np.where(pool.ep > 1, k.imbalance, 1.0)
     weights = c.expert_params / np.maximum(pool.tp * pool.dp / pool.ep, 1.0)
     rows = everyone * c.top_k / pool.ep * uneven
     touched = touched_experts(c.experts, c.top_k, everyone, k.spread) / pool.ep
     each = rows / np.maximum(touched, 1e-9)
-    fill = each / (each + k.tile_tokens)
+    fill = each / (each + k.expert_tile)
     rate = c.expert_flops * k.grouped_share * np.maximum(fill, 1e-9)
     compute = 2.0 * rows * weights / rate
-    memory = np.minimum(touched * uneven, c.experts / pool.ep) * weights * c.expert_bytes
+    memory = _busiest(c, k, pool, touched) * weights * c.expert_bytes
     return np.asarray(c.moe_layers * np.maximum(compute, memory / (c.bandwidth * k.memory_share)))
+
+
+def _busiest(c: Cases, k: ServingConstants, pool: Pools, touched: Array) -> Array:
+    """Distinct experts of the rank that touches most: ``sqrt(2 ln ep m (1 - p))`` above the mean ``m``.
+
+    The largest of ``ep`` binomial counts, ``p = m ep / E``; few tokens on many ranks fall unevenly.
+    """
+    share = touched * pool.ep / np.maximum(c.experts, 1.0)
+    above = np.sqrt(2.0 * np.log(pool.ep) * touched * np.maximum(1.0 - share, 0.0))
+    return np.asarray(np.minimum(touched + k.straggle * above, np.maximum(c.experts / pool.ep, touched)))
 
 
 def _reduce_s(c: Cases, k: ServingConstants, pool: Pools, load: Load) -> Array:
@@ -181,14 +204,14 @@ def _exchange_s(c: Cases, k: ServingConstants, pool: Pools, load: Load) -> Array
 
 
 def _kernels(c: Cases) -> Array:
-    """Kernels of one pass: 6 for grouped-query attention, 11 for MLA, 4 for an MLP, 10 for experts.
+    """Kernels of one pass: 6 for grouped-query attention, 9 for MLA, 4 for an MLP, 10 for experts.
 
     Formats below 16 bits add the quantizing of inputs: 2 for attention, 2 for the MLP. Experts of 4 bits come
-    as a fused chain of 5; a sparse attention's index adds 8.
+    as a fused chain of 5; a sparse attention's index adds 14.
     """
-    attention = np.where(c.mla > 0, 11.0, 6.0) + 2.0 * c.quantized
+    attention = np.where(c.mla > 0, 9.0, 6.0) + 2.0 * c.quantized
     dense = 4.0 + 2.0 * c.quantized
-    attention = attention + np.where(c.indexed_keys > 0, 8.0, 0.0)
+    attention = attention + np.where(c.indexed_keys > 0, 14.0, 0.0)
     expert = np.where(c.fused > 0, 5.0, 10.0 + 2.0 * c.quantized)
     return np.asarray(
         c.attending * attention + c.ssm_layers * 9.0 + c.dense_layers * dense + c.moe_layers * expert
