@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from hesuan.wire.ids import new_id
 
 QUERIES = {
     "/log/consistency": "?first=1&second=2",
+    "/number-uses": "?kind=contract&number=2026-001",
+    "/related-parties": "?first={organisation_id}&second={other_id}",
     "/organisations/{organisation_id}/documents": "?file_name=a.pdf",
 }
 KEYED = ("/accept", "/deposits")
@@ -42,7 +45,7 @@ class Requests:
         path = operation.split()[1]
         ids = {**self.ids, **self.own_ids.get(operation, {})}
         here = re.sub(r"{(\w+)}", lambda match: ids[match[1]], path)
-        return here + QUERIES.get(path, "")
+        return here + QUERIES.get(path, "").format_map(ids)
 
     def body(self, operation: str) -> Any:
         """The body of an operation; bytes are a PDF."""
@@ -70,6 +73,7 @@ def make_requests(people: dict[str, Any]) -> Requests:
         "name": "api.not_json",
         "token_id": token.id,
         "organisation_id": owner.organisation.id,
+        "other_id": operator.organisation.id,
         "identity_id": people["colleague"].identity.id,
         "role": "member",
         "centre_id": applied.id,
@@ -89,11 +93,27 @@ def make_requests(people: dict[str, Any]) -> Requests:
         content=pdf(),
     )
     ids["document_id"] = document.id
+    ids["entry_id"] = declared_fact(owner)
     office = make_office(people)
     ids |= office.ids
     told = bodies(people, ids, admitted_centre_id=world.site.agent.centre_id)
     told["POST /applications"]["programme_version"] = office.active_version
     return Requests(ids, office.own_ids, told)
+
+
+PROOF = {"issuer": "Market regulator", "valid_from": "2026-01-01"}
+
+
+def declared_fact(owner: Person) -> str:
+    """A fact of the owner's organisation that nobody has checked."""
+    made = registry.enter_fact(
+        actor=owner.actor,
+        organisation_id=owner.organisation.id,
+        name="size",
+        value="small",
+        proof=registry.Proof("Market regulator", date(2026, 1, 1)),
+    )
+    return str(made.id)
 
 
 @dataclass
@@ -159,6 +179,20 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
         },
         "POST /organisations/{organisation_id}/deposits": {"amount_yuan": "12.50"},
         "POST /organisations/{organisation_id}/documents": pdf(),
+        "POST /organisations/{organisation_id}/facts": {**PROOF, "name": "employees", "value": 20},
+        "POST /organisations/{organisation_id}/relations": {**PROOF, "kind": "phone", "value": "0371 1234"},
+        "POST /organisations/{organisation_id}/aid": {
+            **PROOF,
+            "authority": "zhengzhou",
+            "scope": "contract",
+            "contract_number": "2026-001",
+            "amount_yuan": "100.00",
+        },
+        "POST /organisations/{organisation_id}/openings": {
+            "office": people["officer"].organisation.id,
+            "because": "asked",
+        },
+        "POST /registry-entries/{entry_id}/steps": {"to": "checked"},
         "POST /centres": {
             "organisation": people["centre_operator"].organisation.id,
             "name": "Zhengzhou North",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -17,11 +16,6 @@ from hesuan.hub.identity.models import Organisation
 from hesuan.hub.registry import selectors, services, store
 from hesuan.hub.registry.models import Document
 from hesuan.wire.ids import new_id
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings: object, tmp_path: Path) -> None:
-    settings.DATA_DIR = tmp_path  # type: ignore[attr-defined]
 
 
 def send(person: Person, *, to: Organisation | None = None, content: bytes = b"", **more: str) -> Document:

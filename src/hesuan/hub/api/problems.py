@@ -56,6 +56,8 @@ STATUS: dict[str, int] = {
     "application.same_person": 403,
     "application.own_organisation": 403,
     "identity.second_factor_missing": 403,
+    "registry.same_person": 403,
+    "registry.own_organisation": 403,
 }
 STATUS_OF_CLASS: tuple[tuple[type[HesuanError], int], ...] = (
     (NotFound, 404),

@@ -25,6 +25,7 @@ from hesuan.hub.api.routes import (
     orders,
     organisations,
     programmes,
+    records,
     registry,
     vouchers,
 )
@@ -73,6 +74,7 @@ api.add_router("", me.router, tags=["me"])
 api.add_router("", organisations.router, tags=["organisations"])
 api.add_router("", centres.router, tags=["centres"])
 api.add_router("", registry.router, tags=["registry"])
+api.add_router("", records.router, tags=["registry"])
 api.add_router("", programmes.router, tags=["programmes"])
 api.add_router("", vouchers.router, tags=["applications and vouchers"])
 api.add_router("", market.router, tags=["find and quote"])

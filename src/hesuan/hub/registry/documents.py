@@ -6,10 +6,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from hesuan.errors import Conflict, Refused
+from hesuan.errors import Conflict, NotFound, Refused
 from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
+from hesuan.hub.identity.selectors import ORGANISATION_NOT_FOUND
 from hesuan.hub.registry import access, errors, file_types, selectors, store
 from hesuan.hub.registry.models import Document, Opening
 from hesuan.wire.ids import new_id
@@ -91,7 +92,7 @@ def open_record(*, actor: Actor, organisation_id: str, office_id: str, because: 
     """Lets an office see what is on record of an organisation; twice is once. Applying does it.
 
     Raises:
-        NotFound: the organisation.
+        NotFound: the organisation, the office.
         Refused: ``registry.role_missing``.
     """
     organisation = selectors.organisation(actor, organisation_id)
@@ -113,6 +114,8 @@ def _open(
     actor: Actor, organisation: Organisation, document: Document | None, office_id: str, because: str
 ) -> Opening:
     access.need_role(actor, organisation, ("owner",), ("Opening the record to an office", "向办公室开放档案"))
+    if not Organisation.objects.filter(pk=office_id).exists():
+        raise NotFound(ORGANISATION_NOT_FOUND, organisation=office_id)
     with transaction.atomic():
         opening, made = Opening.objects.get_or_create(
             organisation=organisation,

@@ -60,3 +60,86 @@ DAMAGED = declare(
     " They are not served. The operator restores the documents folder from its backup.",
     zh="文件 {document} 的存储内容缺失，或与哈希 {sha256} 不符，故不予提供。请运营方从备份恢复文件夹。",
 )
+
+ENTRY_NOT_FOUND = declare(
+    "registry.entry_not_found",
+    en="There is no entry {entry} on record, or none that you may see.",
+    zh="档案中没有记录 {entry}，或您无权查看。",
+)
+ENTRY_TAKEN = declare(
+    "registry.entry_taken",
+    en="Entry {entry} exists with other content. Choose a new id.",
+    zh="记录 {entry} 已存在且内容不同。请使用新的编号。",
+)
+FACT_UNKNOWN = declare(
+    "registry.fact_unknown",
+    en="`{fact}` is not a fact of organisations. Known ones: {known}.",
+    zh="“{fact}”不是组织事实。可用的有：{known}。",
+)
+FACT_WRONG_TYPE = declare(
+    "registry.fact_wrong_type",
+    en="`{value}` is not a {type}, which `{fact}` is.",
+    zh="“{value}”不是 {type}，而“{fact}”的类型是 {type}。",
+)
+NOT_ONE_OF = declare(
+    "registry.not_one_of",
+    en="`{value}` is not one of: {known}.",
+    zh="“{value}”不在可选值之中：{known}。",
+)
+TEXT_MISSING = declare(
+    "registry.text_missing",
+    en="`{field}` is needed: 1 to {longest} characters.",
+    zh="须填写“{field}”：1 至 {longest} 个字符。",
+)
+ENDS_BEFORE = declare(
+    "registry.ends_before",
+    en="It would end on {expires_on}, before it begins on {valid_from}.",
+    zh="截止日 {expires_on} 早于开始日 {valid_from}。",
+)
+ONE_COUNTERPART = declare(
+    "registry.one_counterpart",
+    en="A {kind} leads to one thing: {wanted}.",
+    zh="{kind} 须且只须指明：{wanted}。",
+)
+RATIO_WRONG = declare(
+    "registry.ratio_wrong",
+    en="`{value}` is not a share. Write percent above 0 and up to 100, with at most four decimals.",
+    zh="“{value}”不是持股比例。请写大于 0、不超过 100 的百分数，最多四位小数。",
+)
+AMOUNT_WRONG = declare(
+    "registry.amount_wrong",
+    en="An amount of aid is from 1 to {limit} fen, not {value}.",
+    zh="资助金额须为 1 至 {limit} 分，而不是 {value}。",
+)
+NUMBER_MISSING = declare(
+    "registry.number_missing",
+    en="Aid for one {scope} needs that {scope}'s number (`{field}`).",
+    zh="范围为 {scope} 的资助须填写其编号（`{field}`）。",
+)
+FOREIGN_DOCUMENT = declare(
+    "registry.foreign_document",
+    en="Document {document} belongs to another organisation than {organisation}.",
+    zh="文件 {document} 不属于 {organisation}。",
+)
+SAME_PERSON = declare(
+    "registry.same_person",
+    en="{name} entered {entry}; {verb} needs another person.",
+    zh="{name} 录入了 {entry}；{verb_zh}须由另一人进行。",
+)
+OWN_ORGANISATION = declare(
+    "registry.own_organisation",
+    en="{name} belongs to {organisation}, whom it concerns; {verb} needs somebody outside it.",
+    zh="{name} 属于当事方 {organisation}；{verb_zh}须由其外部人员进行。",
+)
+WRONG_STATE = declare(
+    "registry.wrong_state",
+    en="Entry {entry} is {state}; it cannot become {to}.",
+    zh="记录 {entry} 的状态为 {state}，不能变为 {to}。",
+)
+KEY_UNUSABLE = declare(
+    "registry.key_unusable",
+    en="{path} does not hold the registry's key (32 bytes in hexadecimal, mode 600). Restore it from a"
+    " backup: with another key nothing entered before would match.",
+    zh="{path} 不含档案密钥（32 字节十六进制，权限 600）。请从备份恢复：换用新密钥后，"
+    "此前录入的内容将无法比对。",
+)

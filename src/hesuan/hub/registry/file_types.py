@@ -207,9 +207,9 @@ def wrong_with_name(name: str) -> Wrong | None:
 
 def content_disposition(name: str) -> str:
     """``attachment`` and the name twice: ASCII for old programs, UTF-8 for all (RFC 6266, RFC 8187)."""
-    extension = PurePosixPath(name).suffix.lower()
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", PurePosixPath(name).stem).strip("._") or "document"
-    return f"attachment; filename=\"{plain}{extension}\"; filename*=UTF-8''{quote(name, safe='')}"
+    stem, dot, extension = re.sub(r"[^A-Za-z0-9._-]+", "_", name).rpartition(".")
+    plain = f"{stem.strip('._') or 'document'}{dot}{extension}"
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 # --- All together ---

@@ -16,8 +16,10 @@ from hesuan.errors import NotFound, Unavailable
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.identity.selectors import ORGANISATION_NOT_FOUND, sees_everything, visible_to
-from hesuan.hub.registry import access, errors, file_types, store
-from hesuan.hub.registry.models import Document, Opening
+from hesuan.hub.registry import access, errors, file_types, rules, store
+from hesuan.hub.registry.models import AidEntry, Document, Opening, OrganisationFact, Relation, Step
+
+AnyEntry = OrganisationFact | Relation | AidEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,73 @@ def download(actor: Actor, document_id: str) -> Download:
     return Download(found, content)
 
 
+# --- Entries: facts, relations, aid ---
+
+
+def entry(actor: Actor, entry_id: str) -> AnyEntry:
+    """One fact, relation or aid entry.
+
+    Raises:
+        NotFound: ``registry.entry_not_found``.
+    """
+    for model in (OrganisationFact, Relation, AidEntry):
+        found = model.objects.filter(_on_record(actor), pk=entry_id).select_related("organisation").first()
+        if found is not None:
+            return found
+    raise NotFound(errors.ENTRY_NOT_FOUND, entry=entry_id)
+
+
+def steps(actor: Actor, entry_id: str) -> list[Step]:
+    """What became of an entry, oldest first.
+
+    Raises:
+        NotFound: ``registry.entry_not_found``.
+    """
+    return list(entry(actor, entry_id).steps.order_by("id"))
+
+
+def facts(actor: Actor, organisation_id: str) -> list[OrganisationFact]:
+    """Every fact ever entered for an organisation, newest first.
+
+    Raises:
+        NotFound: as :func:`organisation`.
+    """
+    found = OrganisationFact.objects.filter(organisation=organisation(actor, organisation_id))
+    return list(found.select_related("document").order_by("-entered_at", "-id"))
+
+
+def relations(actor: Actor, organisation_id: str) -> list[Relation]:
+    """Every relation entered for an organisation, newest first.
+
+    Raises:
+        NotFound: as :func:`organisation`.
+    """
+    found = Relation.objects.filter(organisation=organisation(actor, organisation_id))
+    return list(found.select_related("counterpart", "document").order_by("-entered_at", "-id"))
+
+
+def aid(actor: Actor, organisation_id: str) -> list[AidEntry]:
+    """Every aid entry of an organisation, newest first.
+
+    Raises:
+        NotFound: as :func:`organisation`.
+    """
+    found = AidEntry.objects.filter(organisation=organisation(actor, organisation_id))
+    return list(found.select_related("document").order_by("-entered_at", "-id"))
+
+
+def waiting(actor: Actor) -> list[AnyEntry]:
+    """What is declared, not checked, and the actor may check: of other organisations, oldest first."""
+    if not (access.is_clerk(actor) or any(actor.has("reviewer", one) for one in access.offices(actor))):
+        return []
+    found: list[AnyEntry] = []
+    for model in (OrganisationFact, Relation, AidEntry):
+        rows = model.objects.filter(_on_record(actor), state=rules.DECLARED)
+        rows = rows.exclude(organisation_id__in=sorted(actor.organisations()))
+        found += rows.exclude(entered_by=actor.identity_id).select_related("organisation", "document")
+    return sorted(found, key=lambda one: (one.entered_at, one.id))
+
+
 # --- Who sees what ---
 
 
@@ -120,4 +189,8 @@ def _documents(actor: Actor) -> QuerySet[Document]:
     if sees_everything(actor):
         return found
     opened = Opening.objects.filter(office_id__in=access.offices(actor), document__isnull=False)
-    return found.filter(visible_to(actor) | Q(pk__in=opened.values("document_id")))
+    seen = visible_to(actor) | Q(pk__in=opened.values("document_id"))
+    for model in (OrganisationFact, Relation, AidEntry):
+        proofs = model.objects.filter(_on_record(actor), document__isnull=False)
+        seen |= Q(pk__in=proofs.values("document_id"))
+    return found.filter(seen)
