@@ -33,29 +33,20 @@ TIER_WEIGHT = {"A": 1.0, "B": 0.5, "C": 0.1}
 STRENGTH = 1.0
 """Weight of one row beside the opinion: rows of one measurer repeat one another."""
 BOUNDS: dict[str, tuple[float, float, float]] = {
-    "gemm_share": (0.70, 1.0, 0.10),
     "gemm_share_fp8": (0.60, 1.35, 0.25),
-    "power_exponent": (0.05, 0.70, 0.50),
-    "whole_program_share": (0.80, 1.0, 0.05),
     "wave_elements": (1e5, 2e7, 0.80),
-    "k_start": (10.0, 600.0, 0.60),
-    "attention_share": (0.40, 1.0, 0.30),
-    "attention_start": (64.0, 4000.0, 0.80),
-    "elementwise_before": (0.8, 2.5, 0.30),
-    "permute_passes": (3.0, 20.0, 0.40),
-    "mesh_share": (0.30, 0.90, 0.30),
-    "elementwise": (1.0, 2.5, 0.25),
+    "plain_attention_bytes": (5.0, 30.0, 0.50),
     "tp_overlap": (0.05, 0.90, 0.50),
     "dp_overlap": (0.20, 0.95, 0.30),
-    "expert_growth": (0.05, 0.80, 0.50),
-    "odd_head_share": (0.10, 1.0, 0.80),
-    "plain_attention_bytes": (5.0, 30.0, 0.50),
     "moe_host_s": (5e-4, 1e-2, 0.60),
     "scan_share": (0.01, 0.5, 0.80),
-    "cast_bytes_fp4": (1.0, 12.0, 0.60),
     "fp4_wide_share": (0.01, 0.4, 0.80),
 }
-"""Low, high, and how far rows may pull the constant from its start [log]."""
+"""Low, high, and how far rows may pull the constant from its start [log].
+
+Every other constant stays at its physical estimate. Of 22 that once moved, 14 made rows of families and
+measurers left out worse or no better, so they learnt measurers, not machines.
+"""
 
 
 def weights_of(rows: Sequence[Row]) -> NDArray[np.float64]:
@@ -111,7 +102,8 @@ def mape(rows: Sequence[Row], constants: Constants) -> float:
 def left_out(rows: Sequence[Row], best: Constants, key: Callable[[Row], str]) -> NDArray[np.float64]:
     """Log residual of every row under constants refitted without all rows of its ``key``.
 
-    The refit takes the model as linear in the logs of the constants around ``best``.
+    The refit takes the model as linear in the logs of the constants around ``best``; its rows are forecast by
+    the model itself.
     """
     batch, knobs = Batch.of(rows), knobs_of(START)
     observed = np.log(np.array([row.observed_s for row in rows], float))
@@ -129,7 +121,8 @@ def left_out(rows: Sequence[Row], best: Constants, key: Callable[[Row], str]) ->
     for one in sorted(set(keys)):
         out = np.array([k == one for k in keys])
         p = refit_linear(jacobian, r, at, knobs, np.where(out, 0.0, weights))
-        found[out] = (r + jacobian @ (p - at))[out]
+        own = Batch.of([row for row, left in zip(rows, out, strict=True) if left])
+        found[out] = observed[out] - np.log(own.step_s(moved(best, named(p))))
     return found
 
 

@@ -27,7 +27,7 @@ from hesuan.planner import (
 from hesuan.planner.backtest.rows import Row, read_rows
 from hesuan.planner.backtest.score import observations_of
 from hesuan.planner.calibrate import Observation, Source, fit, saved
-from hesuan.planner.calibrate.fewshot import spread_out
+from hesuan.planner.calibrate.fewshot import FACTORS_ONLY, spread_out
 from hesuan.planner.calibration import Factor, chosen
 from hesuan.planner.constants import DEFAULT
 from hesuan.planner.cost import Parts, Plans, basis, evaluate
@@ -68,7 +68,7 @@ def test_what_is_written_is_read_back_number_for_number(ours: Calibration, tmp_p
 
 def test_a_forecast_says_what_the_fit_said_of_the_same_run(rows: tuple[Row, ...], ours: Calibration) -> None:
     seen = observations_of(rows)
-    found = fit(seen)
+    found = fit(seen, FACTORS_ONLY)
     for row, one in zip(rows, seen, strict=True):
         work = row.workload
         told = predict(work.model, work.cluster, work.training, row.plan, calibration=ours, strict=False)

@@ -102,8 +102,9 @@ class Constants:
     """The same for FP4: with rotation, rounding and two-level scales."""
     fp4_wide_share: float = 0.15
     """Share of the products an FP4 recipe keeps in 16 bits."""
-    loss_bytes: float = 18.0
-    """Bytes per logit for cross entropy, forward and backward."""
+    loss_bytes: float = 36.0
+    """Bytes per logit for cross entropy in 32 bits, forward and backward: widened (2 + 4), greatest (4),
+    exponential (4 + 4), sum (4), share (4 + 4), gradient (4 + 2)."""
     permute_passes: float = 8.0
     """Times a routed token's vector is read or written on the card for dispatch and combine together."""
 

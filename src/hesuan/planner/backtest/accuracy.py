@@ -20,9 +20,9 @@ Error is `|forecast / measured - 1|` of the step time; bias below zero means for
 
 **No calibration** uses the catalogue and one set of universal constants for all chips. Those constants were
 fitted to these same rows, so the honest figure for unseen rows is the one with the row's family (measurer,
-model, chip) left out. **One scalar** is one factor per chip, code base and year, fitted without the row's own
-family. **Five rows** fits a cluster from five of its runs that differ most and forecasts the others; copies
-of a calibration run are not scored.
+model, chip) left out. **One scalar** is one factor per chip, code base and time, drawn to zero as far as
+families differ among themselves, fitted without the row's own family. **Five rows** fits a cluster from five
+of its runs that differ most and forecasts the others; copies of a calibration run are not scored.
 """
 
 

@@ -75,13 +75,3 @@ class Observation:
     def cluster(self) -> str:
         """Who measured, on which chip, dense or MoE: what five calibration rows belong to."""
         return f"{self.origin} · {self.chip} · {self.kind}"
-
-    @property
-    def stack(self) -> str:
-        """Chip, code base and its year, dense or MoE: what one scalar belongs to."""
-        return f"{self.chip} · {self.origin} · {math.floor(self.era)} · {self.kind}"
-
-    @property
-    def age(self) -> str:
-        """Chip and year: what a stranger's scalar may be borrowed from."""
-        return f"{self.chip} · {math.floor(self.era)}"

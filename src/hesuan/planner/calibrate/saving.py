@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hesuan.errors import InputFault, declare
 from hesuan.planner.calibrate.conformal import LEVEL
-from hesuan.planner.calibrate.fewshot import PRIOR_DEGREES, Prior, fit, t_90
+from hesuan.planner.calibrate.fewshot import FACTORS_ONLY, PRIOR_DEGREES, Prior, fit, t_90
 from hesuan.planner.calibrate.fewshot import Calibration as Fit
 from hesuan.planner.calibrate.observation import Observation
 from hesuan.planner.calibration import Calibration, Factor, Kept
@@ -72,7 +72,7 @@ def saved(
         noise=_rounded(found.noise),
         quantile=_rounded(quantile(observations, prior)),
         factors=tuple(Factor(name, *map(_rounded, numbers)) for name, *numbers in found.factors()),
-        covariance=tuple(tuple(_rounded(number) for number in row) for row in found.covariance),
+        covariance=tuple(tuple(_rounded(number) for number in row) for row in found.covariance.tolist()),
         runs=tuple(_kept(found, one) for one in observations),
     )
 
@@ -89,14 +89,12 @@ def quantile(observations: Sequence[Observation], prior: Prior | None = None) ->
 def _score(observations: Sequence[Observation], at: int, prior: Prior | None) -> float:
     """How many standard deviations a run misses a fit that has not seen it."""
     one = observations[at]
-    shift, spread = _fit([*observations[:at], *observations[at + 1 :]], prior).log_factor(
-        one.shares, one.features
-    )
+    shift, spread = _fit([*observations[:at], *observations[at + 1 :]], prior).log_factor(one)
     return abs(one.residual - shift) / spread
 
 
 def _fit(observations: Sequence[Observation], prior: Prior | None) -> Fit:
-    return fit(observations, prior) if prior else fit(observations)
+    return fit(observations, prior or FACTORS_ONLY)
 
 
 def _kept(found: Fit, one: Observation) -> Kept:

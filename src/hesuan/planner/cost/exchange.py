@@ -1,12 +1,16 @@
 """Communication of a step, per parallel dimension, and how much of it shows.
 
 What hides: ``exposed = max(comm (1 - hide), comm - room)`` where ``hide`` is the share that the software
-runs beside compute and ``room`` the compute there is to hide behind. What hides still takes multiprocessors
-and bandwidth: ``contention`` of the hidden time comes back. Times [s], arrays [plan]; "micro" is one
-micro-batch through all layers.
+runs beside compute and ``room`` the time the card computes, or waits for its host, and no other exchange
+hides behind: tensor, context, expert and data parallel traffic take from one room in this order, since a
+second of compute that hides two would make a faster chip slower. What hides still takes multiprocessors and
+bandwidth: ``contention`` of the hidden time comes back. Times [s], arrays [plan]; "micro" is one micro-batch
+through all layers.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,13 +28,22 @@ DEDUPLICATED_FROM = 2025.0
 """Era from which a routed token crosses into a domain once (DeepEP, HybridEP)."""
 
 
-def exposed(load: Load, comm: Array, hide: Array | float, room: Array) -> Array:
-    """What of ``comm`` shows, contention included; never more than ``comm``."""
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One kind of traffic: what of it shows, contention included, and the room that the rest took [s]."""
+
+    shown: Array
+    hidden: Array
+
+
+def exposed(load: Load, comm: Array, hide: Array | float, room: Array) -> Exchange:
+    """Splits ``comm``: what shows is never more than all of it, what hides never more than ``room``."""
     shown = np.maximum(comm * (1.0 - hide), comm - np.maximum(room, 0.0))
-    return shown + load.c.contention * (comm - shown)
+    hidden = comm - shown
+    return Exchange(shown + load.c.contention * hidden, hidden)
 
 
-def tensor_s(load: Load, plans: Plans, cell: Cell, micro: Micro, again: Array) -> Array:
+def tensor_s(load: Load, plans: Plans, cell: Cell, room: Array, again: Array) -> Exchange:
     """Tensor parallelism of one micro: after each split pair of products the partial sums meet.
 
     All-reduce, or all-gather and reduce-scatter of the same volume, once forward and once backward for
@@ -45,26 +58,27 @@ def tensor_s(load: Load, plans: Plans, cell: Cell, micro: Micro, again: Array) -
     comm = (pairs + folded) * (2.0 + again) * once
     base = c.tp_overlap if load.era >= c.overlap_era else 0.0
     hide = np.where(plans.overlap_tp > 0, c.tp_overlap_asked, base)
-    return exposed(load, comm, hide, micro.forward + micro.backward)
+    return exposed(load, comm, hide, room)
 
 
-def context_s(load: Load, cell: Cell, cp: Array, micro: Micro, again: Array) -> Array:
-    """Context parallelism of one micro: keys and values pass round, forward, and with gradients backward."""
+def context_s(load: Load, cell: Cell, cp: Array, *, micro: Micro, room: Array, again: Array) -> Exchange:
+    """Context parallelism of one micro: keys and values pass round, forward, and with gradients backward;
+    only attention hides them."""
     model, c = load.work.model, load.c
     width = 2.0 * model.head_dim * np.maximum(model.kv_heads / cell.tp, 1.0)
     if model.mla is not None:
         width = model.heads * float(model.mla.nope + model.mla.rope + model.mla.value) / cell.tp
     payload = WIDE_BYTES * width * cell.tokens * cp
     comm = model.attending * (3.0 + again) * scatter_s(load, payload, cp, cell.tp)
-    room = micro.attention * (1.0 + 2.5 / c.attention_backward)
-    return exposed(load, comm, c.cp_overlap, room)
+    attention = micro.attention * (1.0 + 2.5 / c.attention_backward)
+    return exposed(load, comm, c.cp_overlap, np.minimum(attention, room))
 
 
-def expert_s(load: Load, plans: Plans, cell: Cell, micro: Micro, again: Array) -> Array:
+def expert_s(load: Load, plans: Plans, cell: Cell, room: Array, again: Array) -> Exchange:
     """Expert parallelism of one micro: dispatch and combine, forward and backward."""
     model, training, c = load.work.model, load.work.training, load.c
     if not model.moe_layers:
-        return np.zeros_like(cell.tokens)
+        return Exchange(np.zeros_like(cell.tokens), np.zeros_like(cell.tokens))
     inner = float(model.expert_hidden or model.hidden)
     payload = WIDE_BYTES * inner * model.top_k * training.imbalance * cell.tokens / cell.tp
     copies = float(model.top_k) if load.era >= DEDUPLICATED_FROM else 1.0
@@ -73,7 +87,7 @@ def expert_s(load: Load, plans: Plans, cell: Cell, micro: Micro, again: Array) -
     asked = (plans.overlap_ep > 0) | (plans.schedule == DUALPIPE)
     base = c.ep_overlap_base if load.era >= c.overlap_era else 0.0
     hide = np.where(asked, c.ep_overlap, base)
-    return exposed(load, comm, hide, micro.forward + micro.backward)
+    return exposed(load, comm, hide, room)
 
 
 def stage_s(load: Load, plans: Plans, cell: Cell, pipe: Pipe) -> Array:
@@ -94,8 +108,8 @@ def stage_s(load: Load, plans: Plans, cell: Cell, pipe: Pipe) -> Array:
 
 
 def replica_s(load: Load, plans: Plans, cell: Cell, pipe: Pipe, *, held: Held, stage: Array) -> Array:
-    """Data parallelism of one *step*: gradients meet, weights are gathered; ``stage``: compute of one micro
-    [s]."""
+    """Data parallelism of one *step*: gradients meet, weights are gathered; ``stage``: what is left of one
+    micro to hide behind [s]."""
     c, training = load.c, load.work.training
     tables = held.table * np.where(plans.pp == 1, 2.0, 1.0)
     dense = _group_s(
@@ -120,7 +134,7 @@ def replica_s(load: Load, plans: Plans, cell: Cell, pipe: Pipe, *, held: Held, s
     hide = np.where(three, c.fsdp_overlap, c.dp_overlap)
     hide = np.where(plans.overlap_dp > 0, hide, 0.0)
     room = np.where(three, pipe.micro_batches * stage, stage)
-    return exposed(load, comm, hide, room)
+    return exposed(load, comm, hide, room).shown
 
 
 def reduced_bytes(load: Load) -> float:

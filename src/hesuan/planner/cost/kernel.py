@@ -101,23 +101,29 @@ def _timed(
     count = flow.micro_batches
     core = micro.forward + micro.backward
     launch = launches(load, plans, core + again)
-    tensor = exchange.tensor_s(load, plans, cell, micro, full)
-    context = exchange.context_s(load, cell, plans.cp.astype(np.float64), micro, full)
-    expert = exchange.expert_s(load, plans, cell, micro, full)
-    stage = part * (core + again + launch + tensor + context + expert)
+    room = core + launch
+    tensor = exchange.tensor_s(load, plans, cell, room, full)
+    room = room - tensor.hidden
+    cp = plans.cp.astype(np.float64)
+    context = exchange.context_s(load, cell, cp, micro=micro, room=room, again=full)
+    room = room - context.hidden
+    expert = exchange.expert_s(load, plans, cell, room, full)
+    free = part * (room - expert.hidden + again)
+    shown = tensor.shown + context.shown + expert.shown
+    stage = part * (core + again + launch + shown)
     head = np.where(flow.even > 0, micro.head, np.maximum(0.0, micro.head - stage / flow.layers))
     times = count * part
     compute = times * core + count * head
-    replica = exchange.replica_s(load, plans, cell, flow, held=own, stage=part * (core + again))
+    replica = exchange.replica_s(load, plans, cell, flow, held=own, stage=free)
     pairs = exchange.stage_s(load, plans, cell, flow)
     bubble = flow.idle * stage
     optimizer = optimizer_s(load, plans, own)
     busy = count * (stage + head) + bubble + replica + pairs + optimizer
     return Parts(
         compute_s=compute,
-        tp_s=times * tensor,
-        cp_s=times * context,
-        ep_s=times * expert,
+        tp_s=times * tensor.shown,
+        cp_s=times * context.shown,
+        ep_s=times * expert.shown,
         pp_s=pairs,
         dp_s=replica,
         bubble_s=bubble,
