@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock messages reference bench-planner peer-accuracy clean
+.PHONY: help demo test check format lock messages reference bench-planner bench-policy peer-accuracy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ bench-planner: $(VENV)/.installed-dev  ## how fast the planner searches here, be
 
 peer-accuracy: $(VENV)/.installed-dev  ## write docs/model/peer.md; ROWS=FILE.csv, HESUAN_CALCULON=FOLDER of a checkout
 	$(BIN)/python -m tools.peer_accuracy write $(ROWS)
+
+bench-policy: $(VENV)/.installed-dev  ## decisions of the policy engine a second here, beside its bar; ARGS=--strict fails below it
+	$(BIN)/python -m tools.bench_policy $(ARGS)
 
 lock: $(VENV)/.installed-dev  ## lock the dependencies anew, with hashes and without any index's address
 	PATH=$(CURDIR)/$(BIN):$$PATH sh requirements/lock.sh

@@ -39,7 +39,7 @@ def other_aid(work: Work) -> None:
         )
     else:
         stack(work, rule, counted)
-    work.at_most(Fraction(max(0, work.facts.invoice_fen - work.facts.other_aid_fen)))
+    work.at_most(max(0, work.facts.invoice_fen - work.facts.other_aid_fen))
 
 
 def counts(work: Work, rule: Stacking | None, entry: Aid) -> bool:

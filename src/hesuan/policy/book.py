@@ -21,14 +21,17 @@ class Book:
     """Every amount counted, by the day it was counted on."""
 
     def __init__(self) -> None:
-        self._entries: dict[_Place, list[tuple[date, str, int]]] = defaultdict(list)
+        self._totals: dict[tuple[_Place, str], int] = defaultdict(int)
+        """By window, for windows that are found by name."""
+        self._days: dict[_Place, list[tuple[date, int]]] = defaultdict(list)
+        """Day by day, for windows that roll."""
 
     def used(self, needed: Needed) -> int:
         """What a counter holds [fen]; a rolling window sums what lies inside, any other is found by name."""
-        entries = self._entries.get(_place(needed), ())
-        if needed.window.name.startswith("rolling"):
-            return sum(fen for day, _, fen in entries if needed.window.holds(day))
-        return sum(fen for _, window, fen in entries if window == needed.window.name)
+        place = _place(needed)
+        if rolls(needed):
+            return sum(fen for day, fen in self._days.get(place, ()) if needed.window.holds(day))
+        return self._totals.get((place, needed.window.name), 0)
 
     def counters(self, needs: Iterable[Needed], *, voucher_fen: int | None = None) -> Counters:
         """The counters that a decision asks for."""
@@ -44,13 +47,22 @@ class Book:
 
     def count(self, needed: Needed, fen: int, on: date) -> None:
         """Counts one amount; a negative one takes back."""
-        self._entries[_place(needed)].append((on, needed.window.name, fen))
+        if rolls(needed):
+            self._days[_place(needed)].append((on, fen))
+        else:
+            self._totals[_place(needed), needed.window.name] += fen
 
     def copy(self) -> Book:
         """The same entries, to be tried on."""
         other = Book()
-        other._entries.update({place: list(entries) for place, entries in self._entries.items()})
+        other._totals.update(self._totals)
+        other._days.update({place: list(entries) for place, entries in self._days.items()})
         return other
+
+
+def rolls(needed: Needed) -> bool:
+    """Whether a counter's window moves with the day asked about."""
+    return needed.window.name.startswith("rolling")
 
 
 def _place(needed: Needed) -> _Place:

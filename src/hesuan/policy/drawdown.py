@@ -37,5 +37,5 @@ def draw(work: Work, rule: str | Open | None) -> Fraction | None:
         most = min(whole, Fraction(asked))
     for part in work.parts:
         part.amount = part.base
-    work.at_most(min(most, work.limit))
+    work.at_most(min([most, *work.limits]))
     return work.amount

@@ -24,7 +24,7 @@ def caps(work: Work) -> None:
         raise Stopped
     if work.counters.voucher_fen is not None:
         left = work.show(work.counters.voucher_fen)
-        work.at_most(Fraction(work.counters.voucher_fen))
+        work.at_most(work.counters.voucher_fen)
         lines.append((f"the voucher: {left} left", f"算力券：尚余 {left}"))
     en, zh = "; ".join(line[0] for line in lines), "；".join(line[1] for line in lines)
     amount = work.show(work.amount)
@@ -60,7 +60,7 @@ def hold_to_cap(work: Work, cap: Cap) -> Told | None:
     whole = len(parts) == len(work.parts)
     if used >= limit and whole:
         work.fail(said.CAP_EXHAUSTED, cap.path, cap=cap.id, limit=work.show(limit), used=work.show(used))
-    work.at_most(Fraction(max(0, limit - used)), None if whole else parts)
+    work.at_most(max(0, limit - used), None if whole else parts)
     left, of = work.show(max(0, limit - used)), work.show(limit)
     set_by, set_by_zh = "", ""
     if overridden(cap, work.stated()):
@@ -161,7 +161,7 @@ def hold_to_budget(work: Work, budget: Budget) -> Told | None:
         work.at_most(total(parts) * ratio, held)
     elif total(parts) > left:
         exhausted(work, budget, left, limit, total(parts))
-    work.at_most(Fraction(left), held)
+    work.at_most(left, held)
     shown, of = work.show(left), work.show(limit)
     of_batch, of_batch_zh = (
         (f", {ratio} of what is asked", f"，按 {ratio} 分配") if ratio is not None else ("", "")

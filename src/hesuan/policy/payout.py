@@ -9,7 +9,7 @@ from hesuan.policy import decision as said
 from hesuan.policy.decision import Share
 from hesuan.policy.entitlement import rounding_rule
 from hesuan.policy.programme import Floor
-from hesuan.policy.work import Work, total
+from hesuan.policy.work import Work, added, total
 
 
 def rounding(work: Work) -> None:
@@ -18,8 +18,8 @@ def rounding(work: Work) -> None:
     quantum, mode, stages = rounding_rule(work)
     if "subsidy" in stages:
         rounded = round_fen(exact, quantum_fen=quantum, mode=mode)
-        if rounded > work.limit:
-            rounded = round_fen(work.limit, quantum_fen=quantum, mode="floor")
+        if rounded > exact and (least := min(work.limits, default=rounded)) < rounded:
+            rounded = round_fen(Fraction(least), quantum_fen=quantum, mode="floor")
     elif exact.denominator == 1:
         rounded = int(exact)
     else:
@@ -147,7 +147,7 @@ def split(work: Work) -> None:
         (one.payer, work.need(one.share, f"{one.path}.share", "who pays", "由谁出资"))
         for one in work.programme.funding
     ]
-    whole = sum((share for _, share in parts), Fraction(0))
+    whole = added([share for _, share in parts])
     if whole != 1:
         work.refuse(said.SHARES_NOT_ONE, "funding", total=whole)
     fens = [work.subsidy_fen * share.numerator // share.denominator for _, share in parts]

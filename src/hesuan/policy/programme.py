@@ -217,12 +217,23 @@ class Programme:
     """Month and day."""
     terms: Terms = field(default_factory=Terms)
 
+    cites: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """What :meth:`cite` has answered so far."""
+
     def cite(self, path: str) -> str:
         """``file:line`` of a rule; of the interpretation where one fills it."""
-        if path in self.interpreted:
-            return self.interpreted[path].where
-        mark = self.places.get(path)
-        return f"{self.source}:{mark.line}" if mark else self.source
+        found = self.cites.get(path)
+        if found is None:
+            mark = self.places.get(path)
+            stands = f"{self.source}:{mark.line}" if mark else self.source
+            found = self.interpreted[path].where if path in self.interpreted else stands
+            self.cites[path] = found
+        return found
+
+    def note(self, path: str) -> tuple[str, str]:
+        """What a trace says of an interpretation that was used, in both languages."""
+        by, where = self.interpreted[path].decided_by, self.cite(path)
+        return f" [`{path}` as decided by {by}, {where}]", f"［“{path}”依 {by} 的裁定，{where}］"
 
     def is_open(self, path: str) -> bool:
         """Whether a field says ``"?"`` and nobody filled it."""

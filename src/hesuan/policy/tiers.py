@@ -9,7 +9,7 @@ from hesuan.policy.drawdown import draw
 from hesuan.policy.fields import Open
 from hesuan.policy.predicates import Judgement, judge
 from hesuan.policy.programme import AWARD_RATE, Match, Tier
-from hesuan.policy.work import ZERO, Part, Stopped, Work, total
+from hesuan.policy.work import ZERO, Part, Stopped, Work, added, total
 
 
 def tiers(work: Work) -> None:
@@ -22,7 +22,7 @@ def tiers(work: Work) -> None:
         work.step(
             5, "tier", "rates", "No line counts, so no tier is asked.", "没有计入的费用，不适用任何档次。"
         )
-        return
+        work.step(6, "gross", "rates", "No line counts.", "没有计入的费用。")
     for tier in dict.fromkeys(part.tier for part in work.parts):
         assert tier is not None
         tell(work, tier, [part for part in work.parts if part.tier is tier])
@@ -184,7 +184,7 @@ def tell(work: Work, tier: Tier, parts: list[Part]) -> None:
     work.step(
         5, "tier", tier.path, f"Tier `{tier.id}` applies{matched[0]}.", f"适用档次“{tier.id}”{matched[1]}。"
     )
-    base, gross = sum((one.base for one in parts), ZERO), sum((one.gross for one in parts), ZERO)
+    base, gross = added([one.base for one in parts]), added([one.gross for one in parts])
     amount = total(parts)
     capped = f", capped at {work.show(amount)}" if amount < gross else ""
     capped_zh = f"，封顶 {work.show(amount)}" if amount < gross else ""

@@ -18,7 +18,6 @@ from hesuan.policy.programme import Programme, Tier
 T = TypeVar("T")
 
 ZERO = Fraction(0)
-NO_LIMIT = Fraction(2**63 - 1)
 
 
 class Stopped(Exception):
@@ -61,9 +60,9 @@ class Work:
         self.failures: list[Failure] = []
         self.unit = programme.unit
         self.parts: list[Part] = []
-        self.limit = NO_LIMIT
-        """The least of all limits on the whole amount."""
-        self.holds: list[tuple[Fraction, tuple[Part, ...]]] = []
+        self.limits: list[Fraction | int] = []
+        """Every limit on the whole amount."""
+        self.holds: list[tuple[Fraction | int, tuple[Part, ...]]] = []
         """Limits on some of the parts."""
         self.bindings: list[Binding] = []
         self.asked = ZERO
@@ -80,17 +79,18 @@ class Work:
         """Fields the next line of the trace rests on."""
         self._told: set[str] = set()
         """Interpretations the trace has named already."""
+        self._shown: dict[tuple[int, int], str] = {}
         self._stated = with_day(facts)
 
     @property
     def base(self) -> Fraction:
         """What the rates are applied to, all parts together."""
-        return sum((part.base for part in self.parts), ZERO) if len(self.parts) != 1 else self.parts[0].base
+        return added([part.base for part in self.parts])
 
     @property
     def gross(self) -> Fraction:
         """Base times rate, before any limit."""
-        return sum((part.gross for part in self.parts), ZERO) if len(self.parts) != 1 else self.parts[0].gross
+        return added([part.gross for part in self.parts])
 
     @property
     def amount(self) -> Fraction:
@@ -109,8 +109,12 @@ class Work:
         return rates.pop() if len(rates) == 1 else None
 
     def show(self, amount: Fraction | int) -> str:
-        """An amount in the programme's unit."""
-        return yuan(amount, self.unit)
+        """An amount in the programme's unit; the same amounts stand in many lines of a trace."""
+        key = amount.numerator, amount.denominator
+        shown = self._shown.get(key)
+        if shown is None:
+            shown = self._shown[key] = yuan(amount, self.unit)
+        return shown
 
     def need(self, value: T | Open | None, path: str, purpose: str, purpose_zh: str) -> T:
         """A value that a step cannot do without; an open one ends the decision there."""
@@ -169,35 +173,40 @@ class Work:
         self.fail(code, path, **facts)
         raise Stopped
 
-    def at_most(self, limit: Fraction, parts: Sequence[Part] | None = None) -> None:
+    def at_most(self, limit: Fraction | int, parts: Sequence[Part] | None = None) -> None:
         """Holds the amount, or that of some parts, against one more limit; the last lines give way first."""
         if parts is None:
-            self.limit = min(self.limit, limit)
+            self.limits.append(limit)
         else:
             self.holds.append((limit, tuple(parts)))
         held = self.parts if parts is None else parts
-        over = total(held) - limit
+        amount = total(held)
+        if amount <= limit:
+            return
+        over = amount - limit
         for part in reversed(held):
-            if over <= 0:
-                return
             cut = min(over, part.amount)
             part.amount -= cut
             over -= cut
 
     def step(self, number: int, name: str, path: str, en: str, zh: str) -> None:
         """Adds a line to the trace; an interpretation that was used is named in it."""
-        used = dict.fromkeys([path, *self._used])
-        self._used = []
+        used, self._used = [path, *self._used], []
+        interpreted, told = self.programme.interpreted, self._told
         for one in used:
-            interpretation = self.programme.interpreted.get(one)
-            if interpretation is not None and one not in self._told:
-                self._told.add(one)
-                by = interpretation.decided_by
-                en += f" [`{one}` as decided by {by}, {interpretation.where}]"
-                zh += f"［“{one}”依 {by} 的裁定，{interpretation.where}］"
+            if one in interpreted and one not in told:
+                told.add(one)
+                note = self.programme.note(one)
+                en += note[0]
+                zh += note[1]
         self.steps.append(Step(number, name, self.programme.cite(path), en, zh))
 
 
 def total(parts: Sequence[Part]) -> Fraction:
     """What some parts amount to."""
-    return parts[0].amount if len(parts) == 1 else sum((part.amount for part in parts), ZERO)
+    return added([part.amount for part in parts])
+
+
+def added(amounts: Sequence[Fraction]) -> Fraction:
+    """Their sum; one amount is its own, since adding a fraction to nothing takes its time."""
+    return amounts[0] if len(amounts) == 1 else sum(amounts, ZERO)
