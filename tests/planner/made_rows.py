@@ -16,6 +16,7 @@ def made(number: int, *, residual: float = 0.0, **changes: object) -> Observatio
         "source": "made",
         "origin": "made/cluster",
         "family": f"made/{number}",
+        "model": f"made-{number}",
         "workload": "GPT-7B on 64",
         "plan": f"tp{2 ** (number % 4)} mb{1 + number % 3}",
         "chip": "H100",

@@ -60,11 +60,11 @@ def test_intervals_of_a_five_row_fit_cover_four_in_five_of_clusters_drawn_from_t
 def test_five_runs_move_plans_near_them_and_their_own_model_most() -> None:
     """One run of one plan is off; what lies near it or is its model follows further than what does not."""
     away = (3.0, 4.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    rows = [made(i, residual=0.15, family="A", features=(0.0,) * 9) for i in range(3)]
+    rows = [made(i, residual=0.15, model="A", features=(0.0,) * 9) for i in range(3)]
     calibration = fit(rows)
     near, other, far = (
-        calibration.log_factor(made(0, family=family, features=features))[0]
-        for family, features in (("A", (0.0,) * 9), ("B", (0.0,) * 9), ("B", away))
+        calibration.log_factor(made(0, model=model, features=features))[0]
+        for model, features in (("A", (0.0,) * 9), ("B", (0.0,) * 9), ("B", away))
     )
     assert near > 1.05 * other > 1.1 * far > 0
 

@@ -27,8 +27,8 @@ from hesuan.planner import (
 from hesuan.planner.backtest.rows import Row, read_rows
 from hesuan.planner.backtest.score import observations_of
 from hesuan.planner.calibrate import Observation, Source, fit, saved
-from hesuan.planner.calibrate.fewshot import FACTORS_ONLY, spread_out
-from hesuan.planner.calibration import Factor, chosen
+from hesuan.planner.calibrate.fewshot import spread_out
+from hesuan.planner.calibration import Factor, Near, chosen
 from hesuan.planner.constants import DEFAULT
 from hesuan.planner.cost import Parts, Plans, basis, evaluate
 from hesuan.planner.cost.reference import CASES
@@ -68,7 +68,7 @@ def test_what_is_written_is_read_back_number_for_number(ours: Calibration, tmp_p
 
 def test_a_forecast_says_what_the_fit_said_of_the_same_run(rows: tuple[Row, ...], ours: Calibration) -> None:
     seen = observations_of(rows)
-    found = fit(seen, FACTORS_ONLY)
+    found = fit(seen)
     for row, one in zip(rows, seen, strict=True):
         work = row.workload
         told = predict(work.model, work.cluster, work.training, row.plan, calibration=ours, strict=False)
@@ -224,3 +224,11 @@ def test_five_published_rows_of_a_cluster_bring_its_other_rows_closer() -> None:
     assert len(after) > 100
     assert np.mean(after) < 0.8 * np.mean(before)
     assert np.mean(inside) > 0.75
+
+
+def test_runs_near_a_plan_and_of_its_model_pull_it_and_far_ones_do_not(ours: Calibration) -> None:
+    run = replace(ours.runs[0], model="mine", pull=2.0, at=(0.0,) * 6)
+    one = replace(ours, runs=(run,), near=Near(plan=0.2, reach=1.0, model=0.1))
+    here, away = [np.array([0.0, 9.0])] * 6, np.array([0.2**2 * 2.0, 0.0])
+    assert one.local("another", here) == pytest.approx(away)
+    assert one.local("mine", here) == pytest.approx(away + 0.1**2 * 2.0)

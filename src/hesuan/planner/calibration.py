@@ -3,7 +3,9 @@
 ``hesuan plan fit ROWS.csv --save OURS.toml`` writes it; ``predict(…, calibration=Calibration.load(path))``
 and the verbs' ``--calibration`` read it. The factors are those of :mod:`hesuan.planner.calibrate`::
 
-    ln(calibrated / plain) = common + sum_k share_k part_k + sum_j feature_j slope_j
+    ln(calibrated / plain) = common + sum_k share_k part_k + sum_j feature_j slope_j + sum_i pull_i near_i
+
+``near_i = plan^2 exp(-d_i^2 / 2 reach^2) + model^2 [same model]`` is how near run ``i`` is to the plan asked.
 
 They are relative to forecasts under one version of constants and formulas and hold for the chip they were
 measured on: under another version, or for another chip, a calibration is refused and never applied in
@@ -77,11 +79,25 @@ class Kept:
     observed_s: float
     forecast_s: float
     calibrated_s: float
+    model: str = ""
+    pull: float = 0.0
+    """How far it pulls forecasts of plans near it, and of its model, its way [1/log]."""
+    at: tuple[float, ...] = ()
+    """Where its plan lies: the first of ``calibrate.observation.FEATURES``."""
 
     @property
     def residual(self) -> float:
         """``ln(observed / calibrated)``."""
         return math.log(self.observed_s / self.calibrated_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Widths [log] of what plans within ``reach`` [doublings], and runs of one model, share past factors."""
+
+    plan: float = 0.0
+    reach: float = 1.0
+    model: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +154,7 @@ class Calibration:
     covariance: tuple[tuple[float, ...], ...]
     """Of the factors' logs, in their order."""
     runs: tuple[Kept, ...]
+    near: Near = Near()
 
     @classmethod
     def load(cls, path: Path | str) -> Calibration:
@@ -151,7 +168,8 @@ class Calibration:
         finish(top.document)
         factors = tuple(Factor(**one) for one in values.pop("factors"))
         runs = tuple(Kept(**one) for one in values.pop("runs"))
-        found = cls(file=str(path), factors=factors, runs=runs, **values)
+        near = Near(**values.pop("near"))
+        found = cls(file=str(path), factors=factors, runs=runs, near=near, **values)
         sizes = {len(found.covariance), *map(len, found.covariance)}
         if sizes != {len(factors)}:
             told = ", ".join(map(str, sorted(sizes)))
@@ -166,6 +184,15 @@ class Calibration:
         """Logs of the factors in the order of ``names``; one it does not name moves nothing."""
         known = {one.name: math.log(one.factor) for one in self.factors}
         return np.array([known.get(name, 0.0) for name in names])
+
+    def local(self, model: str, features: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Log factor that runs near each plan, and runs of its model, add; ``features``: each [plan]."""
+        total = np.zeros(len(features[0]))
+        for run in self.runs:
+            away = sum(((c - x) ** 2 for c, x in zip(features, run.at, strict=False)), np.zeros(total.size))
+            near = self.near.plan**2 * np.exp(-0.5 * away / self.near.reach**2) if run.at else 0.0
+            total += run.pull * (near + self.near.model**2 * (run.model == model))
+        return total
 
     def spread(self, names: Sequence[str], row: NDArray[np.float64]) -> float:
         """Standard deviation [log] of one further run with this row of the design."""

@@ -129,6 +129,7 @@ def _observation(row: Row, parts: Parts, place: int, constants: Constants) -> Ob
             sum(float(getattr(parts, name)[place]) for name in GROUPS[group]) / step for group in PARTS
         ),
         features=features_of(row),
+        model=model.name,
         memory_observed_gib=row.peak_memory_gib,
         memory_predicted_gib=float(parts.memory.total[place]) / GIB,
         memory_capacity_gib=constants.usable_memory * chip.memory_bytes / GIB,

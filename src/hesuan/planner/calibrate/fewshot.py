@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,13 +74,11 @@ class Prior:
         linear = (design(first) * self.widths() ** 2) @ design(second).T
         near = plans_of(first)[:, None, :] - plans_of(second)[None, :, :]
         smooth = self.plan**2 * np.exp(-0.5 * np.sum(near**2, axis=2) / self.reach**2)
-        same = np.array([[a.family == b.family for b in second] for a in first]).reshape(linear.shape)
+        same = np.array([[a.model == b.model for b in second] for a in first]).reshape(linear.shape)
         return np.asarray(linear + smooth + self.model**2 * same)
 
 
 DEFAULT_PRIOR = Prior()
-FACTORS_ONLY = replace(DEFAULT_PRIOR, plan=0.0, model=0.0)
-"""Without what plans near one another share: all that a fit says is in its factors, as a saved one needs."""
 
 
 def design(observations: Sequence[Observation]) -> Array:

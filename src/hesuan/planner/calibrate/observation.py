@@ -60,6 +60,7 @@ class Observation:
     memory_predicted_gib: float | None = None
     memory_capacity_gib: float | None = None
     interval_s: tuple[float, float] | None = None
+    model: str = ""
 
     @property
     def residual(self) -> float:

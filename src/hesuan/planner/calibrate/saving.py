@@ -2,7 +2,9 @@
 
 The interval is split conformal on residuals of runs left out: every run is forecast by a fit without it, its
 absolute miss is counted in standard deviations of that forecast, and the ``ceil(0.8 (n + 1))``-th smallest
-of them is how many a further run is given. Fewer than ``FEWEST`` runs have no such quantile; then Student's.
+of them is how many a further run is given. What plans near one another share counts as noise there, so that
+the quantile, not the file, says how much of it the runs took away. Fewer than ``FEWEST`` runs have no such
+quantile; then Student's.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from dataclasses import dataclass
 
 from hesuan.errors import InputFault, declare
 from hesuan.planner.calibrate.conformal import LEVEL
-from hesuan.planner.calibrate.fewshot import FACTORS_ONLY, PRIOR_DEGREES, Prior, fit, t_90
+from hesuan.planner.calibrate.fewshot import CHOSEN_BY, DEFAULT_PRIOR, PRIOR_DEGREES, Prior, design, fit, t_90
 from hesuan.planner.calibrate.fewshot import Calibration as Fit
 from hesuan.planner.calibrate.observation import Observation
-from hesuan.planner.calibration import Calibration, Factor, Kept
+from hesuan.planner.calibration import Calibration, Factor, Kept, Near
 from hesuan.planner.constants import DEFAULT, Constants
 from hesuan.planner.cost import basis
 
@@ -69,11 +71,12 @@ def saved(
         rows=found.rows,
         rows_sha256=source.rows_sha256,
         dated=source.dated,
-        noise=_rounded(found.noise),
+        noise=_rounded(_noise(found)),
         quantile=_rounded(quantile(observations, prior)),
         factors=tuple(Factor(name, *map(_rounded, numbers)) for name, *numbers in found.factors()),
         covariance=tuple(tuple(_rounded(number) for number in row) for row in found.covariance.tolist()),
-        runs=tuple(_kept(found, one) for one in observations),
+        near=Near(found.prior.plan, found.prior.reach, found.prior.model),
+        runs=tuple(_kept(found, *pair) for pair in zip(observations, found.pull.tolist(), strict=True)),
     )
 
 
@@ -89,17 +92,25 @@ def quantile(observations: Sequence[Observation], prior: Prior | None = None) ->
 def _score(observations: Sequence[Observation], at: int, prior: Prior | None) -> float:
     """How many standard deviations a run misses a fit that has not seen it."""
     one = observations[at]
-    shift, spread = _fit([*observations[:at], *observations[at + 1 :]], prior).log_factor(one)
-    return abs(one.residual - shift) / spread
+    found = _fit([*observations[:at], *observations[at + 1 :]], prior)
+    row = design([one])[0]
+    spread = math.sqrt(float(row @ found.covariance @ row) + _noise(found) ** 2)
+    return abs(one.residual - found.log_factor(one)[0]) / spread
+
+
+def _noise(found: Fit) -> float:
+    """Noise of a run and all that plans near one another and a model share: a file keeps no more of it."""
+    return math.hypot(found.noise, found.prior.plan, found.prior.model)
 
 
 def _fit(observations: Sequence[Observation], prior: Prior | None) -> Fit:
-    return fit(observations, prior or FACTORS_ONLY)
+    return fit(observations, prior or DEFAULT_PRIOR)
 
 
-def _kept(found: Fit, one: Observation) -> Kept:
-    middle = found.apply(one)[1]
-    return Kept(one.id, one.plan, _rounded(one.observed_s), _rounded(one.predicted_s), _rounded(middle))
+def _kept(found: Fit, one: Observation, pull: float) -> Kept:
+    observed, forecast, middle = map(_rounded, (one.observed_s, one.predicted_s, found.apply(one)[1]))
+    at = tuple(map(_rounded, one.features[:CHOSEN_BY]))
+    return Kept(one.id, one.plan, observed, forecast, middle, one.model, _rounded(pull), at)
 
 
 def _rounded(number: float) -> float:

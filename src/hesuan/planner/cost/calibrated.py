@@ -72,6 +72,7 @@ def corrected(work: Workload, plans: Plans, parts: Parts, found: Calibration) ->
     beta = dict(zip(names, found.coefficients(names), strict=True))
     finite = np.isfinite(parts.step_s)
     shift = sum((np.where(finite, x[name], 0.0) * beta[name] for name in names), np.zeros(len(plans)))
+    shift = shift + found.local(work.model.name, list(features(work, plans).values()))
     wanted = parts.step_s * np.exp(shift)
     moved = {
         name: getattr(parts, name) * math.exp(beta[group]) for group, many in GROUPS.items() for name in many
@@ -91,6 +92,7 @@ def least_factor(work: Workload, plans: Plans, constants: Constants) -> Array:
     many = features(work, plans)
     slope = found.coefficients(tuple(many))
     moved = sum((b * column for b, column in zip(slope, many.values(), strict=True)), np.zeros(len(plans)))
+    moved = moved + found.local(work.model.name, list(many.values()))
     least = found.coefficients(("common",))[0] + found.coefficients(tuple(GROUPS)).min()
     return np.asarray(np.exp(least + moved))
 

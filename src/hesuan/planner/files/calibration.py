@@ -33,6 +33,7 @@ def calibration_table(top: Table) -> dict[str, Any]:
         "quantile": _positive(interval, "quantile"),
         "covariance": tuple(tuple(map(float, row)) for row in _matrix(interval)),
         "factors": [_factor(name, table) for name, table in top.tables("factors").items()],
+        "near": _near(top),
         "runs": [_run(top, one) for one in top.get("runs", list, "a list of tables", []) or []],
     }
     for table in (holds, fit, interval, top):
@@ -58,6 +59,13 @@ def _factor(name: str, table: Table) -> dict[str, Any]:
     return found
 
 
+def _near(top: Table) -> dict[str, float]:
+    table = top.table("near")
+    found = {"plan": table.number("plan"), "reach": _positive(table, "reach"), "model": table.number("model")}
+    table.close()
+    return found
+
+
 def _positive(table: Table, key: str) -> float:
     value = table.number(key)
     if key in table.values and not value > 0:
@@ -69,8 +77,13 @@ def _run(top: Table, values: Any) -> dict[str, Any]:
     table = Table(top.document, values if isinstance(values, dict) else {}, ("runs",))
     found: dict[str, Any] = {"id": table.text("id"), "plan": table.text("plan", "")}
     found |= {key: _positive(table, key) for key in ("observed_s", "forecast_s", "calibrated_s")}
+    found |= {"model": table.text("model", ""), "pull": table.number("pull"), "at": _at(table)}
     table.close()
     return found
+
+
+def _at(table: Table) -> tuple[float, ...]:
+    return tuple(_numbers(table, "at"))
 
 
 def calibration_text(one: Any) -> str:
@@ -93,13 +106,19 @@ def calibration_text(one: Any) -> str:
     ]
     lines += _pairs({"noise": one.noise, "quantile": one.quantile})
     lines += ["covariance = [", *(f"  {_value(row)}," for row in one.covariance), "]"]
+    lines += [
+        "",
+        "[near]",
+        "# What plans within reach of a run, and runs of its model, share beyond factors.",
+    ]
+    lines += _pairs({"plan": one.near.plan, "reach": one.near.reach, "model": one.near.model})
     for run in one.runs:
         lines += ["", "[[runs]]", *_pairs({name: getattr(run, name) for name in RUN})]
         lines[-1] += f"  # left unexplained: {run.residual:+.4f} in logs"
     return "\n".join(lines) + "\n"
 
 
-RUN = ("id", "plan", "observed_s", "forecast_s", "calibrated_s")
+RUN = ("id", "plan", "model", "pull", "at", "observed_s", "forecast_s", "calibrated_s")
 
 
 def _pairs(values: Mapping[str, Any]) -> list[str]:
