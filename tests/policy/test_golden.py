@@ -493,3 +493,25 @@ def test_a_named_role_sets_an_awards_own_cap_and_nobody_else() -> None:
     assert any("set by bureau_director: multimodal" in step.en for step in raised.trace)
     clerk = settle(rules, wan(10), stated={**award, "award.cap_role": "clerk"})
     assert codes(clerk) == ["policy.override_not_allowed"]
+
+
+# --- What no text says: tax; and what Shanghai adds up ---
+
+
+@pytest.mark.parametrize(("tax", "subsidy_fen"), [("incl", 318_000_00), ("excl", 300_000_00)])
+def test_whether_tax_counts_moves_every_subsidy_by_its_part(tax: str, subsidy_fen: int) -> None:
+    """1,060,000.00 with 6 % of tax in it: 18,000.00 of 318,000.00, or 5.7 %."""
+    rules = rules_with(
+        f"base: {{measure: contract_amount, kinds: [compute], tax: {tax}}}", "caps: []", "budgets: []"
+    )
+    assert settle(rules, (Line("compute", wan(106), tax_fen=wan(6)),)).subsidy_fen == subsidy_fen
+
+
+def test_city_and_district_together_may_pay_all_and_no_more() -> None:
+    rules = rules_with(
+        "stacking: {mode: sum_ratio_cap, scope: contract, authorities: [any_public], ratio: 1/1}"
+    )
+    for district_fen, city_fen in ((70_000_00, 30_000_00), (90_000_00, 10_000_00)):
+        aid = (Aid("district", "contract", district_fen),)
+        decision = settle(rules, wan(10), aid=aid)
+        assert (decision.subsidy_fen, decision.copay_fen) == (city_fen, 0)

@@ -50,7 +50,8 @@ class Case:
     facts: Facts
     counters: Counters
     expect: dict[str, str]
-    """``subsidy``, ``gross``, ``copay`` as money; ``refused`` as a code, ``field`` as a path."""
+    """``subsidy``, ``gross``, ``copay``, ``base``, ``recover`` as money; ``refused`` as a code, ``field`` as
+    a path; ``tier``; ``queued`` as true or false."""
     shares: dict[str, str]
     left: dict[str, str]
     """Cap or budget → what is left of it afterwards."""
@@ -89,6 +90,9 @@ def run_case(programme: Programme, case: Case) -> tuple[Decision, list[str]]:
         "copay": decimal_yuan(decision.copay_fen),
         "gross": decimal_yuan(int(decision.gross)),
         "base": decimal_yuan(int(decision.base)),
+        "recover": decimal_yuan(decision.recover_fen),
+        "tier": decision.tier,
+        "queued": "true" if decision.queued else "false",
         "refused": ", ".join(failure.code.name for failure in decision.failures),
         "field": ", ".join(failure.field for failure in decision.failures),
     }
@@ -165,7 +169,7 @@ def _used(fields: Fields) -> tuple[dict[str, int], dict[str, int], int | None]:
 def _expect(fields: Fields) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     plain = {
         name: value
-        for name in ("subsidy", "copay", "gross", "base", "refused", "field")
+        for name in ("subsidy", "copay", "gross", "base", "recover", "tier", "queued", "refused", "field")
         if isinstance(value := fields.text(name, required=False), str)
     }
     shares, left = _moneys(fields, "shares"), _moneys(fields, "left")
