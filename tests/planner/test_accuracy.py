@@ -24,7 +24,7 @@ MEASUREMENTS = Path(os.environ.get("HESUAN_MEASUREMENTS", "../shared/measurement
 ROOM = 0.06
 """A missed bar may move by this share of its level: less is the noise of rounding constants."""
 HELD = {
-    "no calibration, all rows: MAPE": 0.116,
+    "no calibration, all rows: MAPE": 0.117,
     "no calibration, worst chip family of five rows or more: MAPE": 0.16,
     "one scalar per chip and era, dense: MAPE": 0.093,
     "one scalar per chip and era, MoE: MAPE": 0.172,
