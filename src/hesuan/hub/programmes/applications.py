@@ -16,7 +16,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
-from hesuan.hub.programmes import engine, errors, rules, selectors
+from hesuan.hub.programmes import engine, errors, onrecord, rules, selectors
 from hesuan.hub.programmes.checks import (
     for_office,
     need_another_person,
@@ -28,8 +28,8 @@ from hesuan.hub.programmes.judging import judge_application, refuse_ungranted
 from hesuan.hub.programmes.models import (
     Application,
     ProgrammeVersion,
-    SupplierAdmission,
 )
+from hesuan.hub.registry import services as registry
 from hesuan.wire.canonical import MAX_INTEGER, Json
 from hesuan.wire.ids import new_id
 
@@ -53,7 +53,7 @@ def apply(
         version_id: An active version.
         planned_fen: Planned spending on computing [fen].
         facts: What the applicant states, by the names of conditions, such as ``project.level``. What the
-            register knows (``applicant.kind``) is not asked for.
+            register knows (``applicant.kind``, and what was checked there) is not asked for.
         application_id: Chosen by the caller; the same id again is the same application.
 
     Raises:
@@ -96,9 +96,11 @@ def _apply(
         version = selectors.version(actor, version_id)
         if type(planned_fen) is not int or not 0 < planned_fen <= MAX_INTEGER:
             raise Refused(errors.NOT_AN_AMOUNT, planned=planned_fen, limit=MAX_INTEGER)
-        known = engine.known_facts(organisation, supplies=_supplies(version.programme_id, organisation))
-        stored: dict[str, Json] = {**facts, **known}
         before = Application.objects.filter(pk=application_id).first() if application_id else None
+        now = before.submitted_at if before else timezone.now()
+        known = onrecord.known_facts(organisation, version.programme_id, now)
+        engine.declared_facts(facts, known)
+        stored: dict[str, Json] = {**facts, **known}
         if before is not None:
             return _same(before, organisation, version, planned_fen, stored)
         if version.state != ProgrammeVersion.State.ACTIVE:
@@ -115,12 +117,18 @@ def _apply(
             facts=stored,
             planned_fen=planned_fen,
             submitted_by=actor.identity_id,
-            submitted_at=timezone.now(),
+            submitted_at=now,
         )
         decision = judge_application(application, application.submitted_at)
         refuse_ungranted(application, decision)
         application.decision = engine.as_json(decision)
         application.save(force_insert=True)
+        registry.open_record(
+            actor=actor,
+            organisation_id=organisation.id,
+            office_id=version.programme.office_id,
+            because=f"application:{application.id}",
+        )
         _record("application.submitted", application, actor, {"planned_fen": planned_fen})
         return application
 
@@ -198,13 +206,6 @@ def _same(
     if (before.organisation_id, before.programme_version_id, before.planned_fen, before.facts) != asked:
         raise Conflict(errors.APPLICATION_TAKEN, application=before.id)
     return before
-
-
-def _supplies(programme_id: str, organisation: Organisation) -> bool:
-    """Whether one of the applicant's own centres is admitted as a supplier of the programme."""
-    return SupplierAdmission.objects.filter(
-        programme_id=programme_id, centre__organisation=organisation
-    ).exists()
 
 
 def _record(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import date
 from functools import lru_cache
 
 from hesuan.errors import Faults, InputFault
 from hesuan.hub.identity.models import Organisation
+from hesuan.hub.programmes import rules
 from hesuan.hub.programmes.errors import FACT_NOT_DECLARED
 from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.hub.programmes.rules import PayerShare, TraceLine
 from hesuan.policy.decision import Decision
-from hesuan.policy.predicates import FactValue, parse_fact
+from hesuan.policy.predicates import FACTS, FactValue, parse_fact
 from hesuan.policy.programme import Programme
 from hesuan.policy.schema import load
 from hesuan.wire.canonical import Json
@@ -22,8 +24,13 @@ LINE_KIND = "compute"
 DECLARED = ("applicant.", "contract.", "project.", "relation.", "use.", "request.")
 """What an applicant may state; reviewers check it. All else is known by the platform or by the office."""
 
-FROM_REGISTRY = ("applicant.kind", "applicant.registered_in", "applicant.is_admitted_supplier")
-"""Known to the platform, so nobody's word is taken for it."""
+FROM_REGISTRY = (
+    "applicant.id",
+    "applicant.kind",
+    "applicant.registered_in",
+    "applicant.is_admitted_supplier",
+)
+"""Known to the platform of every applicant, so nobody's word is taken for it."""
 
 
 @lru_cache(maxsize=64)
@@ -36,8 +43,12 @@ def programme_of(version: ProgrammeVersion) -> Programme:
     return _parsed(version.text, version.source_name)
 
 
-def declared_facts(facts: Mapping[str, Json]) -> dict[str, FactValue]:
+def declared_facts(facts: Mapping[str, Json], known: Collection[str] = ()) -> dict[str, FactValue]:
     """What an applicant states, typed.
+
+    Args:
+        facts: By the names of conditions.
+        known: What the registry knows of this applicant besides.
 
     Raises:
         Faults: every fact that is unknown, of the wrong type, or not the applicant's to state.
@@ -47,8 +58,9 @@ def declared_facts(facts: Mapping[str, Json]) -> dict[str, FactValue]:
     for name, value in facts.items():
         try:
             typed[name] = parse_fact(name, value, where=f"facts.{name}")
-            if name in FROM_REGISTRY or not name.startswith(DECLARED):
-                who = "the register" if name in FROM_REGISTRY else "the programme office"
+            known_here = name in FROM_REGISTRY or name in known
+            if known_here or not name.startswith(DECLARED):
+                who = "the register" if known_here else "the programme office"
                 raise InputFault(FACT_NOT_DECLARED, where=f"facts.{name}", fact=name, who=who)
         except InputFault as fault:
             faults.append(fault)
@@ -57,14 +69,28 @@ def declared_facts(facts: Mapping[str, Json]) -> dict[str, FactValue]:
     return typed
 
 
-def known_facts(organisation: Organisation, *, supplies: bool) -> dict[str, Json]:
-    """What the platform knows of an applicant; ``supplies``: one of its centres is an admitted supplier."""
+def known_facts(
+    organisation: Organisation, *, supplies: bool, on: date, record: Mapping[str, Json]
+) -> dict[str, Json]:
+    """What the platform knows of an applicant.
+
+    Args:
+        organisation: The applicant.
+        supplies: Whether one of its centres is an admitted supplier.
+        on: The day.
+        record: What the registry has checked and holds on that day; it stands above what the organisation
+            said of itself when it registered.
+    """
     known: dict[str, Json] = {
+        "applicant.id": organisation.id,
         "applicant.kind": organisation.kind,
         "applicant.is_admitted_supplier": supplies,
     }
     if organisation.registered_in:
         known["applicant.registered_in"] = organisation.registered_in
+    known |= {f"applicant.{name}": value for name, value in record.items() if f"applicant.{name}" in FACTS}
+    if "founded_on" in record:
+        known["applicant.age_months"] = rules.whole_months(date.fromisoformat(str(record["founded_on"])), on)
     return known
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hesuan.errors import Refused
 from hesuan.hub.ledger import selectors as balances
-from hesuan.hub.programmes import accounts, engine, errors, rules
+from hesuan.hub.programmes import accounts, engine, errors, onrecord, rules
 from hesuan.hub.programmes.models import Application, BudgetYear
 from hesuan.money import format_yuan
 from hesuan.policy.decision import Counters, Decision, Facts, Line
@@ -17,11 +17,14 @@ from hesuan.policy.programme import Programme as Document
 def judge_application(application: Application, at: datetime) -> Decision:
     """What the application's version gives it at a moment; without the programme's lock, a preview."""
     document = engine.programme_of(application.programme_version)
+    stated = onrecord.facts_at(application, at)
+    aid = onrecord.aid_of(application.organisation_id, stated, invoice_fen=application.planned_fen, at=at)
     facts = Facts(
         event="issue",
         on=rules.programme_day(at),
         lines=(Line(engine.LINE_KIND, application.planned_fen),),
-        stated=engine.stated(application.facts),
+        stated=engine.stated(stated),
+        aid=aid,
     )
     return decide(document, facts, counters(document, application.organisation_id, at))
 

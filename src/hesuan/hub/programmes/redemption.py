@@ -12,7 +12,7 @@ from django.db.models import F, Q
 
 from hesuan.errors import NotFound
 from hesuan.hub.ledger import selectors as balances
-from hesuan.hub.programmes import accounts, engine, errors, rules
+from hesuan.hub.programmes import accounts, engine, errors, onrecord, rules
 from hesuan.hub.programmes.models import SupplierAdmission, Voucher
 from hesuan.hub.programmes.rules import VoucherShare
 from hesuan.policy.decision import Counters, Facts, Line
@@ -39,8 +39,16 @@ def plan_voucher(
         .select_related("programme_version", "application")
         .order_by(F("expires_at").asc(nulls_last=True), "id")
     )
+    related = onrecord.related_to(organisation_id, centre_id, at)
     shares = [
-        _share(voucher, charge_fen=charge_fen, centre_id=centre_id, at=at, left_fen=left_fen)
+        _share(
+            voucher,
+            charge_fen=charge_fen,
+            centre_id=centre_id,
+            at=at,
+            left_fen=left_fen,
+            related=related,
+        )
         for voucher in vouchers
         if (left_fen := available_fen(voucher)) > 0
     ]
@@ -70,7 +78,10 @@ def subsidy(
     if voucher is None:
         raise NotFound(errors.VOUCHER_NOT_FOUND, voucher=voucher_id)
     left_fen = voucher.face_fen if held_fen is None else held_fen
-    return _share(voucher, charge_fen=charge_fen, centre_id=centre_id, at=at, left_fen=left_fen)
+    related = onrecord.related_to(voucher.organisation_id, centre_id, at)
+    return _share(
+        voucher, charge_fen=charge_fen, centre_id=centre_id, at=at, left_fen=left_fen, related=related
+    )
 
 
 def available_fen(voucher: Voucher) -> int:
@@ -79,7 +90,9 @@ def available_fen(voucher: Voucher) -> int:
     return balances.balance(ledger, accounts.voucher_account(voucher.id)).available_fen
 
 
-def _share(voucher: Voucher, *, charge_fen: int, centre_id: str, at: datetime, left_fen: int) -> VoucherShare:
+def _share(
+    voucher: Voucher, *, charge_fen: int, centre_id: str, at: datetime, left_fen: int, related: bool
+) -> VoucherShare:
     version = voucher.programme_version
     document = engine.programme_of(version)
     admitted = SupplierAdmission.objects.filter(
@@ -90,7 +103,10 @@ def _share(voucher: Voucher, *, charge_fen: int, centre_id: str, at: datetime, l
         event="redeem",
         on=rules.programme_day(at),
         lines=(Line(engine.LINE_KIND, charge_fen),),
-        stated={**engine.stated(voucher.application.facts), "centre.id": centre_id},
+        stated={
+            **engine.stated(onrecord.with_relation(voucher.application.facts, related=related)),
+            "centre.id": centre_id,
+        },
         registries=frozenset(registries) if admitted else frozenset(),
     )
     decision = decide(document, facts, Counters(voucher_fen=left_fen))

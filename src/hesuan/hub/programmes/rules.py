@@ -59,6 +59,12 @@ def programme_day(at: datetime) -> date:
     return at.astimezone(PROGRAMME_TIME).date()
 
 
+def whole_months(begin: date, end: date) -> int:
+    """Whole months from one day to another; 0 where the second is before the first."""
+    months = (end.year - begin.year) * 12 + end.month - begin.month - (end.day < begin.day)
+    return max(0, months)
+
+
 def window_of(window: str, day: date) -> str:
     """The name of the window that a day falls into: ``2026``, or ``lifetime``."""
     assert window in ("calendar_year", "lifetime"), f"the linter keeps {window} from being activated"

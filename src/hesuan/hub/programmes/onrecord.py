@@ -1,0 +1,81 @@
+"""What the registry says of an application: facts that hold on the day, relation to the supplier, other aid.
+
+Each is asked as of a moment, so that judging again gives what was given then, whatever was entered since.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from hesuan.hub.centres.models import Centre
+from hesuan.hub.identity.models import Organisation
+from hesuan.hub.programmes import engine, rules
+from hesuan.hub.programmes.models import Application, SupplierAdmission
+from hesuan.hub.registry import standing
+from hesuan.policy.decision import Aid
+from hesuan.wire.canonical import Json
+
+RELATED = "relation.related_party"
+
+
+def known_facts(organisation: Organisation, programme_id: str, at: datetime) -> dict[str, Json]:
+    """What the platform knows of an applicant at a moment; nobody's word is taken for any of it."""
+    day = rules.programme_day(at)
+    record = standing.facts_of(organisation.id, day, known_at=at)
+    supplies = SupplierAdmission.objects.filter(
+        programme_id=programme_id, centre__organisation=organisation, admitted_at__lte=at
+    ).exists()
+    return engine.known_facts(organisation, supplies=supplies, on=day, record=record.values())
+
+
+def facts_at(application: Application, at: datetime) -> dict[str, Json]:
+    """An application's facts at a later moment: what the applicant stated, and what is known by then.
+
+    What the registry knew at submission and no longer knows (a certificate that expired) is left out: it was
+    never the applicant's statement.
+    """
+    programme_id = application.programme_version.programme_id
+    then = known_facts(application.organisation, programme_id, application.submitted_at)
+    stated = {name: value for name, value in application.facts.items() if name not in then}
+    return {**stated, **known_facts(application.organisation, programme_id, at)}
+
+
+def related_to(organisation_id: str, centre_id: str, at: datetime) -> bool:
+    """Whether the registry relates an applicant to the organisation of a centre."""
+    supplier_id = Centre.objects.values_list("organisation_id", flat=True).get(pk=centre_id)
+    if supplier_id == organisation_id:
+        return True
+    day = rules.programme_day(at)
+    return standing.relation_between(organisation_id, supplier_id, day, known_at=at) is not None
+
+
+def with_relation(facts: dict[str, Json], *, related: bool) -> dict[str, Json]:
+    """The facts with the computed relation; who declared one against themselves is believed."""
+    return {**facts, RELATED: related or facts.get(RELATED) in (True, "true")}
+
+
+def aid_of(
+    organisation_id: str, facts: dict[str, Json], *, invoice_fen: int, at: datetime
+) -> tuple[Aid, ...]:
+    """Other public money on record for the contract or project that the facts name.
+
+    Args:
+        organisation_id: Who got it.
+        facts: ``contract.id`` and ``project.id`` say for what; without either nothing is found.
+        invoice_fen: What it is counted against; no more than this of all of it together falls on it [fen].
+        at: The moment.
+    """
+    on: date = rules.programme_day(at)
+    entries = standing.aid_for(
+        organisation_id,
+        on,
+        contract_number=str(facts.get("contract.id", "")),
+        project_number=str(facts.get("project.id", "")),
+        known_at=at,
+    )
+    found, left_fen = [], invoice_fen
+    for entry in entries:
+        amount_fen = min(entry.amount_fen, left_fen)
+        left_fen -= amount_fen
+        found.append(Aid(entry.authority, entry.scope, amount_fen, entry.programme))
+    return tuple(one for one in found if one.amount_fen)
