@@ -11,7 +11,7 @@ from pathlib import Path
 from hesuan.cli.exits import Exit, tell
 from hesuan.cli.language import current, said
 from hesuan.errors import Faults, InputFault, NotFound, declare
-from hesuan.policy.cases import load_cases, run_case
+from hesuan.policy.cases import load_cases
 from hesuan.policy.linter import lint
 from hesuan.policy.schema import load
 
@@ -95,9 +95,8 @@ def _run_cases(path: Path, text: str) -> tuple[list[str], int]:
     if not beside.exists():
         return [], 0
     cases = load_cases(_read(beside), source=beside.name)
-    programme = load(text, source=path.name, extra=cases.interpretations)
-    found = [run_case(programme, case)[1] for case in cases.cases]
-    return ["\n".join(lines) for lines in found if lines], len(cases.cases)
+    found = [case.differences(cases.programme(case, text, source=path.name)) for case in cases.all]
+    return ["\n".join(lines) for lines in found if lines], len(cases.all)
 
 
 def _read(path: Path) -> str:

@@ -16,6 +16,18 @@ A line may carry facts of its own (``facts: {resource.provenance: domestic}``) a
 it (``on``). Other public money is a register: ``aid: [{authority: beijing, scope: contract, amount: 1.00}]``.
 ``used`` counts claims, too, in hundredths: one claim is ``"1.00"``.
 
+Where an open rule may be decided in more than one way, ``readings`` names each other way, and a case says
+under which it was worked; without, the document's own interpretations hold::
+
+    readings: [{id: front_load, interpretations: [{field: redemption.drawdown, value: front_load, …}]}]
+    cases: [{id: t5c_front_load, reading: front_load, …}]
+
+``status`` says what the file's author expects of the programme: ``runnable`` (every figure is published),
+``assumptions`` (what is paid rests on a recorded decision about a rule), ``refused`` (it cannot be
+activated), with ``why`` in both languages and, where refused, every ``open`` rule. Units that are metered,
+released and taken back have cases of their own: ``charges``, ``releases``, ``reductions``
+(:mod:`hesuan.policy.unit_cases`).
+
 An office ships them with its programme, so that a change of the rule or of the engine that changes money is
 seen before it is lived.
 """
@@ -23,22 +35,45 @@ seen before it is lived.
 from __future__ import annotations
 
 from collections.abc import Mapping as Values
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 from typing import Literal, cast
 
-from hesuan.errors import Faults, InputFault
+from hesuan.errors import Faults, InputFault, declare
 from hesuan.money import decimal_yuan, parse_yuan
 from hesuan.policy.decision import Aid, Counters, Decision, Facts, Line
 from hesuan.policy.document import read
 from hesuan.policy.evaluator import decide
 from hesuan.policy.fields import WRONG_SHAPE, Fields, Interpretation, Open, Reading
-from hesuan.policy.nodes import Mapping, Scalar
+from hesuan.policy.nodes import Mapping, Scalar, Sequence
 from hesuan.policy.predicates import FactValue, parse_fact
 from hesuan.policy.programme import Programme
-from hesuan.policy.schema import read_interpretation
+from hesuan.policy.schema import load, read_interpretation
 from hesuan.policy.sections import AID_SCOPES, LINE_KINDS
+from hesuan.policy.unit_cases import UnitCase, charge_case, reduction_case, release_case
+
+STATUSES = ("runnable", "assumptions", "refused")
+PLAIN = (
+    "subsidy",
+    "copay",
+    "gross",
+    "base",
+    "tier",
+    "refused",
+    "field",
+    "voucher_left",
+    "recover",
+    "queued",
+    "auto_approved",
+)
+"""Members of ``expect`` that are one value."""
+
+NO_SUCH_READING = declare(
+    "policy.no_such_reading",
+    en="`{value}` is not one of this file's readings: {options}.",
+    zh="“{value}”不是本文件的解读之一：{options}。",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +90,12 @@ class Case:
     shares: dict[str, str]
     left: dict[str, str]
     """Cap or budget → what is left of it afterwards."""
+    reading: str = ""
+    """Under which other decision of open rules it was worked; empty: the document's own."""
+
+    def differences(self, programme: Programme) -> list[str]:
+        """Every difference from what was expected."""
+        return run_case(programme, self)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +104,24 @@ class CaseFile:
 
     interpretations: tuple[Interpretation, ...]
     cases: tuple[Case, ...]
+    units: tuple[UnitCase, ...] = ()
+    """Charges, releases and reductions of units."""
+    readings: Values[str, tuple[Interpretation, ...]] = field(default_factory=dict)
+    status: str = ""
+    why: Values[str, str] = field(default_factory=dict)
+    """Language → what the status rests on."""
+    open: tuple[str, ...] = ()
+    """The rules that keep it from being activated, where it is refused."""
+
+    @property
+    def all(self) -> tuple[Case | UnitCase, ...]:
+        """Every case, of whatever kind."""
+        return (*self.cases, *self.units)
+
+    def programme(self, case: Case | UnitCase, text: str, *, source: str) -> Programme:
+        """The document as a case reads it."""
+        instead = self.readings.get(case.reading, ())
+        return load(text, source=source, extra=self.interpretations, instead=instead)
 
 
 def load_cases(text: str, *, source: str) -> CaseFile:
@@ -74,12 +133,28 @@ def load_cases(text: str, *, source: str) -> CaseFile:
     reading = Reading(source)
     fields = Fields(reading, read(text, source=source), "")
     fields.text("programme")
-    interpretations = fields.entries("interpretations", read_interpretation, required=False)
-    cases = fields.entries("cases", _case, name_key="id")
+    status = fields.choice("status", STATUSES, required=False)
+    found = CaseFile(
+        interpretations=fields.entries("interpretations", read_interpretation, required=False),
+        readings=dict(fields.entries("readings", _reading, name_key="id", required=False)),
+        cases=fields.entries("cases", _case, name_key="id", required=False),
+        units=(
+            *fields.entries("charges", charge_case, name_key="id", required=False),
+            *fields.entries("releases", release_case, name_key="id", required=False),
+            *fields.entries("reductions", reduction_case, name_key="id", required=False),
+        ),
+        status=status if isinstance(status, str) else "",
+        why=fields.section("why", _why, required=False) or {},
+        open=_texts(fields, "open"),
+    )
     fields.finish()
+    for case in found.all:
+        if case.reading and case.reading not in found.readings:
+            options = ", ".join(found.readings) or "–"
+            reading.fault(InputFault(NO_SUCH_READING, where=case.where, value=case.reading, options=options))
     if reading.faults:
         raise Faults(reading.faults)
-    return CaseFile(interpretations, cases)
+    return found
 
 
 def run_case(programme: Programme, case: Case) -> tuple[Decision, list[str]]:
@@ -90,12 +165,15 @@ def run_case(programme: Programme, case: Case) -> tuple[Decision, list[str]]:
         "copay": decimal_yuan(decision.copay_fen),
         "gross": decimal_yuan(int(decision.gross)),
         "base": decimal_yuan(int(decision.base)),
-        "recover": decimal_yuan(decision.recover_fen),
-        "tier": decision.tier,
-        "queued": "true" if decision.queued else "false",
         "refused": ", ".join(failure.code.name for failure in decision.failures),
         "field": ", ".join(failure.field for failure in decision.failures),
+        "tier": decision.tier,
+        "recover": decimal_yuan(decision.recover_fen),
+        "queued": str(decision.queued).lower(),
+        "auto_approved": str(decision.auto_approved).lower(),
     }
+    if case.counters.voucher_fen is not None:
+        got["voucher_left"] = decimal_yuan(case.counters.voucher_fen - decision.subsidy_fen)
     shares = {share.payer: decimal_yuan(share.fen) for share in decision.shares}
     left = {
         name: decimal_yuan(fen) for name, fen in {**decision.cap_left_fen, **decision.budget_left_fen}.items()
@@ -120,7 +198,7 @@ def _case(fields: Fields) -> Case:
     registries = fields.names("registries", required=False)
     other_aid = fields.money("other_aid", required=False)
     aid = fields.entries("aid", _aid, required=False)
-    name = fields.name("id")
+    name, other = fields.name("id"), fields.text("reading", required=False)
     facts = Facts(
         event=cast('Literal["issue", "redeem"]', event if isinstance(event, str) else "issue"),
         on=on if isinstance(on, date) else date.min,
@@ -131,7 +209,27 @@ def _case(fields: Fields) -> Case:
         aid=aid,
     )
     counters = Counters(caps=used[0], budgets=used[1], voucher_fen=used[2])
-    return Case(name, reading.where(fields.mark), facts, counters, expect, shares, left)
+    where = reading.where(fields.mark)
+    return Case(name, where, facts, counters, expect, shares, left, other if isinstance(other, str) else "")
+
+
+def _reading(fields: Fields) -> tuple[str, tuple[Interpretation, ...]]:
+    return fields.name("id"), fields.entries("interpretations", read_interpretation)
+
+
+def _why(fields: Fields) -> dict[str, str]:
+    en, zh = fields.text("en"), fields.text("zh")
+    return {"en": en if isinstance(en, str) else "", "zh": zh if isinstance(zh, str) else ""}
+
+
+def _texts(fields: Fields, key: str) -> tuple[str, ...]:
+    """A list of texts."""
+    node = fields.take(key, required=False, money=False)
+    return (
+        tuple(item.text for item in node.items if isinstance(item, Scalar))
+        if isinstance(node, Sequence)
+        else ()
+    )
 
 
 def _line(fields: Fields) -> Line:
@@ -167,11 +265,7 @@ def _used(fields: Fields) -> tuple[dict[str, int], dict[str, int], int | None]:
 
 
 def _expect(fields: Fields) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    plain = {
-        name: value
-        for name in ("subsidy", "copay", "gross", "base", "recover", "tier", "queued", "refused", "field")
-        if isinstance(value := fields.text(name, required=False), str)
-    }
+    plain = {name: value for name in PLAIN if isinstance(value := fields.text(name, required=False), str)}
     shares, left = _moneys(fields, "shares"), _moneys(fields, "left")
     return plain, _decimal(shares), _decimal(left)
 
@@ -193,26 +287,32 @@ def _moneys(fields: Fields, key: str) -> dict[str, int]:
 
 def _facts(fields: Fields) -> dict[str, FactValue]:
     found: dict[str, FactValue] = {}
-    for name, text, where in _members(fields, "facts"):
+    for name, value, where in _members(fields, "facts", lists=True):
         try:
-            found[name] = parse_fact(name, text, where=where)
+            found[name] = parse_fact(name, value, where=where)
         except InputFault as fault:
             fields.reading.fault(fault)
     return found
 
 
-def _members(fields: Fields, key: str) -> list[tuple[str, str, str]]:
-    """Name, text and place of every member of a mapping of scalars."""
+def _members(fields: Fields, key: str, *, lists: bool = False) -> list[tuple[str, str | list[str], str]]:
+    """Name, text (or texts) and place of every member of a mapping."""
     node = fields.take(key, required=False, money=False)
     if node is None or isinstance(node, Open):
         return []
     reading = fields.reading
-    if not isinstance(node, Mapping) or not all(isinstance(member.value, Scalar) for member in node):
+    shapes = (Scalar, Sequence) if lists else Scalar
+    if not isinstance(node, Mapping) or not all(isinstance(member.value, shapes) for member in node):
         where = reading.where(node.mark)
         reading.fault(InputFault(WRONG_SHAPE, where=where, key=fields.path_of(key), expected="a mapping"))
         return []
     return [
-        (member.key.text, member.value.text, reading.where(member.value.mark))
+        (
+            member.key.text,
+            member.value.text
+            if isinstance(member.value, Scalar)
+            else [item.text for item in cast("Sequence", member.value).items if isinstance(item, Scalar)],
+            reading.where(member.value.mark),
+        )
         for member in node
-        if isinstance(member.value, Scalar)
     ]

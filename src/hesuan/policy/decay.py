@@ -108,13 +108,13 @@ def holds(bracket: Bracket, share: Fraction) -> bool:
 
 
 def _outside(programme: Programme, checkpoint: Checkpoint, share: Fraction, returns_to: str) -> Reduction:
-    """Above every bracket nothing is taken; between two, nobody has said."""
+    """Above every bracket nothing is taken; between two, or on the bound of the last, nobody has said."""
     where = programme.cite(checkpoint.path)
     tops = [one.below for one in checkpoint.brackets if isinstance(one.below, Fraction)]
     open_bound = any(
         isinstance(one.above, Open) or isinstance(one.below, Open) for one in checkpoint.brackets
     )
-    if not open_bound and (not tops or share >= max(tops)):
+    if not open_bound and (not tops or share > max(tops)):
         en, zh = f"{share} used: nothing is taken.", f"已用 {share}：不收回。"
         return Reduction(0, share, returns_to, where, en, zh)
     facts = {"used": share, "day": checkpoint.on}

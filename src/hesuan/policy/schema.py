@@ -63,7 +63,13 @@ _PROGRAMME_ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _VERSION = re.compile(r"[1-9][0-9]{0,5}")
 
 
-def load(text: str, *, source: str, extra: tuple[Interpretation, ...] = ()) -> Programme:
+def load(
+    text: str,
+    *,
+    source: str,
+    extra: tuple[Interpretation, ...] = (),
+    instead: tuple[Interpretation, ...] = (),
+) -> Programme:
     """Reads one programme document.
 
     Args:
@@ -71,6 +77,7 @@ def load(text: str, *, source: str, extra: tuple[Interpretation, ...] = ()) -> P
         source: Its name, for ``file:line:column``.
         extra: Interpretations beside those in the document, for trying a rule out; the digest is still the
             text's, so nothing decided with them can be taken for the version's own.
+        instead: Interpretations in place of the document's own of the same fields, likewise for trying out.
 
     Raises:
         Faults: everything that is wrong with it, each with its place.
@@ -80,6 +87,7 @@ def load(text: str, *, source: str, extra: tuple[Interpretation, ...] = ()) -> P
     _collect_interpretations(reading, root)
     for interpretation in extra:
         reading.interpretations.setdefault(interpretation.path, interpretation)
+    reading.interpretations.update({one.path: one for one in instead})
     programme = _read_programme(Fields(reading, root, ""), text)
     for path, interpretation in reading.interpretations.items():
         if path not in reading.filled:
