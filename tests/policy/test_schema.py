@@ -157,7 +157,7 @@ WHOLE = (
     " apportion: {method: by_meter, baseline: {from: 2025-01-01, to: 2025-12-31}}}",
     "exchange: {table: rates, versioned: true, reversible: true, state_factors: {running: 1, suspended: 3/4},"
     " charge_on: reserved, min_charge: 1, versions: [{from: 2025-01-01, rates: {gpu: 2, cpu: 0.4}}]}",
-    "rates: {select: max, scope: line, retroactive: true, tiers: [{id: lump, when: {all: []}, lump_sum: 50},"
+    "rates: {select: max, scope: line, retroactive: false, tiers: [{id: lump, when: {all: []}, lump_sum: 50},"
     " {id: own, when: {all: []}, rate: award.rate, rate_kind: ceiling, cap: 9,"
     " ordinal_cap: [{from: 1, cap: 5}, {from: 2, cap: 3}]}]}",
     "floors: [{on: units, min: 50000, before_rounding: true, else: zero, at: issue}]",
@@ -211,6 +211,43 @@ def test_a_key_that_the_schema_does_not_know_is_refused_in_every_section(line: s
         "input.unknown_key" in fault
         for fault in faults_of(text_with(*WHOLE, line.replace("{", "{knd: x, ", 1)))
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (
+            "caps: [{id: a, key: [applicant], window: call, limit: 1, counts: issued, tiers: [al]}]",
+            "no_such_entry",
+        ),
+        ("stacking: {mode: sum_ratio_cap, ratio_by_tier: {startup: 1/2}}", "no_such_entry"),
+        (
+            "budgets: [{id: part, window: call, share_of: {pool: part, ratio: 1/5}, counts: issued,"
+            " on_exhaust: reject}]",
+            "no_such_entry",
+        ),
+        (
+            "issuance: {event: approval, validity: P12M, tranches: [{id: a, share: 1/2, release: issuance},"
+            " {id: b, share: 1/3, release: progress_report}]}",
+            "parts_not_one",
+        ),
+        ("settlement: {flow: post_award, schedule: [{share: 7/10, when: october}]}", "parts_not_one"),
+    ],
+)
+def test_a_name_that_points_nowhere_and_parts_that_are_no_whole(line: str, fault: str) -> None:
+    [told] = faults_of(text_with(line))
+    assert told.endswith(f"policy.{fault}") and told.startswith("t.yaml:")
+
+
+def test_what_cannot_be_carried_out_blocks_activation() -> None:
+    """Negative control of the promise that nothing is read and then ignored."""
+    both = (
+        "rates: {select: first, scope: line, retroactive: true,"
+        " tiers: [{id: a, when: {all: []}, rate: 1/2, rate_kind: exact}]}"
+    )
+    [finding] = blocking(rules_with(both))
+    assert (finding.field, finding.code.name) == ("rates.retroactive", "policy.not_executed")
+    assert blocking(rules_with(both.replace("scope: line", "scope: claim"))) == ()
 
 
 def test_a_fiscal_year_needs_its_first_day() -> None:

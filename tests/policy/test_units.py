@@ -170,9 +170,10 @@ def test_a_share_in_no_bracket_is_refused_and_one_above_all_keeps_everything() -
     expiry = programme.terms.expiry
     assert expiry is not None
     november = expiry.checkpoints[0]
-    between = reduce(programme, november, Holding(100 * UNIT, 100 * UNIT, 10 * UNIT))
-    assert between.refused is not None and between.refused.name == "policy.between_brackets"
-    for used in (25, 60, 100):
+    for used in (10, 25):
+        between = reduce(programme, november, Holding(100 * UNIT, 100 * UNIT, used * UNIT))
+        assert between.refused is not None and between.refused.name == "policy.between_brackets"
+    for used in (26, 60, 100):
         assert reduce(programme, november, Holding(100 * UNIT, 100 * UNIT, used * UNIT)).removed_fen == 0
     assert reduce(programme, november, Holding(100 * UNIT, 100 * UNIT, 11 * UNIT)).removed_fen == 13_35
 

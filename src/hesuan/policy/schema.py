@@ -18,7 +18,7 @@ import re
 from datetime import date
 
 from hesuan.errors import Faults, InputFault, declare
-from hesuan.policy import articles, sections
+from hesuan.policy import articles, references, sections
 from hesuan.policy.document import read
 from hesuan.policy.fields import Fields, Interpretation, Open, Reading
 from hesuan.policy.nodes import Mapping, Node, Scalar
@@ -176,6 +176,7 @@ def _read_programme(fields: Fields, text: str) -> Programme:
         interpreted=reading.filled,
         places=reading.places,
     )
+    references.check(fields, programme)
     sections.need_fiscal_year(fields, (*programme.budgets, *programme.caps), programme.fiscal_year_start)
     fields.finish()
     return programme

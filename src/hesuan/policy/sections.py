@@ -198,6 +198,9 @@ def rates(fields: Fields) -> Rates:
     select = fields.choice("select", ("first", "max"))
     scope = fields.choice("scope", ("line", "claim"), required=False)
     retroactive = fields.boolean("retroactive", money=True)
+    if scope == "line" and retroactive is True:
+        # Which of a year's lines an earlier claim's tier was reached with is not known any more.
+        fields.note_unexecuted("retroactive", "true")
     return select, fields.entries("tiers", _tier, name_key="id"), scope, retroactive
 
 
