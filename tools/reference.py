@@ -1,6 +1,7 @@
 """Keeps ``docs/reference`` true: ``python -m tools.reference write`` writes, ``check`` compares.
 
-Four pages come from the code itself: error codes, commands, settings, and the addresses of the API.
+From the code itself come: error codes, commands, settings, the addresses of the API, and the programmes that
+ship (in both languages).
 """
 
 from __future__ import annotations
@@ -40,13 +41,21 @@ def import_everything() -> None:
 
 def pages() -> dict[str, Callable[[], str]]:
     """File name to what writes it."""
-    from tools import reference_api, reference_commands, reference_errors, reference_settings
+    from tools import (
+        reference_api,
+        reference_commands,
+        reference_errors,
+        reference_programmes,
+        reference_settings,
+    )
 
     return {
         "errors.md": reference_errors.page,
         "commands.md": reference_commands.page,
         "settings.md": reference_settings.page,
         "api.md": reference_api.page,
+        "programmes.md": reference_programmes.page,
+        "programmes.zh.md": reference_programmes.page_zh,
     }
 
 

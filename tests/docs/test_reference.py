@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
-from tools import reference, reference_commands, reference_errors, reference_settings
+from tools import reference, reference_commands, reference_errors, reference_programmes, reference_settings
 
 from hesuan import errors
 from hesuan.cli.main import COMMANDS, load
@@ -21,7 +21,7 @@ def everything() -> None:
     reference.prepare()
 
 
-@pytest.mark.parametrize("name", ["errors.md", "commands.md", "settings.md", "api.md"])
+@pytest.mark.parametrize("name", list(reference.pages()))
 def test_a_page_is_what_the_code_says(name: str) -> None:
     assert reference.difference(name) == "", "run `make reference`"
 
@@ -32,6 +32,16 @@ def test_a_page_that_differs_is_noticed(tmp_path: Path, monkeypatch: pytest.Monk
     assert reference.check() == 1
     assert reference.write() == 0
     assert reference.check() == 0
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_programme_that_ships_is_told_with_its_gaps(language: str) -> None:
+    page = reference_programmes.page(language)
+    for one in reference_programmes.shipped():
+        section = page[page.index(f"\n## {one.programme.id}\n") :].partition("\n## ")[2].partition("\n## ")[0]
+        told = set(re.findall(r"`([^`]+)`", section))
+        assert {*one.open, *one.programme.interpreted} <= told, one.programme.id
+        assert all(source.url in section for source in one.programme.terms.sources)
 
 
 def test_every_command_has_its_module() -> None:
