@@ -61,9 +61,11 @@ def tensor_s(load: Load, plans: Plans, cell: Cell, room: Array, again: Array) ->
     return exposed(load, comm, hide, room)
 
 
-def context_s(load: Load, cell: Cell, cp: Array, *, micro: Micro, room: Array, again: Array) -> Exchange:
+def context_s(
+    load: Load, cell: Cell, cp: Array, *, micro: Micro, wait: Array, room: Array, again: Array
+) -> Exchange:
     """Context parallelism of one micro: keys and values pass round, forward, and with gradients backward;
-    only attention hides them."""
+    only attention hides them, and ``wait`` for the host."""
     model, c = load.work.model, load.c
     width = 2.0 * model.head_dim * np.maximum(model.kv_heads / cell.tp, 1.0)
     if model.mla is not None:
@@ -71,7 +73,7 @@ def context_s(load: Load, cell: Cell, cp: Array, *, micro: Micro, room: Array, a
     payload = WIDE_BYTES * width * cell.tokens * cp
     comm = model.attending * (3.0 + again) * scatter_s(load, payload, cp, cell.tp)
     attention = micro.attention * (1.0 + 2.5 / c.attention_backward)
-    return exposed(load, comm, c.cp_overlap, np.minimum(attention, room))
+    return exposed(load, comm, c.cp_overlap, np.minimum(attention + wait, room))
 
 
 def expert_s(load: Load, plans: Plans, cell: Cell, room: Array, again: Array) -> Exchange:

@@ -105,7 +105,7 @@ def _timed(
     tensor = exchange.tensor_s(load, plans, cell, room, full)
     room = room - tensor.hidden
     cp = plans.cp.astype(np.float64)
-    context = exchange.context_s(load, cell, cp, micro=micro, room=room, again=full)
+    context = exchange.context_s(load, cell, cp, micro=micro, wait=launch, room=room, again=full)
     room = room - context.hidden
     expert = exchange.expert_s(load, plans, cell, room, full)
     free = part * (room - expert.hidden + again)
