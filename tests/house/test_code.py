@@ -21,7 +21,7 @@ BANNED_NAMES = {
     "pre_save": "no signals",
 }
 LONGEST_FILE_LINES = 400
-MONEY_ROOMS = ("ledger", "market", "settlement", "programmes", "metering")
+MONEY_ROOMS = ("ledger", "market", "settlement", "programmes", "metering", "registry")
 
 
 def names_used(tree: ast.AST) -> Iterator[tuple[int, str]]:

@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from hesuan.errors import Conflict, Faults, InputFault, Refused
@@ -235,27 +235,42 @@ def _enter(
         "expires_on": proof.expires_on,
         "document_id": proof.document_id,
     }
+    fields |= {
+        "source": source,
+        "state": State.CHECKED if source == Entry.Source.REGISTRY else State.DECLARED,
+    }
+    for last in (False, True):
+        try:
+            return _find_or_make(model, actor, organisation, fields, entry_id)
+        except IntegrityError:
+            # Somebody wrote the same id meanwhile; the next look sees it, and whether it is the same.
+            if last:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _find_or_make(
+    model: type[Kind], actor: Actor, organisation: Organisation, fields: dict[str, Any], entry_id: str | None
+) -> Kind:
     with transaction.atomic():
         before = model.objects.filter(pk=entry_id).first() if entry_id else None
         if before is not None:
             return _same(before, organisation, fields)
-        state = State.CHECKED if source == Entry.Source.REGISTRY else State.DECLARED
         made = model.objects.create(
             id=entry_id or new_id(),
             organisation=organisation,
-            source=source,
-            state=state,
             entered_by=actor.identity_id,
             entered_at=timezone.now(),
             **fields,
         )
-        record_step(made, "", trigger=source, actor=actor, reason="")
+        record_step(made, "", trigger=made.source, actor=actor, reason="")
         return made
 
 
 def _same(before: Kind, organisation: Organisation, fields: dict[str, Any]) -> Kind:
     same = before.organisation_id == organisation.id
-    if not same or any(getattr(before, name) != value for name, value in fields.items()):
+    # Its state may have moved since, by steps.
+    if not same or any(getattr(before, name) != value for name, value in fields.items() if name != "state"):
         raise Conflict(errors.ENTRY_TAKEN, entry=before.id)
     return before
 
