@@ -144,12 +144,13 @@ def _section(one: Shipped, language: str) -> str:
         parts.append(f"\n{words['open']}: {' '.join(f'`{field}`' for field in one.open)}\n")
     if programme.interpreted:
         parts.append(f"\n| {words['assumed']} | {words['as']} | {words['why']} |\n| --- | --- | --- |\n")
-        parts += [_assumption(path, entry) for path, entry in programme.interpreted.items()]
+        parts += [_assumption(path, entry, language) for path, entry in programme.interpreted.items()]
     return "".join(parts)
 
 
-def _assumption(path: str, entry: Interpretation) -> str:
-    why = entry.citing.removesuffix(" For demonstration only.")
+def _assumption(path: str, entry: Interpretation, language: str) -> str:
+    en, _, zh = entry.citing.partition(" For demonstration only. ")
+    why = zh.removesuffix("仅供演示。") if language == "zh" else en
     return f"| `{path}` | `{_text(plain(entry.value))}` | {why} |\n"
 
 

@@ -97,8 +97,10 @@ def test_a_programme_is_as_runnable_as_it_says(path: Path) -> None:
 def test_every_interpretation_says_that_it_is_the_demonstrations(path: Path) -> None:
     for one in programme_of(path).interpreted.values():
         assert one.decided_by == "Demonstration office 示范办"
-        assert one.citing.endswith("For demonstration only.")
-        assert len(one.citing) > len("For demonstration only.") + 10, "and why"
+        en, _, zh = one.citing.partition(" For demonstration only. ")
+        assert len(en) >= len("As the caps."), "and why"
+        assert re.search("[\u4e00-\u9fff]", zh.removesuffix("仅供演示。")), "in both languages"
+        assert zh.endswith("仅供演示。")
 
 
 @pytest.mark.parametrize("line", SECTION_7.split("\n")[1:-1])
