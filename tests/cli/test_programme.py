@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,46 @@ def test_an_officer_loads_and_activates(
     assert version.state == "active" and version.source_name == HENAN.name
     assert version.id in capsys.readouterr().out
     assert main(["programme", "load", str(HENAN), "--as", "nobody"]) == 3
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def lint(*files: Path, language: str = "en", words: tuple[str, ...] = ()) -> int:
+    return main(["--lang", language, "programme", "lint", *map(str, files), *words])
+
+
+def test_lint_ends_with_the_worst_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f.yaml").write_text(HENAN.read_text().replace("caps:", "cap:"))
+    assert lint(HENAN) == 0
+    assert lint(HENAN, CHENGDU) == 1
+    assert lint(HENAN, CHENGDU, tmp_path / "f.yaml", tmp_path / "missing.yaml") == 2
+    told = capsys.readouterr().out
+    assert "Did you mean `caps`? [input.unknown_key]" in told and "[programme.file_unreadable]" in told
+
+
+def test_lint_speaks_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lint(EXAMPLES / "programme-city.yaml", language="zh") == 1
+    told = capsys.readouterr().out
+    assert "警告      programme-city.yaml:22: 多百分之一即少得 ¥100,000.00" in told
+    assert "阻止激活 1 项，警告 1 项" in told
+
+
+def test_lint_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f.yaml").write_text(HENAN.read_text().replace("caps:", "cap:"))
+    (tmp_path / "binary.yaml").write_bytes(b"\xff")
+    assert lint(EXAMPLES / "programme-city.yaml", words=("--json",)) == 1
+    answer = json.loads(capsys.readouterr().out)
+    [file] = answer["files"]
+    assert (answer["exit"], file["blocks"], file["warns"], file["readable"]) == (1, 1, 1, True)
+    cliff = next(one for one in file["findings"] if one["code"] == "policy.cliff")
+    assert set(cliff) == {
+        *("code", "severity", "field", "file", "line", "column", "en", "zh", "facts"),
+    }
+    assert (cliff["severity"], cliff["line"], cliff["column"]) == ("warns", 22, 7)
+    assert (cliff["facts"]["at_fen"], cliff["facts"]["loss_fen"]) == (50_000_000, 10_000_000)
+    assert lint(tmp_path / "f.yaml", tmp_path / "binary.yaml", words=("--json",)) == 2
+    faulty, binary = json.loads(capsys.readouterr().out)["files"]
+    assert (faulty["readable"], faulty["programme"], binary["blocks"]) == (False, None, 1)
+    unknown = next(one for one in faulty["findings"] if one["code"] == "input.unknown_key")
+    assert unknown["line"] == HENAN.read_text().splitlines().index("caps:") + 1 and unknown["column"] == 1

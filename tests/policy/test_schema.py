@@ -123,8 +123,10 @@ def test_an_interpretation_is_part_of_the_digest() -> None:
 
 
 def test_an_interpretation_never_changes_a_stated_rule() -> None:
-    assert faults_of(BASE + INTERPRETED) == ["t.yaml:22 policy.not_open"]
-    assert faults_of(BASE + INTERPRETED.replace("base.tax", "base.texture")) == ["t.yaml:22 policy.not_open"]
+    assert faults_of(BASE + INTERPRETED) == ["t.yaml:22:5 policy.not_open"]
+    assert faults_of(BASE + INTERPRETED.replace("base.tax", "base.texture")) == [
+        "t.yaml:22:5 policy.not_open"
+    ]
 
 
 def test_an_interpretation_is_read_by_the_fields_own_rule() -> None:

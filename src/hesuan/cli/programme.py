@@ -1,27 +1,27 @@
-"""``hesuan programme``: check a programme's document and its numeric cases; load it into the hub.
+"""``hesuan programme``: lint, check and try a programme's document; load it into the hub.
 
-``check`` stands on the bare installation: whoever writes rules needs no platform to know what they say.
+All but ``load`` stand on the bare installation: whoever writes rules needs no platform to know what they say.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hesuan.cli.exits import Exit, tell
 from hesuan.cli.language import current, said
-from hesuan.errors import Faults, InputFault, NotFound, declare
+from hesuan.cli.rules import linting
+from hesuan.cli.rules.files import read_text
+from hesuan.errors import Faults, InputFault, NotFound
 from hesuan.policy.cases import load_cases
 from hesuan.policy.linter import lint
 from hesuan.policy.schema import load
 
-UNREADABLE_FILE = declare(
-    "programme.file_unreadable",
-    en="{path} cannot be read as UTF-8 text: {problem}.",
-    zh="无法以 UTF-8 文本读取 {path}：{problem}。",
-)
-
 CASES = ".cases.yaml"
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def main(argv: list[str]) -> int:
@@ -29,6 +29,8 @@ def main(argv: list[str]) -> int:
     words = _parser().parse_args(argv)
     if words.verb == "load":
         return _load(words.file, words.name, activate=words.activate)
+    if words.verb == "lint":
+        return linting.run(words.files, as_json=words.as_json)
     codes = [_check(path) for path in words.files]
     return max(codes)
 
@@ -38,7 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="hesuan programme",
         description=said(en="Programmes as documents.", zh="以文档写成的计划。"),
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="check|load")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="lint|check|load")
+    _add_lint(verbs)
     check = verbs.add_parser(
         "check",
         help=said(
@@ -63,10 +66,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_lint(verbs: Verbs) -> None:
+    parser = verbs.add_parser(
+        "lint",
+        help=said(
+            en="faults, open rules, tiers nobody reaches, cliffs, amounts that do not fit each other",
+            zh="列出错误、未定规则、无人适用的档次、断崖与互不相容的金额",
+        ),
+        epilog=said(
+            en="Exit code: 0 nothing blocks activation, 1 something does, 2 a file is no programme.",
+            zh="退出码：0 没有阻止激活的问题；1 有；2 文件不是计划文档。",
+        ),
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.yaml")
+    parser.add_argument(
+        "--json",
+        dest="as_json",
+        action="store_true",
+        help=said(en="print JSON, for programs", zh="以 JSON 输出，供程序使用"),
+    )
+
+
 def _check(path: Path) -> Exit:
     """Prints every finding and every case that came out otherwise."""
     try:
-        text = _read(path)
+        text = read_text(path)
         programme = load(text, source=path.name)
         findings = lint(programme)
         differences, count = _run_cases(path, text)
@@ -94,16 +118,9 @@ def _run_cases(path: Path, text: str) -> tuple[list[str], int]:
     beside = path.with_name(path.name.removesuffix(".yaml") + CASES)
     if not beside.exists():
         return [], 0
-    cases = load_cases(_read(beside), source=beside.name)
+    cases = load_cases(read_text(beside), source=beside.name)
     found = [case.differences(cases.programme(case, text, source=path.name)) for case in cases.all]
     return ["\n".join(lines) for lines in found if lines], len(cases.all)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputFault(UNREADABLE_FILE, path=path, problem=error) from None
 
 
 def _load(path: Path, name: str, *, activate: bool) -> Exit:
@@ -125,7 +142,7 @@ def _load(path: Path, name: str, *, activate: bool) -> Exit:
     if identity is None:
         raise NotFound(NO_SUCH_NAME, username=name)
     actor = actor_of(identity)
-    version = services.load_programme(actor=actor, text=_read(path), source_name=path.name)
+    version = services.load_programme(actor=actor, text=read_text(path), source_name=path.name)
     if activate:
         version = services.activate(actor=actor, version_id=version.id)
     print(f"{version.id}  {version.programme_id}  {version.version}  {version.state}")

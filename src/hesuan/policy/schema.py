@@ -91,7 +91,8 @@ def load(
     programme = _read_programme(Fields(reading, root, ""), text)
     for path, interpretation in reading.interpretations.items():
         if path not in reading.filled:
-            reading.fault(InputFault(NOT_OPEN, where=interpretation.where, path=path))
+            where = f"{interpretation.source}:{interpretation.mark}"
+            reading.fault(InputFault(NOT_OPEN, where=where, path=path))
     if reading.faults:
         raise Faults(reading.faults)
     return programme

@@ -1,0 +1,1 @@
+"""``hesuan programme`` without a platform: the linter, one decision, a year of claims."""
