@@ -36,6 +36,8 @@ def eligibility(work: Work) -> None:
 def windows(work: Work) -> None:
     """Applications are taken inside the windows only, where there are any."""
     issuance = work.programme.terms.issuance
+    if work.facts.event == "issue":
+        work.refuse_open_list("issuance.windows")
     if issuance is None or not issuance.windows or work.facts.event != "issue":
         return
     spans = [
@@ -53,7 +55,10 @@ def windows(work: Work) -> None:
 
 def counterpart(work: Work) -> None:
     """Where either side of a contract may claim, the other must not have."""
-    if work.programme.terms.beneficiary != "either_not_both":
+    beneficiary = work.programme.terms.beneficiary
+    if isinstance(beneficiary, Open):
+        work.need(beneficiary, "beneficiary", "who may claim", "由谁申领")
+    if beneficiary != "either_not_both":
         return
     fact = "relation.counterpart_claimed"
     claimed = work.stated().get(fact)
@@ -101,6 +106,7 @@ def supplier(work: Work) -> None:
 def admission(work: Work) -> None:
     """Whether the admission the programme publishes covers the contract's day."""
     terms = work.programme.terms.suppliers
+    work.refuse_open_list("suppliers.admission")
     if terms is None or terms.admission is None:
         return
     rule, path = terms.admission, "suppliers.admission"
@@ -181,6 +187,7 @@ def bound_base(work: Work, least: int | Open | None, most: int | Open | None) ->
 
 def apportionment(work: Work) -> None:
     """4: the part of the base that lies inside the baseline, rounded where the rule says so."""
+    work.refuse_open_list("base.apportion")
     rule = work.programme.base.apportion if work.programme.base else None
     en, zh = "The whole amount counts.", "金额全部计入。"
     if rule is not None:

@@ -108,8 +108,10 @@ def key_of(dimensions: object, stated: Mapping[str, FactValue]) -> Key | None:
 
     The applicant is whoever asks: counters read without naming it are the asker's own.
     """
-    if not isinstance(dimensions, tuple):
+    if dimensions is None:
         return ()
+    if not isinstance(dimensions, tuple):
+        return None
     found = []
     for dimension in dimensions:
         for fact in KEY_FACTS[dimension]:

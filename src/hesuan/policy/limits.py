@@ -89,7 +89,11 @@ def binding(work: Work, rule: Cap | Budget) -> tuple[Needed, tuple[Part, ...]] |
     """The counter of a rule and the parts it is for, where it binds at this event."""
     what = ("the cap", "上限") if isinstance(rule, Cap) else ("the budget", "预算")
     work.need(rule.counts, f"{rule.path}.counts", *what)
-    if counted_as(work.programme, rule.counts, work.facts.event) is None:
+    counts = counted_as(work.programme, rule.counts, work.facts.event)
+    if counts is None and work.facts.event == "redeem" and isinstance(work.programme.event, Open):
+        # Where nothing is issued beforehand, what counts at issue counts here.
+        work.need(work.programme.event, "issuance.event", "what is counted when", "何时计数")
+    if counts is None:
         return None
     parts = tuple(work.parts) if rule.when is None else parts_for(work, rule)
     if isinstance(rule, Cap) and rule.tiers is not None:

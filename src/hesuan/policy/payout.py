@@ -94,6 +94,7 @@ def binds_here(work: Work, rule: Floor) -> bool:
     A voucher of 5,000.00 may then be used for a smaller invoice.
     """
     if rule.at is None:
+        work.need(work.programme.event, "issuance.event", "when the floor is tested", "何时检验下限")
         return work.facts.event == ("redeem" if work.programme.event == "none" else "issue")
     at = work.need(rule.at, f"{rule.path}.at", "the floor", "下限")
     return at in ("both", work.facts.event)

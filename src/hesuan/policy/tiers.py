@@ -74,6 +74,7 @@ def cap_tier(work: Work, tier: Tier, part: Part, gross: Fraction) -> Fraction:
     limits: list[int | Fraction] = []
     if tier.cap_fen is not None:
         limits.append(work.need(tier.cap_fen, f"{tier.path}.cap", "the amount", "金额"))
+    work.refuse_open_list(f"{tier.path}.ordinal_cap")
     if tier.ordinal_caps:
         limits.append(ordinal_cap(work, tier))
     if not limits:
@@ -119,6 +120,9 @@ def rate_of(work: Work, tier: Tier) -> Fraction:
 def match_rate(work: Work, tier: Tier) -> Fraction | None:
     """The rate of a match, where another programme has given and the request asks for the match."""
     match = work.programme.stacking.match if work.programme.stacking else None
+    if work.facts.aid:
+        work.refuse_open_list("stacking.match")
+        work.refuse_open_list("stacking.match.with")
     if match is None or not is_matched(work, match):
         return None
     path = f"stacking.match.ratio_by_tier.{tier.id}"
@@ -166,6 +170,7 @@ def draw_voucher(work: Work) -> None:
     if work.facts.event != "redeem" or work.counters.voucher_fen is None:
         return
     redemption = work.programme.terms.redemption
+    work.refuse_open_list("redemption")
     rule = redemption.drawdown if redemption is not None else None
     drawn = draw(work, rule)
     if drawn is not None:

@@ -131,7 +131,7 @@ class Work:
         return value
 
     def refuse_open_list(self, path: str) -> None:
-        """A list that says ``"?"`` is not an empty list."""
+        """A list or a section that says ``"?"`` is not one that is left out."""
         if self.programme.is_open(path):
             self.need(None, path, "the amount", "金额")
 
