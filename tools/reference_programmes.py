@@ -35,6 +35,9 @@ the trace of every amount that rests on it names it. Whoever runs a programme of
 | on assumptions | what is paid rests on an assumption about a rule, or on a source that is not official |
 | refused | rules that money depends on were not found, so it cannot be activated; nothing replaces them |
 
+The status speaks of the rules, and the engine decides all their cases. What the platform does not carry out
+yet of a programme (a unit, a flow) is named when a version is activated.
+
 Evidence: **O** official text, **P** press or reprint of it, **M** mirror, **S** secondary.
 
 """,
@@ -55,6 +58,8 @@ Evidence: **O** official text, **P** press or reprint of it, **M** mirror, **S**
 | 可运行 | 比例、限额与下限均已公布；假定只填补其外围 |
 | 依假定运行 | 金额取决于对某条规则的假定，或来源并非官方 |
 | 不予激活 | 金额所依赖的规则未能查到，因此不能激活；不以任何内容代替 |
+
+状态只就规则而言，引擎能决定全部算例。平台尚不能执行的部分（如某种单位或资金流）在激活版本时逐项指明。
 
 证据等级：**O** 官方文本，**P** 报刊或转载，**M** 镜像，**S** 二手。
 

@@ -1,0 +1,70 @@
+"""Every programme that ships, loaded and activated as an office would: open rules are named, each of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.people import Person
+
+import hesuan.policy
+from hesuan.errors import Refused
+from hesuan.hub.programmes import services
+from hesuan.hub.programmes.models import ProgrammeVersion
+from hesuan.policy.cases import CaseFile, load_cases
+
+FOLDER = Path(hesuan.policy.__file__).parent / "programmes"
+
+
+def expected(path: Path) -> CaseFile:
+    beside = path.with_name(path.name.replace(".yaml", ".cases.yaml"))
+    return load_cases(beside.read_text(), source=beside.name)
+
+
+def documents(*, refused: bool) -> list[Path]:
+    found = sorted(path for path in FOLDER.glob("*.yaml") if not path.name.endswith(".cases.yaml"))
+    return [path for path in found if (expected(path).status == "refused") == refused]
+
+
+def load(officer: Person, path: Path) -> ProgrammeVersion:
+    return services.load_programme(actor=officer.actor, text=path.read_text(), source_name=path.name)
+
+
+def reasons(refused: Refused) -> list[dict[str, object]]:
+    found = refused.facts["reasons"]
+    assert isinstance(found, list)
+    return found
+
+
+@pytest.mark.parametrize("path", documents(refused=True), ids=lambda path: path.stem)
+def test_activating_it_is_refused_and_each_open_rule_is_named(officer: Person, path: Path) -> None:
+    draft = load(officer, path)
+    with pytest.raises(Refused) as refused:
+        services.activate(actor=officer.actor, version_id=draft.id)
+    assert refused.value.code.name == "programme.open_rule"
+    assert set(expected(path).open) <= {reason["field"] for reason in reasons(refused.value)}
+    for language in ("en", "zh"):
+        sentence = refused.value.sentence(language)
+        assert all(field in sentence for field in expected(path).open)
+    draft.refresh_from_db()
+    assert draft.state == ProgrammeVersion.State.DRAFT
+
+
+@pytest.mark.parametrize("path", documents(refused=False), ids=lambda path: path.stem)
+def test_no_open_rule_stands_in_the_way_of_activating_it(officer: Person, path: Path) -> None:
+    """What the platform itself does not carry out yet may; it is named then."""
+    draft = load(officer, path)
+    try:
+        version = services.activate(actor=officer.actor, version_id=draft.id)
+    except Refused as refused:
+        assert refused.code.name != "programme.open_rule"
+    else:
+        assert version.state == ProgrammeVersion.State.ACTIVE
+
+
+def test_some_can_be_activated(officer: Person) -> None:
+    """Negative control: the test above does not pass by everything being refused for another reason."""
+    for name in ("cn.henan.suanliquan.2023", "cn.qingyang.suanliquan.2024"):
+        draft = load(officer, FOLDER / f"{name}.yaml")
+        version = services.activate(actor=officer.actor, version_id=draft.id)
+        assert version.state == ProgrammeVersion.State.ACTIVE
