@@ -128,6 +128,8 @@ class Issuance:
     else_steps: tuple[str, ...]
     selection: str | Open | None
     publicity_days: int | Open | None
+    second_approver_above_fen: int | Open | None = None
+    """Above this much subsidy a second approver, another person, has to agree; an extension of schema 1."""
 
 
 @dataclass(frozen=True, slots=True)

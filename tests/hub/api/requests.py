@@ -26,7 +26,7 @@ QUERIES = {
     "/organisations/{organisation_id}/documents": "?file_name=a.pdf",
 }
 KEYED = ("/accept", "/deposits")
-STATES = ("SUBMITTED", "REVIEWED", "APPROVED", "ISSUED")
+STATES = ("SUBMITTED", "UNDER_REVIEW", "APPROVED", "ISSUED")
 DOCUMENTS = Path(hesuan.policy.__file__).parent / "programmes"
 HENAN = (DOCUMENTS / "cn.henan.suanliquan.2023.yaml").read_text()
 CHENGDU = (DOCUMENTS / "cn.chengdu.suanliquan.2023.yaml").read_text()
@@ -145,7 +145,7 @@ def make_office(people: dict[str, Any]) -> Office:
         },
         own_ids={
             f"POST {here}/review": {"application_id": carried["SUBMITTED"]},
-            f"POST {here}/approve": {"application_id": carried["REVIEWED"]},
+            f"POST {here}/approve": {"application_id": carried["UNDER_REVIEW"]},
             f"POST {here}/issue": {"application_id": carried["APPROVED"]},
         },
         active_version=active.id,

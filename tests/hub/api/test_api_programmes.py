@@ -72,7 +72,7 @@ def test_three_people_carry_an_application_to_its_voucher(
     assert (made.status_code, made.json()["id"], made.json()["state"]) == (201, key, "SUBMITTED")
     assert [one["id"] for one in get(reviewer, "applications?waiting=true").json()["items"]] == [key]
     verdict = {"verdict": "pass", "note": "complete"}
-    assert post(reviewer, f"applications/{key}/review", verdict).json()["state"] == "REVIEWED"
+    assert post(reviewer, f"applications/{key}/review", verdict).json()["state"] == "UNDER_REVIEW"
     early = post(approver, f"applications/{key}/issue")
     assert (early.status_code, early.json()["code"]) == (409, "application.wrong_state")
     assert post(approver, f"applications/{key}/approve", {"verdict": "pass"}).json()["state"] == "APPROVED"

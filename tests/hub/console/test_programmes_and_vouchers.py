@@ -110,7 +110,7 @@ def test_a_reviewer_cannot_approve_what_they_reviewed(
     status, text = send(reviewer, page, verb="approve", verdict="pass", note="mine too")
     assert status == 409 and 'role="alert"' in text
     asked.refresh_from_db()
-    assert asked.state == "REVIEWED"
+    assert asked.state == "UNDER_REVIEW"
 
 
 @pytest.mark.parametrize(

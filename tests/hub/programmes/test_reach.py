@@ -11,7 +11,7 @@ BEYOND = [
     ("expiry: {mode: decay}", "expiry"),
     ("settlement: {flow: prefund_supplier}", "settlement.flow"),
     ("unit: GPU_HOUR", "unit"),
-    ("issuance: {event: contract, validity: P12M}", "issuance.event"),
+    ("issuance: {event: order, validity: P12M}", "issuance.event"),
     (
         "issuance: {event: approval, validity: P12M, tranches: [{id: a, share: 1/1, release: issuance}]}",
         "issuance.tranches",

@@ -9,15 +9,6 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors
 from hesuan.hub.programmes.models import Application
 
-WAITS_ON = {"SUBMITTED": "reviewer", "REVIEWED": "approver", "APPROVED": "programme_officer"}
-"""State → the role that has to act next; none for the others."""
-VERBS = {
-    "SUBMITTED": ("review", ("reviewer",)),
-    "REVIEWED": ("approve", ("approver",)),
-    "APPROVED": ("issue", ("programme_officer", "approver")),
-}
-"""State → the verb of the next step and the office roles that may take it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -30,8 +21,8 @@ class Waiting:
 
 def waiting(application: Application) -> Waiting:
     """Whom an application waits on; since its last step."""
-    since = application.approved_at or application.reviewed_at or application.submitted_at
-    return Waiting(application, WAITS_ON.get(application.state, ""), since)
+    waits = selectors.waiting_on(application)
+    return Waiting(application, waits.role, waits.since)
 
 
 def waiting_for(actor: Actor) -> list[Waiting]:
@@ -41,10 +32,11 @@ def waiting_for(actor: Actor) -> list[Waiting]:
 
 def next_verb(actor: Actor, application: Application) -> str:
     """The step this person may take now, empty where it is somebody else's; services decide in the end."""
-    verb, roles = VERBS.get(application.state, ("", ()))
-    office = application.programme_version.programme.office_id
-    acted = {application.submitted_by, application.reviewed_by}
-    outsider = application.organisation_id not in actor.organisations()
-    if not outsider or not any(actor.has(role, office) for role in roles):
+    waits = selectors.waiting_on(application)
+    if waits.verb not in ("review", "approve", "issue"):
         return ""
-    return verb if verb == "issue" or actor.identity_id not in acted else ""
+    office = application.programme_version.programme.office_id
+    outsider = application.organisation_id not in actor.organisations()
+    if waits.verb == "issue" and outsider and actor.has("approver", office):
+        return waits.verb
+    return waits.verb if selectors.may_act(actor, application) else ""

@@ -29,9 +29,14 @@ QUOTE: Words = {
 }
 VERSION: Words = {"draft": _("draft"), "active": _("active"), "retired": _("retired")}
 APPLICATION: Words = {
+    "DRAFT": pgettext_lazy("application", "being written"),
     "SUBMITTED": pgettext_lazy("application", "waits for review"),
-    "REVIEWED": pgettext_lazy("application", "waits for approval"),
+    "AUTO_APPROVED": pgettext_lazy("application", "approved by the rule"),
+    "UNDER_REVIEW": pgettext_lazy("application", "under review"),
+    "RETURNED": pgettext_lazy("application", "returned for completion"),
     "APPROVED": pgettext_lazy("application", "waits for issue"),
+    "PUBLICISED": pgettext_lazy("application", "public, open to objection"),
+    "OBJECTED": pgettext_lazy("application", "objected to"),
     "REJECTED": pgettext_lazy("application", "rejected"),
     "ISSUED": pgettext_lazy("application", "issued"),
 }
@@ -105,9 +110,21 @@ TABLES: dict[str, Words] = {
 
 _GOOD = frozenset({"COMPLETED", "SETTLED", "SIGNED", "ISSUED", "active", "admitted", "ACCEPTED"})
 _GOING = frozenset(
-    {"RUNNING", "SUBMITTED", "PLACED", "OPEN", "REVIEWED", "APPROVED", "DRAFT", "applied", "PENDING"}
+    {
+        "RUNNING",
+        "SUBMITTED",
+        "AUTO_APPROVED",
+        "UNDER_REVIEW",
+        "PUBLICISED",
+        "PLACED",
+        "OPEN",
+        "APPROVED",
+        "DRAFT",
+        "applied",
+        "PENDING",
+    }
 )
-_BAD = frozenset({"FAILED", "KILLED", "TIMEOUT", "REFUSED", "UNKNOWN", "REJECTED"})
+_BAD = frozenset({"FAILED", "KILLED", "TIMEOUT", "REFUSED", "UNKNOWN", "REJECTED", "RETURNED", "OBJECTED"})
 
 
 def tone(value: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hesuan.errors import Refused
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
-from hesuan.hub.programmes import rules, selectors
+from hesuan.hub.programmes import application_selectors, waiting
 from hesuan.hub.programmes.errors import (
+    APPLICATION_REASON_MISSING,
     NOT_A_VERDICT,
     OWN_APPLICATION,
     ROLE_MISSING,
@@ -18,14 +21,16 @@ from hesuan.hub.programmes.models import Application
 Verb = tuple[str, str]
 """What is asked for, in English and in Chinese."""
 
+_PARTS = {"author": ("its author", "申领人"), "resolver": ("who decided an objection", "异议处理人")}
+
 
 def need_role(actor: Actor, organisation: Organisation, roles: tuple[str, ...], verb: Verb) -> None:
-    """Asks for one of the roles in an organisation that the actor already knows of.
+    """Asks for one of the roles in an organisation that the actor already knows of; the hub needs none.
 
     Raises:
         Refused: ``programme.role_missing``.
     """
-    if any(actor.has(role, organisation.id) for role in roles):
+    if actor.is_system or any(actor.has(role, organisation.id) for role in roles):
         return
     raise Refused(
         ROLE_MISSING,
@@ -37,26 +42,39 @@ def need_role(actor: Actor, organisation: Organisation, roles: tuple[str, ...], 
     )
 
 
-def need_verdict(verdict: str) -> None:
-    """Raises: Refused: ``application.not_a_verdict``."""
-    if verdict not in (rules.PASS, rules.REJECT):
-        raise Refused(NOT_A_VERDICT, verdict=verdict[:40])
+def need_verdict(verdict: str, known: tuple[str, ...], reason: str, verb: Verb) -> None:
+    """One of the known answers; every one but the first needs a reason.
+
+    Raises:
+        Refused: ``application.not_a_verdict``, ``application.reason_missing``.
+    """
+    if verdict not in known:
+        raise Refused(NOT_A_VERDICT, verdict=verdict[:40], known=", ".join(known))
+    if verdict != known[0]:
+        need_reason(reason, verb)
 
 
-def need_another_person(actor: Actor, application: Application, parts: tuple[str, ...], verb: Verb) -> None:
-    """Four eyes, and eyes from outside the applicant.
+def need_reason(reason: str, verb: Verb) -> None:
+    """Raises: Refused: ``application.reason_missing``."""
+    if not reason.strip():
+        raise Refused(APPLICATION_REASON_MISSING, verb=verb[0], verb_zh=verb[1])
+
+
+def need_another_person(actor: Actor, application: Application, part: str, verb: Verb) -> None:
+    """Four eyes over all rounds, and eyes from outside the applicant.
 
     Raises:
         Refused: ``application.same_person``, ``application.own_organisation``.
     """
-    acted = rules.acted_as(actor.identity_id, {part: getattr(application, part) for part in parts})
+    acted = waiting.acted_as(actor.identity_id, application, step=part)
     if acted is not None:
+        words = _PARTS.get(acted, (f"step `{acted}`", f"环节“{acted}”"))
         raise Refused(
             SAME_PERSON,
             name=actor.name,
             application=application.id,
-            part=acted[0],
-            part_zh=acted[1],
+            part=words[0],
+            part_zh=words[1],
             verb=verb[0],
             verb_zh=verb[1],
         )
@@ -77,20 +95,74 @@ def for_office(actor: Actor, application_id: str, roles: tuple[str, ...], verb: 
         NotFound: ``application.not_found``.
         Refused: ``programme.role_missing``.
     """
-    seen = selectors.application(actor, application_id)
+    seen = application_selectors.application(actor, application_id)
     need_role(actor, seen.programme_version.programme.office, roles, verb)
-    locked = Application.objects.select_for_update(of=("self",))
-    return locked.select_related("programme_version__programme__office", "organisation").get(pk=seen.pk)
+    return locked(seen.pk)
 
 
-def need_state(application: Application, needed: str, verb: Verb) -> None:
+def for_step(
+    actor: Actor, application_id: str, roles: tuple[str, ...], verb: Verb, kind: str = ""
+) -> Application:
+    """The application under lock, for somebody with a role in an office that takes one of its steps.
+
+    Args:
+        actor: Who.
+        application_id: Which.
+        roles: One of these is needed.
+        verb: For the refusal.
+        kind: ``review`` or ``approve``: at a step of this kind only; while one is waiting, at that one.
+
+    Raises:
+        NotFound: ``application.not_found``.
+        Refused: ``programme.role_missing``.
+    """
+    seen = application_selectors.application(actor, application_id)
+    waits = waiting.current_step(seen)
+    steps = [one for one in waiting.steps_of(seen) if kind in ("", one.verb)]
+    if waits is not None and waits in steps and kind:
+        steps = [waits]
+    offices = {waiting.desk_of(seen, one) for one in steps} or {seen.programme_version.programme.office_id}
+    if not any(actor.has(role, office) for role in roles for office in offices):
+        office = seen.programme_version.programme.office
+        named = office if office.id in offices else Organisation.objects.get(pk=min(offices))
+        need_role(actor, named, roles, verb)
+    return locked(seen.pk)
+
+
+def for_applicant(actor: Actor, application_id: str, verb: Verb) -> Application:
+    """The application under lock, for an owner of the organisation that applies.
+
+    Raises:
+        NotFound: ``application.not_found``.
+        Refused: ``programme.role_missing``.
+    """
+    seen = application_selectors.application(actor, application_id)
+    need_role(actor, seen.organisation, ("owner",), verb)
+    return locked(seen.pk)
+
+
+def locked(application_id: str) -> Application:
+    """The application's row, held until the transaction ends."""
+    rows = Application.objects.select_for_update(of=("self",))
+    return rows.select_related("programme_version__programme__office", "organisation", "call").get(
+        pk=application_id
+    )
+
+
+def need_state(application: Application, needed: str | Iterable[str], verb: Verb) -> None:
     """Raises: Refused: ``application.wrong_state``."""
-    if application.state != needed:
-        raise Refused(
-            WRONG_STATE,
-            application=application.id,
-            state=application.state,
-            needed=needed,
-            verb=verb[0],
-            verb_zh=verb[1],
-        )
+    states = (needed,) if isinstance(needed, str) else tuple(needed)
+    if application.state not in states:
+        raise wrong_state(application, " / ".join(states), verb)
+
+
+def wrong_state(application: Application, needed: str, verb: Verb) -> Refused:
+    """The refusal that names both states."""
+    return Refused(
+        WRONG_STATE,
+        application=application.id,
+        state=application.state,
+        needed=needed,
+        verb=verb[0],
+        verb_zh=verb[1],
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 
@@ -41,6 +42,18 @@ def _parsed(text: str, source_name: str) -> Programme:
 def programme_of(version: ProgrammeVersion) -> Programme:
     """A stored version as the engine reads it; versions never change, so the reading is kept."""
     return _parsed(version.text, version.source_name)
+
+
+def within_a_call(document: Programme) -> Programme:
+    """The document for an application that a call has taken.
+
+    The document's windows are the calls' (:mod:`.calls`): they bind when an application comes in. It may be
+    decided and issued after the last day, which the engine, asked about that day, would refuse.
+    """
+    terms = document.terms
+    if terms.issuance is None or not terms.issuance.windows:
+        return document
+    return replace(document, terms=replace(terms, issuance=replace(terms.issuance, windows=())))
 
 
 def declared_facts(facts: Mapping[str, Json], known: Collection[str] = ()) -> dict[str, FactValue]:
@@ -121,6 +134,7 @@ def as_json(decision: Decision) -> dict[str, Json]:
         "version": decision.version,
         "digest": decision.digest,
         "granted": decision.granted,
+        "auto_approved": decision.auto_approved,
         "invoice_fen": decision.invoice_fen,
         "base": str(decision.base),
         "tier": decision.tier,

@@ -118,8 +118,122 @@ OWN_APPLICATION = declare(
 )
 NOT_A_VERDICT = declare(
     "application.not_a_verdict",
-    en="`{verdict}` is not a verdict. Say pass or reject.",
-    zh="“{verdict}”不是结论。请写 pass 或 reject。",
+    en="`{verdict}` is not a verdict. Say {known}.",
+    zh="“{verdict}”不是结论。请写 {known} 之一。",
+)
+
+
+CALL_NOT_FOUND = declare(
+    "call.not_found",
+    en="There is no call {call}.",
+    zh="没有申领批次 {call}。",
+)
+CALL_TAKEN = declare(
+    "call.id_taken",
+    en="Call {call} exists with other days or another budget. Choose a new id.",
+    zh="申领批次 {call} 已存在且日期或预算不同。请使用新的编号。",
+)
+CALL_DAYS_WRONG = declare(
+    "call.days_wrong",
+    en="The call would close on {closes_on}, before it opens on {opens_on}.",
+    zh="批次截止日 {closes_on} 早于开放日 {opens_on}。",
+)
+CALL_OUTSIDE_WINDOWS = declare(
+    "call.outside_windows",
+    en="A call from {opens_on} to {closes_on} is outside the windows of the document: {windows}.",
+    zh="{opens_on} 至 {closes_on} 的批次超出文件规定的申领窗口：{windows}。",
+)
+NO_SUCH_BUDGET = declare(
+    "call.no_such_budget",
+    en="The document has no budget `{budget}`; it has {known}.",
+    zh="文件中没有预算“{budget}”；已有：{known}。",
+)
+CALL_REASON_MISSING = declare(
+    "call.reason_missing",
+    en="Closing call {call} before its last day needs a reason; it goes on record and is public.",
+    zh="提前结束批次 {call} 须写明理由；理由将公开存档。",
+)
+NO_OPEN_CALL = declare(
+    "call.none_open",
+    en="On {on} no call of {programme}, version {version}, takes this application. Calls: {calls}.",
+    zh="{on} 没有开放的申领批次（{programme} 版本 {version}）。批次：{calls}。",
+)
+NO_SUCH_STEP = declare(
+    "programme.no_such_step",
+    en="The document of {programme} names no step `{step}`; it has {known}.",
+    zh="{programme} 的文件没有环节“{step}”；已有：{known}。",
+)
+NOT_AN_OFFICE = declare(
+    "programme.not_an_office",
+    en="{organisation} is not a programme office and cannot take a step.",
+    zh="{organisation} 不是计划办公室，不能承担环节。",
+)
+APPLICATION_REASON_MISSING = declare(
+    "application.reason_missing",
+    en="{verb} needs a reason; the applicant reads it, and it stays on record.",
+    zh="{verb_zh}须写明理由；申领方可见，并存档。",
+)
+CONTRACT_TAKEN = declare(
+    "application.contract_taken",
+    en="Contract {contract} is in application {other} already; the programme pays a contract once.",
+    zh="合同 {contract} 已在申领 {other} 中申报；本计划对同一合同只支持一次。",
+)
+CONFLICTED = declare(
+    "application.conflicted",
+    en="{name} declared an interest in application {application}: {reason}. {verb} needs somebody else.",
+    zh="{name} 已就申领 {application} 申报利益冲突：{reason}。{verb_zh}须由无利益冲突者进行。",
+)
+RELATED = declare(
+    "application.related",
+    en="{name} belongs to {own}, which is related to {organisation}, and did not declare it. {path_en}"
+    " {verb} needs somebody else.",
+    zh="{name} 所属的 {own} 与申领方 {organisation} 存在关联而未申报。{path_zh}{verb_zh}须由他人进行。",
+)
+INTEREST_STANDS = declare(
+    "application.interest_stands",
+    en="{name} declared an interest in application {application}; it cannot be taken back.",
+    zh="{name} 已就申领 {application} 申报利益冲突，不可撤回。",
+)
+AWARD_FIXED = declare(
+    "application.award_fixed",
+    en="The award of application {application} is set by its first approver; at step `{step}` it is not"
+    " changed. Return the application instead.",
+    zh="申领 {application} 的核定内容由首位批准人确定，环节“{step}”不能更改；请退回申领。",
+)
+NOT_FOR_THE_AWARD = declare(
+    "application.not_for_the_award",
+    en="`{fact}` is not set by an award; it sets {known}.",
+    zh="“{fact}”不由核定确定；可核定：{known}。",
+)
+PUBLICITY_RUNNING = declare(
+    "application.publicity_running",
+    en="Application {application} is public until {until}; {verb} waits until then.",
+    zh="申领 {application} 公示至 {until}；{verb_zh}须在公示期满后进行。",
+)
+PUBLICITY_OVER = declare(
+    "application.publicity_over",
+    en="Application {application} was public until {until}; objections are no longer taken.",
+    zh="申领 {application} 的公示已于 {until} 结束，不再受理异议。",
+)
+OBJECTION_NOT_FOUND = declare(
+    "objection.not_found",
+    en="There is no objection {objection}, or none that you may see.",
+    zh="没有异议 {objection}，或您无权查看。",
+)
+OBJECTION_TAKEN = declare(
+    "objection.id_taken",
+    en="Objection {objection} exists with other content. Choose a new id.",
+    zh="异议 {objection} 已存在且内容不同。请使用新的编号。",
+)
+OBJECTION_DECIDED = declare(
+    "objection.decided",
+    en="Objection {objection} is decided already: {outcome}.",
+    zh="异议 {objection} 已处理：{outcome}。",
+)
+OWN_OBJECTION = declare(
+    "objection.own",
+    en="{name} raised objection {objection}; somebody else decides it.",
+    zh="异议 {objection} 由 {name} 提出；须由他人处理。",
 )
 
 

@@ -13,9 +13,11 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts, engine, rules
-from hesuan.hub.programmes.checks import for_office, need_state
+from hesuan.hub.programmes.checks import for_office
 from hesuan.hub.programmes.judging import judge_application, refuse_ungranted
 from hesuan.hub.programmes.models import Application, Voucher
+from hesuan.hub.programmes.publicity import need_issuable
+from hesuan.hub.programmes.steps import move
 from hesuan.hub.programmes.versions import lock, open_window
 from hesuan.policy.decision import Decision
 from hesuan.policy.programme import Cap, Validity
@@ -42,7 +44,7 @@ def issue(*, actor: Actor, application_id: str) -> Voucher:
         application = for_office(actor, application_id, ("approver", "programme_officer"), verb)
         if application.state == State.ISSUED:
             return application.voucher
-        need_state(application, State.APPROVED, verb)
+        need_issuable(application, verb)
         now = timezone.now()
         version = application.programme_version
         document = engine.programme_of(version)
@@ -52,8 +54,9 @@ def issue(*, actor: Actor, application_id: str) -> Voucher:
         voucher = _new_voucher(application, document, decision, actor, now)
         _post(voucher, document, now)
         application.decision = engine.as_json(decision)
-        application.state = State.ISSUED
-        application.save(update_fields=["decision", "state"])
+        application.due_at = None
+        move(application, State.ISSUED, trigger="issue", actor=actor, at=now)
+        application.save(update_fields=["decision", "state", "due_at"])
         audit.record(
             kind="voucher.issued",
             subject=voucher.id,

@@ -9,24 +9,53 @@ from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.programmes import accounts, engine, errors, onrecord, rules
 from hesuan.hub.programmes.models import Application, BudgetYear
 from hesuan.money import format_yuan
-from hesuan.policy.decision import Counters, Decision, Facts, Line
+from hesuan.policy.decision import (
+    AWARD_LIMIT_MISSING,
+    AWARD_RATE_MISSING,
+    FACT_MISSING,
+    Counters,
+    Decision,
+    Facts,
+    Failure,
+    Line,
+)
 from hesuan.policy.evaluator import decide
 from hesuan.policy.programme import Programme as Document
+from hesuan.wire.canonical import Json
 
 
 def judge_application(application: Application, at: datetime) -> Decision:
     """What the application's version gives it at a moment; without the programme's lock, a preview."""
-    document = engine.programme_of(application.programme_version)
+    document = engine.within_a_call(engine.programme_of(application.programme_version))
     stated = onrecord.facts_at(application, at)
     aid = onrecord.aid_of(application.organisation_id, stated, invoice_fen=application.planned_fen, at=at)
     facts = Facts(
         event="issue",
         on=rules.programme_day(at),
         lines=(Line(engine.LINE_KIND, application.planned_fen),),
-        stated=engine.stated(stated),
+        stated=engine.stated({**stated, **of_the_award(application)}),
         aid=aid,
     )
     return decide(document, facts, counters(document, application.organisation_id, at))
+
+
+def of_the_award(application: Application) -> dict[str, Json]:
+    """What the hub and the approver know of this application alone."""
+    known: dict[str, Json] = {"award.id": application.id}
+    if application.call_id:
+        known["call.id"] = application.call_id
+    return {**known, **application.award}
+
+
+def awaits_award(decision: Decision) -> bool:
+    """Whether nothing stands in the way but what the approver has still to set, such as the award's rate."""
+    return not decision.granted and all(_is_of_the_award(one) for one in decision.failures)
+
+
+def _is_of_the_award(failure: Failure) -> bool:
+    if failure.code in (AWARD_RATE_MISSING, AWARD_LIMIT_MISSING):
+        return True
+    return failure.code is FACT_MISSING and str(failure.facts["fact"]).startswith("award.")
 
 
 def refuse_ungranted(application: Application, decision: Decision) -> None:

@@ -1,4 +1,4 @@
-"""Programmes, their versions, who may supply under them, applications and vouchers.
+"""Programmes, their versions, who may supply under them, and vouchers; applications are beside this file.
 
 A version's text is immutable and carries its own digest; an application and its voucher point at one version
 for ever, so nothing decided later changes what was promised. Balances are not here: they are the ledger's.
@@ -10,7 +10,29 @@ from django.db import models
 
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.identity.models import Organisation
+from hesuan.hub.programmes.application_models import (
+    Application,
+    ApplicationStep,
+    Call,
+    Desk,
+    Interest,
+    Objection,
+)
 from hesuan.wire.ids import ID_LENGTH, new_id
+
+__all__ = [
+    "Application",
+    "ApplicationStep",
+    "BudgetYear",
+    "Call",
+    "Desk",
+    "Interest",
+    "Objection",
+    "Programme",
+    "ProgrammeVersion",
+    "SupplierAdmission",
+    "Voucher",
+]
 
 DIGEST_LENGTH = len("sha256:") + 64
 
@@ -111,58 +133,6 @@ class SupplierAdmission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.programme_id} {self.centre_id}"
-
-
-class Application(models.Model):
-    """An organisation asks for a voucher; three different people carry it to its issue."""
-
-    class State(models.TextChoices):
-        SUBMITTED = "SUBMITTED"
-        REVIEWED = "REVIEWED"
-        APPROVED = "APPROVED"
-        REJECTED = "REJECTED"
-        ISSUED = "ISSUED"
-
-    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
-    programme_version = models.ForeignKey(
-        ProgrammeVersion, on_delete=models.PROTECT, related_name="applications"
-    )
-    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="applications")
-    facts = models.JSONField()
-    """What the applicant declared and the registry knows, by the names predicates use."""
-    planned_fen = models.BigIntegerField()
-    """Spending on computing the voucher is to help pay [fen]."""
-    decision = models.JSONField()
-    """The engine's latest decision with its trace: at submission, then at issue."""
-    state = models.CharField(max_length=16, choices=State.choices, default=State.SUBMITTED)
-    submitted_by = models.CharField(max_length=64)
-    submitted_at = models.DateTimeField()
-    reviewed_by = models.CharField(max_length=64, blank=True)
-    reviewed_at = models.DateTimeField(null=True)
-    review_note = models.TextField(blank=True)
-    approved_by = models.CharField(max_length=64, blank=True)
-    approved_at = models.DateTimeField(null=True)
-    approval_note = models.TextField(blank=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=models.Q(planned_fen__gt=0), name="programmes_planned_positive"),
-            models.CheckConstraint(
-                condition=~models.Q(reviewed_by=models.F("submitted_by")),
-                name="programmes_reviewer_is_not_submitter",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(approved_by="")
-                | ~(
-                    models.Q(approved_by=models.F("submitted_by"))
-                    | models.Q(approved_by=models.F("reviewed_by"))
-                ),
-                name="programmes_approver_is_a_third_person",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.organisation_id} {self.state}"
 
 
 class Voucher(models.Model):

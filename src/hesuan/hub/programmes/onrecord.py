@@ -35,9 +35,7 @@ def facts_at(application: Application, at: datetime) -> dict[str, Json]:
     never the applicant's statement.
     """
     programme_id = application.programme_version.programme_id
-    then = known_facts(application.organisation, programme_id, application.submitted_at)
-    stated = {name: value for name, value in application.facts.items() if name not in then}
-    return {**stated, **known_facts(application.organisation, programme_id, at)}
+    return {**application.declared, **known_facts(application.organisation, programme_id, at)}
 
 
 def related_to(organisation_id: str, centre_id: str, at: datetime) -> bool:

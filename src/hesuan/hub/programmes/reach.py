@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hesuan.policy.decision import NOT_EXECUTED
+from hesuan.policy.fields import Open
 from hesuan.policy.linter import Finding, lint
 from hesuan.policy.programme import Programme
 
 UNITS = ("CNY",)
 WINDOWS = ("calendar_year", "lifetime")
-EVENTS = ("approval",)
+EVENTS = ("approval", "contract", "award_letter")
 FLOWS = ("deduct_pay_supplier",)
 COUNTS = ("issued",)
 ON_EXHAUST = ("reject", "partial")
@@ -63,11 +64,7 @@ def _steps(document: Programme) -> Iterator[Lack]:
     present = {
         "exchange": terms.exchange,
         "expiry": terms.expiry if terms.expiry and terms.expiry.mode != "lapse" else None,
-        "issuance.windows": issuance and issuance.windows,
         "issuance.tranches": issuance and issuance.tranches,
-        "issuance.auto_approve": issuance and issuance.auto_approve,
-        "issuance.else_steps": issuance and issuance.else_steps,
-        "issuance.publicity_days": issuance and issuance.publicity_days,
         "settlement.schedule": settlement and settlement.schedule,
         "settlement.float": settlement and settlement.prefund if document.flow in FLOWS else None,
         "redemption.three_way_match": redemption and redemption.three_way_match is True,
@@ -77,6 +74,8 @@ def _steps(document: Programme) -> Iterator[Lack]:
             yield field, field.rpartition(".")[2]
     if issuance is not None:
         yield from _outside("issuance.selection", issuance.selection, ("fcfs",))
+        if isinstance(issuance.publicity_days, Open):
+            yield "issuance.publicity_days", "?"
 
 
 def _outside(field: str, value: object, known: tuple[str, ...]) -> Iterator[Lack]:

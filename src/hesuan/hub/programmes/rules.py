@@ -111,22 +111,6 @@ def new_code() -> str:
     return "HS-" + "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LETTERS))
 
 
-# --- Who may act on an application ---
-
-PASS, REJECT = "pass", "reject"
-PARTS = {"submitted_by": ("its submitter", "提交人"), "reviewed_by": ("its reviewer", "审核人")}
-
-
-def acted_as(actor_id: str, parts: dict[str, str]) -> tuple[str, str] | None:
-    """In which earlier part somebody already acted on an application, in both languages.
-
-    Args:
-        actor_id: Who wants to act now.
-        parts: Earlier part (``submitted_by``, ``reviewed_by``) → who acted in it.
-    """
-    return next((PARTS[part] for part, who in parts.items() if who == actor_id), None)
-
-
 def best(shares: list[VoucherShare]) -> VoucherShare | None:
     """The share that pays most; of equals the first, and ``None`` where none pays anything."""
     paying = [share for share in shares if share.subsidy_fen > 0]

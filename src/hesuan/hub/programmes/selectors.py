@@ -13,13 +13,29 @@ from django.db.models import Q, QuerySet
 
 from hesuan.errors import NotFound
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.identity.selectors import sees_everything, visible_to
+from hesuan.hub.identity.selectors import sees_everything
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger.selectors import Balance, TransferRow
-from hesuan.hub.programmes import accounts, engine, reach
-from hesuan.hub.programmes.errors import APPLICATION_NOT_FOUND, PROGRAMME_NOT_FOUND, VOUCHER_NOT_FOUND
+from hesuan.hub.programmes import access, accounts, engine, reach
+from hesuan.hub.programmes.access import OFFICE_ROLES
+from hesuan.hub.programmes.application_selectors import (
+    application,
+    applications,
+    call,
+    calls,
+    desks,
+    interests,
+    may_act,
+    objections,
+    open_calls,
+    publicised,
+    queue,
+    steps,
+    waiting_on,
+    waits_on,
+)
+from hesuan.hub.programmes.errors import PROGRAMME_NOT_FOUND, VOUCHER_NOT_FOUND
 from hesuan.hub.programmes.models import (
-    Application,
     BudgetYear,
     Programme,
     ProgrammeVersion,
@@ -27,13 +43,36 @@ from hesuan.hub.programmes.models import (
     Voucher,
 )
 
-OFFICE_ROLES = ("programme_officer", "reviewer", "approver")
-_QUEUES = {
-    "reviewer": Application.State.SUBMITTED,
-    "approver": Application.State.REVIEWED,
-    "programme_officer": Application.State.APPROVED,
-}
-"""Role → the state in which an application waits for it."""
+__all__ = [
+    "OFFICE_ROLES",
+    "BudgetView",
+    "FindingLine",
+    "VoucherView",
+    "active_version",
+    "admissions",
+    "application",
+    "applications",
+    "budget",
+    "call",
+    "calls",
+    "desks",
+    "findings",
+    "interests",
+    "may_act",
+    "objections",
+    "open_calls",
+    "programme",
+    "publicised",
+    "queue",
+    "steps",
+    "version",
+    "versions",
+    "voucher",
+    "voucher_transfers",
+    "vouchers",
+    "waiting_on",
+    "waits_on",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,40 +215,6 @@ def budget(actor: Actor, programme_id: str) -> BudgetView | None:
     return BudgetView(row.budget, row.window, row.funded_fen, left)
 
 
-# --- Applications ---
-
-
-def applications(actor: Actor) -> list[Application]:
-    """Every application the actor may see, newest first."""
-    return list(_applications(actor).order_by("-submitted_at", "-id"))
-
-
-def application(actor: Actor, application_id: str) -> Application:
-    """One application.
-
-    Raises:
-        NotFound: ``application.not_found``.
-    """
-    found = _applications(actor).filter(pk=application_id).first()
-    if found is None:
-        raise NotFound(APPLICATION_NOT_FOUND, application=application_id)
-    return found
-
-
-def queue(actor: Actor) -> list[Application]:
-    """Applications that wait for one of the actor's office roles, oldest first.
-
-    One's own part is left out: who reviewed an application does not find it again for approval.
-    """
-    waiting = Q(pk__in=[])
-    for role, state in _QUEUES.items():
-        offices = [one for one in actor.organisations() if actor.has(role, one)]
-        waiting |= Q(state=state, programme_version__programme__office_id__in=offices)
-    found = _applications(actor).filter(waiting).exclude(organisation_id__in=actor.organisations())
-    mine = Q(reviewed_by=actor.identity_id, state=Application.State.REVIEWED)
-    return list(found.exclude(mine).order_by("submitted_at", "id"))
-
-
 # --- Vouchers ---
 
 
@@ -252,33 +257,17 @@ def _view(one: Voucher) -> VoucherView:
 # --- Who sees what ---
 
 
-def _offices(actor: Actor) -> list[str]:
-    return [
-        one for one in sorted(actor.organisations()) if any(actor.has(role, one) for role in OFFICE_ROLES)
-    ]
-
-
 def _versions(actor: Actor) -> QuerySet[ProgrammeVersion]:
     found = ProgrammeVersion.objects.select_related("programme__office")
     if sees_everything(actor):
         return found
-    return found.filter(~Q(state=ProgrammeVersion.State.DRAFT) | Q(programme__office_id__in=_offices(actor)))
-
-
-def _applications(actor: Actor) -> QuerySet[Application]:
-    found = Application.objects.select_related("programme_version__programme__office", "organisation")
-    return found.filter(_theirs_or_their_offices(actor))
+    return found.filter(
+        ~Q(state=ProgrammeVersion.State.DRAFT) | Q(programme__office_id__in=access.offices(actor))
+    )
 
 
 def _vouchers(actor: Actor) -> QuerySet[Voucher]:
     found = Voucher.objects.select_related(
         "programme_version__programme__office", "organisation", "application"
     )
-    return found.filter(_theirs_or_their_offices(actor))
-
-
-def _theirs_or_their_offices(actor: Actor) -> Q:
-    """``Q() | Q(x)`` would be ``Q(x)``: who sees everything must not be narrowed by their offices."""
-    if sees_everything(actor):
-        return Q()
-    return visible_to(actor) | Q(programme_version__programme__office_id__in=_offices(actor))
+    return found.filter(access.theirs_or_their_offices(actor))

@@ -14,7 +14,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
-from hesuan.hub.programmes import accounts, errors, reach, rules, selectors
+from hesuan.hub.programmes import accounts, calls, errors, reach, rules, selectors
 from hesuan.hub.programmes.checks import need_role
 from hesuan.hub.programmes.engine import programme_of
 from hesuan.hub.programmes.models import BudgetYear, Programme, ProgrammeVersion, SupplierAdmission
@@ -96,6 +96,7 @@ def activate(*, actor: Actor, version_id: str) -> ProgrammeVersion:
         version.activated_at = now
         version.save(update_fields=["state", "activated_by", "activated_at"])
         open_window(programme, rules.programme_day(now))
+        calls.begin(version, actor)
         _record("programme.activated", version, actor)
         return version
 

@@ -19,6 +19,7 @@ from hesuan.hub.audit.models import Fact
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import services as market
+from hesuan.hub.programmes import services as programmes
 from hesuan.hub.settlement import selectors as settlement
 from hesuan.hub.settlement.services import settle
 from hesuan.hub.worker import facts, inbox
@@ -59,6 +60,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("inbox", inbox.drain),
     ("facts", facts.hand_on),
     ("settlement", settle_missed),
+    ("applications", programmes.advance_due),
     ("quotes", market.expire_quotes),
     ("holds", lambda: len(ledger.expire_holds())),
     ("log", sequence_log),
