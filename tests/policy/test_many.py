@@ -211,6 +211,16 @@ def test_windows_counterparts_admissions_and_prices_are_asked_before_any_amount(
     assert refused(priced, supplier__meets_price_rule=True).granted
 
 
+def test_where_nothing_is_issued_the_windows_are_for_the_claim() -> None:
+    after_use = "issuance: {event: none, validity: open_ended, windows: [{from: 2025-05-06, to: 2025-05-31}]}"
+    late = settle(rules_with(after_use), 100_00, event="redeem", on=date(2025, 6, 1))
+    assert codes(late) == ["policy.outside_window"]
+    assert settle(rules_with(after_use), 100_00, event="redeem", on=date(2025, 5, 31)).granted
+    voucher = after_use.replace("event: none", "event: approval").replace("open_ended", "P12M")
+    used = settle(rules_with(voucher), 100_00, event="redeem", on=date(2025, 6, 1), voucher_fen=100_00)
+    assert used.granted, "a voucher is used after the window it was applied for in"
+
+
 def test_up_to_5000_hours_need_no_reviewer() -> None:
     rules = rules_with(
         'issuance: {event: approval, validity: P1M, auto_approve: "request.gpu_hours <= 5000"}'

@@ -34,11 +34,15 @@ def eligibility(work: Work) -> None:
 
 
 def windows(work: Work) -> None:
-    """Applications are taken inside the windows only, where there are any."""
+    """Applications are taken inside the windows only, where there are any.
+
+    Where nothing is issued beforehand, the claim after use is the application.
+    """
     issuance = work.programme.terms.issuance
-    if work.facts.event == "issue":
-        work.refuse_open_list("issuance.windows")
-    if issuance is None or not issuance.windows or work.facts.event != "issue":
+    if work.facts.event != ("redeem" if work.programme.event == "none" else "issue"):
+        return
+    work.refuse_open_list("issuance.windows")
+    if issuance is None or not issuance.windows:
         return
     spans = [
         (
