@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -108,3 +109,59 @@ def test_lint_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert (faulty["readable"], faulty["programme"], binary["blocks"]) == (False, None, 1)
     unknown = next(one for one in faulty["findings"] if one["code"] == "input.unknown_key")
     assert unknown["line"] == HENAN.read_text().splitlines().index("caps:") + 1 and unknown["column"] == 1
+
+
+CITY, FACTS = EXAMPLES / "programme-city.yaml", EXAMPLES / "programme-facts.json"
+COUNTERS, ASSUME = EXAMPLES / "programme-counters.json", EXAMPLES / "programme-assume.yaml"
+
+
+def decide(*words: object, language: str = "en") -> int:
+    return main(["--lang", language, "programme", "decide", str(CITY), *map(str, words)])
+
+
+def test_one_decision_with_its_whole_trace(capsys: pytest.CaptureFixture[str]) -> None:
+    assert decide("--facts", FACTS) == 0
+    told = capsys.readouterr().out
+    assert [line[:2].strip() for line in told.splitlines() if line[:2].strip().isdigit()] == [
+        str(number) for number in range(1, 14)
+    ]
+    assert "Granted: ¥240,000.00" in told and "paid by city ¥160,000.00, district ¥80,000.00" in told
+    assert "Nothing was taken as used of applicant_year, year" in told
+
+
+def test_a_refusal_names_the_open_rule_and_an_assumption_fills_it(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--facts", FACTS, "--counters", COUNTERS)
+    assert decide(*words, language="zh") == 1
+    told = capsys.readouterr().out
+    assert "不予支付：" in told and "[policy.budget_rule_open]" in told and "尚未使用" not in told
+    assert decide(*words, "--assume", ASSUME) == 0
+    told = capsys.readouterr().out
+    assert "Granted: ¥50,000.00" in told
+    assert decide("--facts", FACTS, "--assume", COUNTERS) == 2
+
+
+def test_a_decision_for_programs_has_no_float(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(text: str) -> float:
+        raise AssertionError(f"a float: {text}")
+
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(FACTS.read_bytes())))
+    assert decide("--facts", "-", "--json") == 0
+    answer = json.loads(capsys.readouterr().out, parse_float=refuse)
+    assert (answer["subsidy_fen"], answer["rate"], answer["tier"]) == (24_000_000, "1/2", "small")
+    assert answer["subsidy_fen"] + answer["copay_fen"] + answer["other_aid_fen"] == answer["invoice_fen"]
+    assert [step["step"] for step in answer["trace"]] == list(range(1, 14))
+    assert all(step["en"] and step["zh"] and ":" in step["citing"] for step in answer["trace"])
+    assert {one["id"]: one["fen"] for one in answer["counted"]} == {
+        "applicant_year": 24_000_000,
+        "year": 24_000_000,
+    }
+
+
+def test_every_fault_of_the_facts_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "f.json").write_text(FACTS.read_text().replace("issue", "isue").replace("480000.00", "4e5"))
+    assert decide("--facts", tmp_path / "f.json") == 2
+    told = capsys.readouterr().err
+    assert "f.json:2:12" in told and "f.json:5:38" in told and "f.json:12:24" in told
+    assert decide("--facts", tmp_path / "missing.json") == 2

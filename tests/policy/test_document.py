@@ -168,3 +168,12 @@ def test_whatever_is_accepted_means_the_same_to_pyyaml(text: str) -> None:
     except Faults:
         return
     assert yaml.load(text, Loader=yaml.BaseLoader) == mine
+
+
+def test_json_as_programs_write_it_is_read_with_the_digits_it_has() -> None:
+    text = '{"a":1.10,"b":[{"c":true},"x:y"],"d":{}}'
+    assert plain(read(text, close_colons=True)) == {"a": "1.10", "b": [{"c": "true"}, "x:y"], "d": {}}
+    with pytest.raises(Faults):
+        read("{a:1.10, b: 2}", close_colons=True)
+    with pytest.raises(Faults):
+        read(text)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hesuan.cli.exits import Exit, tell
 from hesuan.cli.language import current, said
-from hesuan.cli.rules import linting
+from hesuan.cli.rules import deciding, linting
 from hesuan.cli.rules.files import read_text
 from hesuan.errors import Faults, InputFault, NotFound
 from hesuan.policy.cases import load_cases
@@ -31,6 +31,14 @@ def main(argv: list[str]) -> int:
         return _load(words.file, words.name, activate=words.activate)
     if words.verb == "lint":
         return linting.run(words.files, as_json=words.as_json)
+    if words.verb == "decide":
+        return deciding.run(
+            words.file,
+            facts=words.facts,
+            counters=words.counters,
+            assume=words.assume,
+            as_json=words.as_json,
+        )
     codes = [_check(path) for path in words.files]
     return max(codes)
 
@@ -40,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="hesuan programme",
         description=said(en="Programmes as documents.", zh="以文档写成的计划。"),
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="lint|check|load")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="lint|check|decide|load")
     _add_lint(verbs)
     check = verbs.add_parser(
         "check",
@@ -50,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     check.add_argument("files", nargs="+", type=Path, metavar="FILE.yaml")
+    _add_decide(verbs)
     load_verb = verbs.add_parser(
         "load", help=said(en="store it in the hub as a draft", zh="作为草案存入平台")
     )
@@ -79,6 +88,48 @@ def _add_lint(verbs: Verbs) -> None:
         ),
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE.yaml")
+    _add_json(parser)
+
+
+def _add_decide(verbs: Verbs) -> None:
+    parser = verbs.add_parser(
+        "decide",
+        help=said(en="one request, with every step it was decided by", zh="裁定一笔申请，并列出每一步依据"),
+        epilog=said(
+            en="Exit code: 0 granted, 1 refused or queued, 2 a file is faulty.",
+            zh="退出码：0 资助；1 不予支付或排队；2 文件有误。",
+        ),
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.yaml")
+    parser.add_argument(
+        "--facts",
+        type=Path,
+        required=True,
+        metavar="FACTS.json",
+        help=said(
+            en="what is known about the request; - for standard input", zh="申请的事实；- 表示标准输入"
+        ),
+    )
+    parser.add_argument(
+        "--counters",
+        type=Path,
+        metavar="C.json",
+        help=said(en="what caps and budgets have used; nothing without", zh="上限与预算的已用数额；缺省为零"),
+    )
+    _add_assume(parser)
+    _add_json(parser)
+
+
+def _add_assume(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--assume",
+        type=Path,
+        metavar="ASSUME.yaml",
+        help=said(en="interpretations to try a draft with", zh="试算草案所用的解释"),
+    )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json",
         dest="as_json",

@@ -37,20 +37,17 @@ from __future__ import annotations
 from collections.abc import Mapping as Values
 from dataclasses import dataclass, field
 from datetime import date
-from fractions import Fraction
-from typing import Literal, cast
 
 from hesuan.errors import Faults, InputFault, declare
-from hesuan.money import decimal_yuan, parse_yuan
-from hesuan.policy.decision import Aid, Counters, Decision, Facts, Line
+from hesuan.money import decimal_yuan
+from hesuan.policy.decision import Counters, Decision, Facts
 from hesuan.policy.document import read
 from hesuan.policy.evaluator import decide
-from hesuan.policy.fields import WRONG_SHAPE, Fields, Interpretation, Open, Reading
-from hesuan.policy.nodes import Mapping, Scalar, Sequence
-from hesuan.policy.predicates import FactValue, parse_fact
+from hesuan.policy.fields import Fields, Interpretation, Reading
+from hesuan.policy.nodes import Scalar, Sequence
 from hesuan.policy.programme import Programme
+from hesuan.policy.requests import moneys, request, used
 from hesuan.policy.schema import load, read_interpretation
-from hesuan.policy.sections import AID_SCOPES, LINE_KINDS
 from hesuan.policy.unit_cases import UnitCase, charge_case, reduction_case, release_case
 
 STATUSES = ("runnable", "assumptions", "refused")
@@ -190,25 +187,12 @@ def run_case(programme: Programme, case: Case) -> tuple[Decision, list[str]]:
 def _case(fields: Fields) -> Case:
     reading = fields.reading
     fields.text("source")
-    used = fields.section("used", _used, required=False) or ({}, {}, None)
+    before = fields.section("used", used, required=False) or ({}, {}, None)
     expect, shares, left = fields.section("expect", _expect) or ({}, {}, {})
-    lines = fields.entries("lines", _line)
-    event = fields.choice("event", ("issue", "redeem"))
-    on = fields.date("on")
-    registries = fields.names("registries", required=False)
-    other_aid = fields.money("other_aid", required=False)
-    aid = fields.entries("aid", _aid, required=False)
     name, other = fields.name("id"), fields.text("reading", required=False)
-    facts = Facts(
-        event=cast('Literal["issue", "redeem"]', event if isinstance(event, str) else "issue"),
-        on=on if isinstance(on, date) else date.min,
-        lines=lines,
-        stated=_facts(fields),
-        registries=frozenset(registries) if isinstance(registries, tuple) else None,
-        other_aid_fen=other_aid if isinstance(other_aid, int) else 0,
-        aid=aid,
-    )
-    counters = Counters(caps=used[0], budgets=used[1], voucher_fen=used[2])
+    # Where a member is a fault, the file as a whole is; the case is then never looked at.
+    facts = request(fields) or Facts(event="issue", on=date.min, lines=())
+    counters = Counters(caps=before[0], budgets=before[1], voucher_fen=before[2])
     where = reading.where(fields.mark)
     return Case(name, where, facts, counters, expect, shares, left, other if isinstance(other, str) else "")
 
@@ -232,87 +216,11 @@ def _texts(fields: Fields, key: str) -> tuple[str, ...]:
     )
 
 
-def _line(fields: Fields) -> Line:
-    kind = fields.choice("kind", LINE_KINDS)
-    amount, tax = fields.money("amount"), fields.money("tax", required=False)
-    on = fields.date("on", required=False)
-    return Line(
-        kind=kind if isinstance(kind, str) else "",
-        amount_fen=amount if isinstance(amount, int) else 0,
-        tax_fen=tax if isinstance(tax, int) else 0,
-        stated=_facts(fields),
-        on=on if isinstance(on, date) else None,
-    )
-
-
-def _aid(fields: Fields) -> Aid:
-    authority = fields.text("authority", required=False)
-    scope = fields.choice("scope", AID_SCOPES, required=False)
-    amount, rate = fields.money("amount"), fields.ratio("rate", required=False)
-    programme = fields.text("programme", required=False)
-    return Aid(
-        authority=authority if isinstance(authority, str) else "",
-        scope=scope if isinstance(scope, str) else "",
-        amount_fen=amount if isinstance(amount, int) else 0,
-        programme=programme if isinstance(programme, str) else "",
-        rate=rate if isinstance(rate, Fraction) else None,
-    )
-
-
-def _used(fields: Fields) -> tuple[dict[str, int], dict[str, int], int | None]:
-    voucher = fields.money("voucher", required=False)
-    return _moneys(fields, "caps"), _moneys(fields, "budgets"), voucher if isinstance(voucher, int) else None
-
-
 def _expect(fields: Fields) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
     plain = {name: value for name in PLAIN if isinstance(value := fields.text(name, required=False), str)}
-    shares, left = _moneys(fields, "shares"), _moneys(fields, "left")
+    shares, left = moneys(fields, "shares"), moneys(fields, "left")
     return plain, _decimal(shares), _decimal(left)
 
 
 def _decimal(amounts: Values[str, int]) -> dict[str, str]:
     return {name: decimal_yuan(fen) for name, fen in amounts.items()}
-
-
-def _moneys(fields: Fields, key: str) -> dict[str, int]:
-    """A mapping of any names to money."""
-    found: dict[str, int] = {}
-    for name, text, where in _members(fields, key):
-        try:
-            found[name] = parse_yuan(text, where=where)
-        except InputFault as fault:
-            fields.reading.fault(fault)
-    return found
-
-
-def _facts(fields: Fields) -> dict[str, FactValue]:
-    found: dict[str, FactValue] = {}
-    for name, value, where in _members(fields, "facts", lists=True):
-        try:
-            found[name] = parse_fact(name, value, where=where)
-        except InputFault as fault:
-            fields.reading.fault(fault)
-    return found
-
-
-def _members(fields: Fields, key: str, *, lists: bool = False) -> list[tuple[str, str | list[str], str]]:
-    """Name, text (or texts) and place of every member of a mapping."""
-    node = fields.take(key, required=False, money=False)
-    if node is None or isinstance(node, Open):
-        return []
-    reading = fields.reading
-    shapes = (Scalar, Sequence) if lists else Scalar
-    if not isinstance(node, Mapping) or not all(isinstance(member.value, shapes) for member in node):
-        where = reading.where(node.mark)
-        reading.fault(InputFault(WRONG_SHAPE, where=where, key=fields.path_of(key), expected="a mapping"))
-        return []
-    return [
-        (
-            member.key.text,
-            member.value.text
-            if isinstance(member.value, Scalar)
-            else [item.text for item in cast("Sequence", member.value).items if isinstance(item, Scalar)],
-            reading.where(member.value.mark),
-        )
-        for member in node
-    ]

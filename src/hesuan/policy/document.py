@@ -51,15 +51,20 @@ _REFUSED_CHARACTER = re.compile(
 _MARKER = re.compile(r"(---|\.\.\.)( |$)")
 
 
-def read(text: str, *, source: str = "document") -> Node:
+def read(text: str, *, source: str = "document", close_colons: bool = False) -> Node:
     """Reads one document, whose root is a mapping or a sequence.
+
+    Args:
+        text: The document.
+        source: Its name, for faults.
+        close_colons: Inside brackets a quoted key's colon needs no space, as programs write JSON.
 
     Raises:
         Faults: everything found wrong up to the first place that cannot be read.
     """
     if len(text) > MAX_CHARACTERS:
         raise Faults([InputFault(TOO_LONG, where=source, size=len(text), limit=MAX_CHARACTERS)])
-    reader = _Reader(text, source)
+    reader = _Reader(text, source, close_colons=close_colons)
     try:
         node = reader.document()
     except InputFault as fault:
@@ -72,7 +77,8 @@ def read(text: str, *, source: str = "document") -> Node:
 class _Reader:
     """A cursor (``row``, ``column``, both from 0) over lines, and what was found wrong so far."""
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, *, close_colons: bool = False) -> None:
+        self.close_colons = close_colons
         self.source = source
         self.lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
         self.row = 0
@@ -205,7 +211,7 @@ class _Reader:
 
     def _flow_member(self, members: dict[str, Member]) -> None:
         key = self._scalar(in_flow=True)
-        self._expect_colon(key)
+        self._expect_colon(key, close=key.quoted and self.close_colons)
         self._flow_space(key.mark)
         self._add(members, Member(key, self._flow_value()))
 
@@ -236,8 +242,8 @@ class _Reader:
         )
         return scalar
 
-    def _expect_colon(self, key: Scalar) -> None:
-        if not self._at_colon():
+    def _expect_colon(self, key: Scalar, *, close: bool = False) -> None:
+        if not (self._at_colon() or (close and self.lines[self.row].startswith(":", self.column))):
             raise self._fault(
                 "`key: value` is expected here: a colon and a space.", "此处应为“键: 值”：冒号后加空格。"
             )

@@ -98,6 +98,22 @@ def load(
     return programme
 
 
+def load_assumptions(text: str, *, source: str) -> tuple[Interpretation, ...]:
+    """Reads a file of interpretations with which a draft is tried out; ``programme`` may say which.
+
+    Raises:
+        Faults: everything that is wrong with it.
+    """
+    reading = Reading(source)
+    fields = Fields(reading, read(text, source=source), "")
+    fields.text("programme", required=False)
+    found = fields.entries("interpretations", read_interpretation)
+    fields.finish()
+    if reading.faults:
+        raise Faults(reading.faults)
+    return found
+
+
 def read_interpretation(fields: Fields) -> Interpretation:
     """One entry of ``interpretations``."""
     path = fields.text("field", money=False)
