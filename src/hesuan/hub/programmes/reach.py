@@ -17,7 +17,7 @@ from hesuan.policy.programme import Programme
 UNITS = ("CNY",)
 WINDOWS = ("calendar_year", "lifetime")
 EVENTS = ("approval", "contract", "award_letter")
-FLOWS = ("deduct_pay_supplier",)
+FLOWS = ("deduct_pay_supplier", "reimburse_user", "prefund_supplier")
 COUNTS = ("issued",)
 ON_EXHAUST = ("reject", "partial")
 
@@ -60,14 +60,12 @@ def _steps(document: Programme) -> Iterator[Lack]:
     yield from _outside("issuance.event", document.event, EVENTS)
     yield from _outside("settlement.flow", document.flow, FLOWS)
     terms = document.terms
-    issuance, settlement, redemption = terms.issuance, terms.settlement, terms.redemption
+    issuance, settlement = terms.issuance, terms.settlement
     present = {
         "exchange": terms.exchange,
         "expiry": terms.expiry if terms.expiry and terms.expiry.mode != "lapse" else None,
         "issuance.tranches": issuance and issuance.tranches,
         "settlement.schedule": settlement and settlement.schedule,
-        "settlement.float": settlement and settlement.prefund if document.flow in FLOWS else None,
-        "redemption.three_way_match": redemption and redemption.three_way_match is True,
     }
     for field, value in present.items():
         if value:

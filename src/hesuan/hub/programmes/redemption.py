@@ -18,6 +18,9 @@ from hesuan.hub.programmes.rules import VoucherShare
 from hesuan.policy.decision import Counters, Facts, Line
 from hesuan.policy.evaluator import decide
 
+DEDUCTED = ("deduct_pay_supplier", "prefund_supplier")
+"""Flows in which the voucher's part is taken off the price."""
+
 
 def plan_voucher(
     *, organisation_id: str, centre_id: str, charge_fen: int, at: datetime
@@ -50,7 +53,7 @@ def plan_voucher(
             related=related,
         )
         for voucher in vouchers
-        if (left_fen := available_fen(voucher)) > 0
+        if _is_deducted(voucher) and (left_fen := available_fen(voucher)) > 0
     ]
     return rules.best(shares)
 
@@ -90,16 +93,15 @@ def available_fen(voucher: Voucher) -> int:
     return balances.balance(ledger, accounts.voucher_account(voucher.id)).available_fen
 
 
-def _share(
-    voucher: Voucher, *, charge_fen: int, centre_id: str, at: datetime, left_fen: int, related: bool
-) -> VoucherShare:
+def redeem_facts(voucher: Voucher, *, charge_fen: int, centre_id: str, at: datetime, related: bool) -> Facts:
+    """What the engine is told when a voucher is used: one line at one centre, judged for one moment."""
     version = voucher.programme_version
     document = engine.programme_of(version)
     admitted = SupplierAdmission.objects.filter(
         programme_id=version.programme_id, centre_id=centre_id, admitted_at__lte=at
     ).exists()
     registries = document.registries if isinstance(document.registries, tuple) else ()
-    facts = Facts(
+    return Facts(
         event="redeem",
         on=rules.programme_day(at),
         lines=(Line(engine.LINE_KIND, charge_fen),),
@@ -109,7 +111,19 @@ def _share(
         },
         registries=frozenset(registries) if admitted else frozenset(),
     )
-    decision = decide(document, facts, Counters(voucher_fen=left_fen))
+
+
+def _is_deducted(voucher: Voucher) -> bool:
+    """Whether an order draws on it; one that reimburses is drawn by its holder's claim instead."""
+    return engine.programme_of(voucher.programme_version).flow in DEDUCTED
+
+
+def _share(
+    voucher: Voucher, *, charge_fen: int, centre_id: str, at: datetime, left_fen: int, related: bool
+) -> VoucherShare:
+    version = voucher.programme_version
+    facts = redeem_facts(voucher, charge_fen=charge_fen, centre_id=centre_id, at=at, related=related)
+    decision = decide(engine.programme_of(version), facts, Counters(voucher_fen=left_fen))
     return VoucherShare(
         voucher_id=voucher.id,
         code=voucher.code,

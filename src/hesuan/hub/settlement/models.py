@@ -8,7 +8,38 @@ from django.db.models import F, Q
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres.models import Agent
 from hesuan.hub.market.models import Order
+from hesuan.hub.settlement.claim_models import (
+    Adjustment,
+    Batch,
+    Claim,
+    ClaimLine,
+    ClaimMatch,
+    Clawback,
+    ClawbackPart,
+    CreditNote,
+    Dispute,
+    FloatMovement,
+    Payment,
+    RedemptionStep,
+)
 from hesuan.wire.ids import ID_LENGTH, new_id
+
+__all__ = [
+    "Adjustment",
+    "Batch",
+    "Claim",
+    "ClaimLine",
+    "ClaimMatch",
+    "Clawback",
+    "ClawbackPart",
+    "CreditNote",
+    "Dispute",
+    "FloatMovement",
+    "Payment",
+    "Receipt",
+    "RedemptionStep",
+    "Settlement",
+]
 
 
 class Settlement(models.Model):

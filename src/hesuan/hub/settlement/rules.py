@@ -187,3 +187,9 @@ def _vouchers(quote: Mapping[str, Any], paid: Parts, shares: Sequence[tuple[str,
 
 def _held(held_fen: int, captured_fen: int) -> dict[str, Json]:
     return {"held_fen": held_fen, "captured_fen": captured_fen, "released_fen": held_fen - captured_fen}
+
+
+def version_of(settlement: Any) -> str:
+    """The version of the programme whose voucher an order was settled with; empty without one."""
+    voucher = settlement.order.quote.document["voucher"]
+    return str(voucher["programme_version"]) if voucher else ""

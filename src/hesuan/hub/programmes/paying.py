@@ -1,0 +1,168 @@
+"""What a version says about paying: the settlement room's door to the document and to its recomputation.
+
+Reads only. A claim points at the version its voucher was issued under, so a later version changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from hesuan.hub.programmes import engine, onrecord
+from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
+from hesuan.hub.programmes.redemption import redeem_facts
+from hesuan.hub.programmes.rules import PayerShare
+from hesuan.policy.book import Book
+from hesuan.policy.credit_notes import credited, differences
+from hesuan.policy.decision import Decision, Facts, Line
+from hesuan.policy.evaluator import decide
+from hesuan.policy.fields import Open
+from hesuan.policy.keys import needed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PayingTerms:
+    """How one version pays; empty where its document says nothing."""
+
+    programme_id: str
+    version_id: str
+    version: int
+    title: str
+    issuer: str
+    office_id: str
+    flow: str
+    evidence: tuple[str, ...]
+    """What a claim must prove itself with: ``contract``, ``invoice``, ``payment``, ``delivery_proof`` …"""
+    steps: tuple[str, ...]
+    """Roles in the document's order; the last one approves."""
+    cadence: str
+    invoice: str
+    """``full_face`` or ``net``."""
+    publicity_days: int
+    kinds: tuple[str, ...]
+    """Kinds of line that are paid for."""
+    payers: tuple[str, ...]
+    float_size_fen: int | None
+    refund_unused: bool
+
+
+def paying_terms(version_id: str) -> PayingTerms:
+    """What a stored version says about paying.
+
+    Args:
+        version_id: A version; the caller has checked who asks.
+    """
+    row = ProgrammeVersion.objects.select_related("programme").get(pk=version_id)
+    document = engine.programme_of(row)
+    paying, proof = document.terms.settlement, document.terms.redemption
+    issuance = document.terms.issuance
+    prefund = paying.prefund if paying else None
+    base = document.base
+    return PayingTerms(
+        programme_id=row.programme_id,
+        version_id=row.id,
+        version=row.version,
+        title=row.title,
+        issuer=row.issuer,
+        office_id=row.programme.office_id,
+        flow=_known(document.flow, ""),
+        evidence=proof.evidence if proof else (),
+        steps=paying.steps if paying else (),
+        cadence=_known(paying.cadence if paying else None, ""),
+        invoice=_known(paying.invoice if paying else None, "full_face"),
+        publicity_days=_known(issuance.publicity_days if issuance else None, 0),
+        kinds=tuple(kind for kind in (base.kinds if base and isinstance(base.kinds, tuple) else ())),
+        payers=tuple(one.payer for one in document.funding),
+        float_size_fen=_known(prefund.size_fen if prefund else None, None),
+        refund_unused=bool(_known(prefund.refund_unused if prefund else None, False)),
+    )
+
+
+def _known(value: T | Open | None, otherwise: T) -> T:
+    return otherwise if value is None or isinstance(value, Open) else value
+
+
+@dataclass(frozen=True, slots=True)
+class PastLine:
+    """A line as it was decided: one settled order under one voucher."""
+
+    id: str
+    voucher_id: str
+    centre_id: str
+    charge_fen: int
+    at: datetime
+    """The moment for which the voucher's rule was judged."""
+    kind: str = engine.LINE_KIND
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A line that comes out otherwise."""
+
+    id: str
+    fen: int
+    """To be paid; negative: to come back."""
+    shares: tuple[PayerShare, ...]
+    """Sum to ``fen``; in the document's order of payers."""
+
+
+def differences_after(
+    lines: Sequence[PastLine], *, before: Mapping[str, int], now: Mapping[str, int]
+) -> tuple[Difference, ...]:
+    """What changes on every line, in their order, when more is taken off some of them.
+
+    All lines are decided twice in their order, each seeing the caps and the voucher as the lines before it
+    left them: with what was taken off until now, and with what is taken off from now on. Only the difference
+    between the two counts, so that nothing else that happened meanwhile is decided again.
+
+    Args:
+        lines: Every line of the programme, in the order they were settled.
+        before: Line → what earlier credit notes took off it [fen].
+        now: Line → what all credit notes together take off it [fen].
+    """
+    was, becomes = _decided(lines, before), _decided(lines, now)
+    found = []
+    for line in lines:
+        old, new = was[line.id], becomes[line.id]
+        shares = differences(old.shares, new.shares)
+        if any(share.fen for share in shares) or old.subsidy_fen != new.subsidy_fen:
+            told = tuple(PayerShare(share.payer, share.fen) for share in shares)
+            found.append(Difference(line.id, new.subsidy_fen - old.subsidy_fen, told))
+    return tuple(found)
+
+
+def _decided(lines: Sequence[PastLine], taken: Mapping[str, int]) -> dict[str, Decision]:
+    book = Book()
+    vouchers = {
+        one.id: one
+        for one in Voucher.objects.filter(pk__in={line.voucher_id for line in lines}).select_related(
+            "programme_version", "application"
+        )
+    }
+    left = {one.id: one.face_fen for one in vouchers.values()}
+    made: dict[str, Decision] = {}
+    for line in lines:
+        voucher = vouchers[line.voucher_id]
+        document = engine.programme_of(voucher.programme_version)
+        facts = _facts(voucher, line, taken.get(line.id, 0))
+        counters = book.counters(needed(document, facts), voucher_fen=left[voucher.id])
+        decision = decide(document, facts, counters)
+        book.add(decision, facts.on)
+        left[voucher.id] -= decision.subsidy_fen
+        made[line.id] = decision
+    return made
+
+
+def _facts(voucher: Voucher, line: PastLine, taken_fen: int) -> Facts:
+    facts = redeem_facts(
+        voucher,
+        charge_fen=line.charge_fen,
+        centre_id=line.centre_id,
+        at=line.at,
+        related=onrecord.related_to(voucher.organisation_id, line.centre_id, line.at),
+    )
+    return credited(facts, (Line(line.kind, taken_fen),)) if taken_fen else facts

@@ -1,0 +1,398 @@
+"""The claimant's verbs: open a claim on settled orders, correct its papers, submit it, withdraw it.
+
+A user who paid everything draws the voucher by the claim: submitting holds the money, so that two claims
+cannot promise it twice. A supplier claims what the orders already captured at its centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from hesuan.errors import Conflict, InputFault, Refused
+from hesuan.hub.identity.actors import SYSTEM, Actor
+from hesuan.hub.identity.models import Organisation
+from hesuan.hub.ledger import services as ledger
+from hesuan.hub.market import selectors as market
+from hesuan.hub.programmes import accounts as programme_accounts
+from hesuan.hub.programmes import selectors as programmes
+from hesuan.hub.programmes.models import Voucher
+from hesuan.hub.programmes.paying import PayingTerms, paying_terms
+from hesuan.hub.programmes.redemption import available_fen
+from hesuan.hub.programmes.rules import programme_day
+from hesuan.hub.programmes.services import subsidy
+from hesuan.hub.registry import selectors as registry
+from hesuan.hub.registry import services as recording
+from hesuan.hub.settlement import accounts, comparing, gate, papers
+from hesuan.hub.settlement import claim_errors as errors
+from hesuan.hub.settlement import claim_selectors as reads
+from hesuan.hub.settlement.models import Claim, ClaimLine, Receipt, Settlement
+from hesuan.hub.settlement.rules import version_of
+from hesuan.money import format_yuan
+from hesuan.wire.canonical import Json, digest
+
+State = Claim.State
+LINE_KIND = "compute"
+"""What the platform's meter counts today; the kind of every line, whatever an invoice calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A line to be, with what it brings."""
+
+    settlement: Settlement
+    voucher_id: str
+    subsidy_fen: int
+    shares: list[dict[str, Json]]
+    why: str = ""
+
+
+def open_claim(
+    *,
+    actor: Actor,
+    claim_id: str,
+    version_id: str,
+    order_ids: Sequence[str],
+    papers_said: Mapping[str, Json],
+    voucher_id: str = "",
+) -> Claim:
+    """Opens a claim on settled orders of one holder at one centre; a draft until it is submitted.
+
+    Args:
+        actor: An owner of the user, or a centre operator of the supplier, as the flow says.
+        claim_id: A ULID chosen by the caller; the same id again is the same claim.
+        version_id: The version whose vouchers these are.
+        order_ids: Settled orders with a signed receipt, in the order of their lines.
+        papers_said: See :mod:`.papers`.
+        voucher_id: The voucher to draw on, where the user paid everything.
+
+    Raises:
+        NotFound: version, order or document, for strangers too.
+        Refused: ``claim.flow_not_carried_out``, ``claim.role_missing``, ``claim.order_claimed``,
+            ``claim.order_not_claimable``, ``claim.voucher_of_another_version``, ``claim.one_holder``.
+        Conflict: ``claim.id_taken``.
+        InputFault: ``claim.no_orders``, ``claim.voucher_needed``.
+        Faults: every fault of the papers.
+    """
+    content: dict[str, Json] = {
+        "version": version_id,
+        "orders": list(order_ids),
+        "voucher": voucher_id,
+        "papers": papers.document(papers.parse(papers_said)),
+    }
+    fingerprint = digest(content)
+    before = Claim.objects.filter(pk=claim_id).first()
+    if before is not None:
+        seen = reads.claim(actor, claim_id)
+        if seen.digest != fingerprint:
+            raise Conflict(errors.CLAIM_TAKEN, claim=claim_id)
+        return seen
+    programmes.version(actor, version_id)
+    terms = paying_terms(version_id)
+    settled = _settlements(actor, terms, order_ids, voucher_id)
+    first = settled[0].order
+    user = terms.flow in gate.USER_FLOWS
+    claim = Claim(
+        id=claim_id,
+        programme_version_id=version_id,
+        flow=terms.flow,
+        claimant=first.organisation if user else first.centre.organisation,
+        holder=first.organisation,
+        centre=first.centre,
+        voucher_id=_voucher(actor, terms, voucher_id, first.organisation) if user else None,
+        papers=content["papers"],
+        digest=fingerprint,
+        created_by=actor.identity_id,
+        created_at=timezone.now(),
+    )
+    gate.need_claimant(actor, claim, ("Claiming", "申请兑付"))
+    with transaction.atomic():
+        # Of two claims that want the same order, the second finds it taken.
+        list(Settlement.objects.select_for_update().filter(pk__in=[one.id for one in settled]).order_by("id"))
+        _none_claimed(settled)
+        claim.save(force_insert=True)
+        ClaimLine.objects.bulk_create(_lines(claim, settled))
+        gate.move(claim, State.DRAFT, trigger="opened", actor=actor, public={"lines": len(settled)})
+        _open_documents(actor, claim, terms)
+    return claim
+
+
+def correct(*, actor: Actor, claim_id: str, papers_said: Mapping[str, Json]) -> Claim:
+    """New papers for a claim that was returned, or whose papers did not match.
+
+    Raises:
+        NotFound: ``claim.not_found``; a document.
+        Refused: ``claim.role_missing``, ``claim.wrong_state``.
+        Faults: every fault of the papers.
+    """
+    verb = ("Correcting its papers", "更正材料")
+    said = papers.document(papers.parse(papers_said))
+    with transaction.atomic():
+        claim = locked(actor, claim_id)
+        gate.need_claimant(actor, claim, verb)
+        if claim.state == State.DRAFT and claim.papers == said:
+            return claim
+        gate.need_state(claim, (State.DRAFT, State.MISMATCH), verb)
+        release_holds(claim)
+        before, claim.papers = claim.papers, said
+        gate.move(claim, State.DRAFT, trigger="corrected", actor=actor, private={"before": before})
+        _open_documents(actor, claim, paying_terms(claim.programme_version_id))
+    return claim
+
+
+def submit(*, actor: Actor, claim_id: str) -> Claim:
+    """Submits a claim: amounts are fixed, money is held where it draws the voucher, papers are compared.
+
+    Returns:
+        The claim, ``MATCHED``, or ``MISMATCH`` with every difference in its last match.
+
+    Raises:
+        NotFound: ``claim.not_found``.
+        Refused: ``claim.role_missing``, ``claim.wrong_state``, ``claim.nothing_paid``; a ledger's refusal
+            where the voucher has not enough left.
+    """
+    verb = ("Submitting", "提交")
+    with ledger.atomic():
+        claim = locked(actor, claim_id)
+        gate.need_claimant(actor, claim, verb)
+        if gate.did_it_last(SYSTEM, claim, "matched") or gate.did_it_last(SYSTEM, claim, "mismatch"):
+            return claim
+        gate.need_state(claim, (State.DRAFT,), verb)
+        terms = paying_terms(claim.programme_version_id)
+        if claim.flow in gate.USER_FLOWS:
+            _hold(claim)
+        claim.period = gate.quarter_of(programme_day(timezone.now()))
+        claim.stage = 0
+        total = sum(claim.lines.values_list("subsidy_fen", flat=True))
+        gate.move(claim, State.DRAFT, trigger="submitted", actor=actor, public={"subsidy_fen": total})
+        comparing.note_numbers(claim)
+        comparing.compare(claim, terms, actor=SYSTEM)
+    return claim
+
+
+def withdraw(*, actor: Actor, claim_id: str, reason: str) -> Claim:
+    """Takes a claim back before it is approved; its orders may be claimed anew.
+
+    Raises:
+        NotFound: ``claim.not_found``.
+        Refused: ``claim.role_missing``, ``claim.wrong_state``.
+    """
+    verb = ("Withdrawing", "撤回")
+    with transaction.atomic():
+        claim = locked(actor, claim_id)
+        gate.need_claimant(actor, claim, verb)
+        if claim.state == State.WITHDRAWN:
+            return claim
+        gate.need_state(claim, (State.DRAFT, State.MATCHED, State.MISMATCH, State.VERIFIED), verb)
+        give_up(claim)
+        gate.move(claim, State.WITHDRAWN, trigger="withdrawn", actor=actor, reason=reason)
+    return claim
+
+
+# --- What other modules of redemption use ---
+
+
+def locked(actor: Actor, claim_id: str) -> Claim:
+    """The claim under lock, for who may see it.
+
+    Raises:
+        NotFound: ``claim.not_found``.
+    """
+    seen = reads.claim(actor, claim_id)
+    rows = Claim.objects.select_for_update(of=("self",)).select_related(
+        "programme_version__programme__office", "claimant", "holder", "centre", "voucher", "batch"
+    )
+    return rows.get(pk=seen.pk)
+
+
+def ledger_of(claim: Claim) -> str:
+    """The ledger a claim's money is in."""
+    return programme_accounts.ledger_of(claim.programme_version.programme_id)
+
+
+def source_account(claim: Claim) -> str:
+    """Where what was captured for a claim stands until it is payable."""
+    if claim.flow in gate.USER_FLOWS:
+        return accounts.user_account(claim.claimant_id)
+    return programme_accounts.centre_account(claim.centre_id)
+
+
+def hold_id(line: ClaimLine) -> str:
+    """Ledger id of a line's hold on the voucher, counted by how often the claim was submitted."""
+    return f"claim:{line.id}:hold:{_round(line.claim)}"
+
+
+def release_holds(claim: Claim) -> None:
+    """Gives a user's held voucher back."""
+    if claim.flow not in gate.USER_FLOWS:
+        return
+    book = ledger_of(claim)
+    events = [
+        ledger.Event(f"{hold_id(line)}:end", "release", book, 0, "release", pending_id=hold_id(line))
+        for line in claim.lines.all()
+        if line.subsidy_fen and line.state == ClaimLine.State.CLAIMED
+    ]
+    if events and _round(claim):
+        ledger.post(events)
+
+
+def give_up(claim: Claim) -> None:
+    """A claim ends unpaid: holds are released, its orders are free."""
+    release_holds(claim)
+    claim.lines.filter(live=True).update(live=False, state=ClaimLine.State.REFUSED)
+
+
+def _round(claim: Claim) -> int:
+    return claim.steps.filter(trigger="submitted").count()
+
+
+# --- Opening ---
+
+
+def _settlements(
+    actor: Actor, terms: PayingTerms, order_ids: Sequence[str], voucher_id: str
+) -> list[Settlement]:
+    if terms.flow not in gate.CARRIED_OUT:
+        raise Refused(
+            errors.FLOW_UNKNOWN,
+            version=terms.version,
+            programme=terms.programme_id,
+            flow=terms.flow or "–",
+            known=", ".join(gate.CARRIED_OUT),
+        )
+    if not order_ids:
+        raise InputFault(errors.NOTHING_TO_CLAIM, where="orders")
+    if terms.flow in gate.USER_FLOWS and not voucher_id:
+        raise InputFault(errors.VOUCHER_NEEDED, where="voucher", flow=terms.flow)
+    found = [_settlement(actor, terms, one) for one in dict.fromkeys(order_ids)]
+    holders = {one.order.organisation_id for one in found}
+    if len(holders) > 1 or len({one.order.centre_id for one in found}) > 1:
+        raise Refused(errors.ONE_HOLDER, count=max(len(holders), 2))
+    return found
+
+
+def _settlement(actor: Actor, terms: PayingTerms, order_id: str) -> Settlement:
+    order = market.order(actor, order_id)
+    rows = Settlement.objects.select_related(
+        "order__organisation", "order__centre__organisation", "order__quote"
+    )
+    found = rows.filter(order=order).first()
+    if found is None:
+        raise _not_claimable(order_id, "it is not settled", "尚未结算")
+    if not Receipt.objects.filter(settlement=found, state=Receipt.State.SIGNED).exists():
+        raise _not_claimable(order_id, "the centre has not countersigned its receipt", "回执尚未由中心副署")
+    if terms.flow in gate.SUPPLIER_FLOWS:
+        if version_of(found) != terms.version_id or not found.voucher_captured_fen:
+            raise _not_claimable(
+                order_id, "no voucher of this version was captured by it", "未扣划本版本的算力券"
+            )
+    elif found.voucher_id:
+        raise _not_claimable(order_id, "a voucher was deducted from it already", "该订单已抵扣算力券")
+    return found
+
+
+def _not_claimable(order_id: str, why: str, why_zh: str) -> Refused:
+    return Refused(errors.ORDER_NOT_CLAIMABLE, order=order_id, why=why, why_zh=why_zh)
+
+
+def _voucher(actor: Actor, terms: PayingTerms, voucher_id: str, holder: Organisation) -> str:
+    voucher = programmes.voucher(actor, voucher_id).voucher
+    if voucher.programme_version_id != terms.version_id or voucher.organisation_id != holder.id:
+        raise Refused(errors.VOUCHER_FOREIGN, voucher=voucher.code)
+    return str(voucher.id)
+
+
+def _none_claimed(settled: Sequence[Settlement]) -> None:
+    taken = ClaimLine.objects.filter(settlement__in=settled, live=True).select_related("claim", "settlement")
+    for line in taken:
+        raise Refused(
+            errors.ORDER_CLAIMED,
+            order=line.settlement.order_id,
+            claim=line.claim_id,
+            state=line.claim.state,
+        )
+
+
+def _lines(claim: Claim, settled: Sequence[Settlement]) -> list[ClaimLine]:
+    wanted = [_captured(one) for one in settled]
+    if claim.flow in gate.USER_FLOWS:
+        wanted = _drawn(claim, settled)
+    return [
+        ClaimLine(
+            claim=claim,
+            number=number,
+            settlement=one.settlement,
+            voucher_id=one.voucher_id,
+            kind=LINE_KIND,
+            charge_fen=one.settlement.charge_fen,
+            subsidy_fen=one.subsidy_fen,
+            shares=one.shares,
+        )
+        for number, one in enumerate(wanted, start=1)
+    ]
+
+
+def _captured(settlement: Settlement) -> _Wanted:
+    """What an order captured, split as its signed receipt says."""
+    receipt = Receipt.objects.get(settlement=settlement)
+    told = receipt.document["charge"]["vouchers"]
+    shares = list(told[0]["shares"]) if told else []
+    return _Wanted(settlement, settlement.voucher_id, settlement.voucher_captured_fen, shares)
+
+
+def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[_Wanted]:
+    """What the voucher's rule pays of orders that the user paid, each seeing what the ones before it left."""
+    voucher = Voucher.objects.select_related("programme_version").get(pk=claim.voucher_id)
+    left = available_fen(voucher)
+    made = []
+    for one in settled:
+        share = subsidy(
+            voucher_id=voucher.id,
+            charge_fen=one.charge_fen,
+            centre_id=one.order.centre_id,
+            at=one.order.quote.request.created_at,
+            held_fen=left,
+        )
+        left -= share.subsidy_fen
+        shares: list[dict[str, Json]] = [{"payer": part.payer, "fen": part.fen} for part in share.shares]
+        why = " ".join(line.en for line in share.trace[-1:])
+        made.append(_Wanted(one, voucher.id, share.subsidy_fen, shares, why))
+    if not sum(one.subsidy_fen for one in made):
+        raise Refused(errors.NOTHING_PAID, subsidy=format_yuan(0), why=made[-1].why)
+    return made
+
+
+def _hold(claim: Claim) -> None:
+    """Holds what the claim draws on the voucher; the ledger refuses what it has not."""
+    book = ledger_of(claim)
+    key = accounts.user_account(claim.claimant_id)
+    ledger.open_account(ledger=book, key=key, kind="user")
+    number = _round(claim) + 1
+    events = [
+        ledger.Event(
+            id=f"claim:{line.id}:hold:{number}",
+            kind="hold",
+            ledger=book,
+            amount_fen=line.subsidy_fen,
+            code="hold",
+            debit=programme_accounts.voucher_account(line.voucher_id),
+            credit=key,
+        )
+        for line in claim.lines.all()
+        if line.subsidy_fen
+    ]
+    if events:
+        ledger.post_or_raise(events)
+
+
+def _open_documents(actor: Actor, claim: Claim, terms: PayingTerms) -> None:
+    """Lets the office see the papers' documents; the claimant must see them first."""
+    for paper in claim.papers.values():
+        if document_id := paper.get("document"):
+            registry.document(actor, document_id)
+            recording.open_document(
+                actor=SYSTEM, document_id=document_id, office_id=terms.office_id, because=f"claim:{claim.id}"
+            )

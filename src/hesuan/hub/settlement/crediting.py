@@ -1,0 +1,252 @@
+"""Credit notes (红字发票): negative lines on a claim; later lines are decided anew, nothing is edited.
+
+What comes out otherwise is an adjustment beside its line. Not yet paid: the difference goes back to the
+voucher (or to the budget once the voucher has ended). Paid: it has to come back. Where a later line now gets
+more, the difference is taken from its voucher and is payable.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from django.utils import timezone
+
+from hesuan.errors import Conflict, InputFault, NotFound, Refused
+from hesuan.hub.audit import services as audit
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.ledger import services as ledger
+from hesuan.hub.programmes import accounts as programme_accounts
+from hesuan.hub.programmes.models import Voucher
+from hesuan.hub.programmes.paying import Difference, PastLine, differences_after
+from hesuan.hub.programmes.redemption import available_fen
+from hesuan.hub.programmes.versions import lock
+from hesuan.hub.registry import services as recording
+from hesuan.hub.settlement import accounts, clawing, gate
+from hesuan.hub.settlement import claim_errors as errors
+from hesuan.hub.settlement.claims import locked, source_account
+from hesuan.hub.settlement.models import Adjustment, Claim, ClaimLine, CreditNote
+from hesuan.hub.settlement.payables import as_json, move, net_shares, with_adjustments
+from hesuan.money import format_yuan
+from hesuan.wire.ids import new_id
+
+State = Claim.State
+Line = ClaimLine.State
+Effect = Adjustment.Effect
+BOOKABLE = (
+    State.MATCHED,
+    State.MISMATCH,
+    State.VERIFIED,
+    State.APPROVED,
+    State.PUBLICISED,
+    State.PAYABLE,
+    State.PAID,
+)
+
+
+def book_credit_note(
+    *, actor: Actor, note_id: str, claim_id: str, number: str, lines: Mapping[int, int], reason: str
+) -> CreditNote:
+    """Books a credit note, and decides every later line of the programme anew.
+
+    Args:
+        actor: The claimant's owner or operator, or a reviewer of the office.
+        note_id: Chosen by the caller; the same id again is the same note.
+        claim_id: The claim whose invoice it corrects.
+        number: The red-letter invoice's number.
+        lines: Line number → what is taken off it [fen].
+        reason: Why.
+
+    Raises:
+        NotFound: ``claim.not_found``, ``claim.line_not_found``.
+        Refused: ``claim.role_missing``, ``claim.wrong_state``, ``credit_note.above_line``.
+        Conflict: ``credit_note.id_taken``.
+        InputFault: ``claim.amount_wrong``, ``claim.reason_missing``.
+    """
+    verb = ("Booking a credit note", "登记红字发票")
+    gate.need_reason(reason, verb)
+    with ledger.atomic():
+        claim = locked(actor, claim_id)
+        _need_part(actor, claim, verb)
+        wanted = [{"line": line, "fen": fen} for line, fen in sorted(lines.items())]
+        found = CreditNote.objects.filter(pk=note_id).first()
+        if found is not None:
+            if (found.claim_id, found.lines) != (claim.id, wanted):
+                raise Conflict(errors.NOTE_TAKEN, note=note_id)
+            return found
+        gate.need_state(claim, BOOKABLE, verb)
+        # One note after another: each decides what the notes before it left.
+        lock(claim.programme_version.programme_id)
+        before = taken_by_line(claim.programme_version.programme_id)
+        _check(claim, lines, before)
+        note = CreditNote.objects.create(
+            id=note_id,
+            claim=claim,
+            number=number,
+            lines=wanted,
+            reason=reason,
+            booked_by=actor.identity_id,
+            booked_at=timezone.now(),
+        )
+        recording.note_number(
+            kind="invoice",
+            number=number,
+            organisation_id=claim.holder_id,
+            used_by=f"credit_note:{note.id}",
+            programme=claim.programme_version.programme_id,
+        )
+        changed = _adjust(note, before, actor=actor)
+        audit.record(
+            kind="credit_note.booked",
+            subject=claim.id,
+            actor=actor.identity_id,
+            public={"taken_fen": sum(lines.values()), "adjusted_lines": changed},
+            private={"number": number, "reason": reason},
+        )
+    return note
+
+
+def taken_by_line(programme_id: str) -> dict[str, int]:
+    """Line → what all credit notes of a programme took off it [fen]."""
+    taken: defaultdict[str, int] = defaultdict(int)
+    notes = CreditNote.objects.filter(claim__programme_version__programme_id=programme_id)
+    ids = dict[tuple[str, int], str]()
+    for line in ClaimLine.objects.filter(claim__credit_notes__in=notes).distinct():
+        ids[line.claim_id, line.number] = line.id
+    for note in notes:
+        for one in note.lines:
+            taken[ids[note.claim_id, one["line"]]] += one["fen"]
+    return dict(taken)
+
+
+def _check(claim: Claim, lines: Mapping[int, int], before: Mapping[str, int]) -> None:
+    rows = {line.number: line for line in claim.lines.filter(live=True)}
+    if not lines:
+        raise InputFault(errors.AMOUNT_WRONG, where="lines", field="lines", low=1, high=len(rows), value=0)
+    for number, fen in lines.items():
+        row = rows.get(number)
+        if row is None:
+            raise NotFound(errors.LINE_NOT_FOUND, claim=claim.id, line=number)
+        if fen <= 0:
+            raise InputFault(
+                errors.AMOUNT_WRONG,
+                where=f"lines.{number}",
+                field=f"lines.{number}",
+                low=1,
+                high=row.charge_fen,
+                value=fen,
+            )
+        if fen + before.get(row.id, 0) > row.charge_fen:
+            raise Refused(
+                errors.NOTE_TOO_LARGE,
+                taken=format_yuan(fen + before.get(row.id, 0)),
+                line=number,
+                charge=format_yuan(row.charge_fen),
+            )
+
+
+def _adjust(note: CreditNote, before: Mapping[str, int], *, actor: Actor) -> int:
+    """Writes every adjustment that follows; how many lines came out otherwise."""
+    programme_id = note.claim.programme_version.programme_id
+    rows = (
+        ClaimLine.objects.select_for_update(of=("self",))
+        .filter(claim__programme_version__programme_id=programme_id, live=True)
+        .exclude(claim__period="")
+        .select_related("settlement__order__quote__request", "voucher")
+        .order_by("settlement__settled_at", "settlement_id")
+    )
+    past = [
+        PastLine(
+            id=row.id,
+            voucher_id=row.voucher_id,
+            centre_id=row.settlement.order.centre_id,
+            charge_fen=row.charge_fen,
+            at=row.settlement.order.quote.request.created_at,
+            kind=row.kind,
+        )
+        for row in rows
+    ]
+    now = taken_by_line(programme_id)
+    changed = 0
+    for difference in differences_after(past, before=before, now=now):
+        changed += _carry_out(note, difference, actor=actor)
+    return changed
+
+
+def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int:
+    row = ClaimLine.objects.select_related("claim").get(pk=difference.id)
+    claim = Claim.objects.select_related("programme_version__programme", "claimant").get(pk=row.claim_id)
+    line = next(one for one in with_adjustments(claim) if one.id == row.id)
+    net = net_shares(line)
+    # Never below nothing: a line that was cut by what its order held has less to lose.
+    changes = {one.payer: max(one.fen, -net.get(one.payer, 0)) for one in difference.shares}
+    less = {payer: -fen for payer, fen in changes.items() if fen < 0}
+    more = {payer: fen for payer, fen in changes.items() if fen > 0}
+    if more and sum(more.values()) > _spendable(line):
+        more = {}
+    if not less and not more:
+        return 0
+    paid = line.state == Line.PAID
+    effect = Effect.RAISED if not less else Effect.CLAWBACK if paid else Effect.REDUCED
+    tail = f"note:{note.id}:{line.id}"
+    if more:
+        _raise(claim, line, more, tail)
+    if less and paid:
+        reason = f"{note.number}: {note.reason}"
+        clawing.make_due(claim, less, actor=actor, reason=reason, clawback_id=new_id())
+    elif less:
+        _reduce(claim, line, less, tail)
+    before_fen = sum(net.values())
+    Adjustment.objects.create(
+        note=note,
+        line=line,
+        before_fen=before_fen,
+        after_fen=before_fen + sum(more.values()) - sum(less.values()),
+        shares=as_json({**{payer: -fen for payer, fen in less.items()}, **more}),
+        effect=effect,
+        at=timezone.now(),
+    )
+    return 1
+
+
+def _spendable(line: ClaimLine) -> int:
+    voucher = Voucher.objects.select_related("programme_version").get(pk=line.voucher_id)
+    return available_fen(voucher)
+
+
+def _reduce(claim: Claim, line: ClaimLine, less: Mapping[str, int], tail: str) -> None:
+    """Not yet paid: the difference goes back where it came from."""
+    voucher = line.voucher
+    ended = voucher.expires_at is not None and voucher.expires_at <= timezone.now()
+    home = programme_accounts.BUDGET if ended else programme_accounts.voucher_account(voucher.id)
+    events = []
+    if line.state == Line.PAYABLE:
+        for payer, fen in less.items():
+            events += move(claim, f"{tail}:{payer}", accounts.payable_account(payer), home, fen, "reverse")
+    elif claim.flow in gate.SUPPLIER_FLOWS:
+        events += move(claim, tail, source_account(claim), home, sum(less.values()), "reverse")
+    # A user's line that only holds its money captures less of it later.
+    if events:
+        ledger.post_or_raise(events)
+
+
+def _raise(claim: Claim, line: ClaimLine, more: Mapping[str, int], tail: str) -> None:
+    """The difference is taken from the voucher; where the line is payable, it is payable too."""
+    if claim.flow in gate.USER_FLOWS and line.state == Line.CLAIMED:
+        return  # taken when the line becomes payable
+    account = programme_accounts.voucher_account(line.voucher_id)
+    source = source_account(claim)
+    events = move(claim, f"{tail}:more", account, source, sum(more.values()))
+    if line.state != Line.CLAIMED:
+        for payer, fen in more.items():
+            events += move(claim, f"{tail}:more:{payer}", source, accounts.payable_account(payer), fen)
+    ledger.post_or_raise(events)
+    if claim.state == State.PAID:
+        claim.state = State.PAYABLE
+        claim.save(update_fields=["state"])
+
+
+def _need_part(actor: Actor, claim: Claim, verb: gate.Verb) -> None:
+    if actor.has("owner", claim.holder_id) or actor.has("centre_operator", claim.centre.organisation_id):
+        return
+    gate.need_role(actor, claim.programme_version.programme.office, ("reviewer", "approver"), verb)

@@ -1,0 +1,169 @@
+"""What is payable on a claim, line by line and payer by payer; the ledger moves with it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db.models import Prefetch
+from django.utils import timezone
+
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.ledger import services as ledger
+from hesuan.hub.ledger.rules import Code
+from hesuan.hub.programmes import accounts as programme_accounts
+from hesuan.hub.programmes.paying import PayingTerms
+from hesuan.hub.programmes.rules import programme_day
+from hesuan.hub.settlement import accounts, gate
+from hesuan.hub.settlement.claims import hold_id, ledger_of, source_account
+from hesuan.hub.settlement.models import Adjustment, Batch, Claim, ClaimLine, Dispute
+
+Line = ClaimLine.State
+SINGLE = ("", "per_claim", "once")
+"""Cadences under which a user's claim is paid by itself."""
+
+
+def make(claim: Claim, terms: PayingTerms, actor: Actor) -> None:
+    """Makes every undisputed line payable, and puts the claim into the quarter's batch where one is kept."""
+    for line in with_adjustments(claim):
+        if line.state == Line.CLAIMED and not is_disputed(line):
+            line_payable(claim, line)
+    if claim.batch_id is None and not (claim.flow in gate.USER_FLOWS and terms.cadence in SINGLE):
+        claim.batch = _open_batch(claim, actor)
+    due_fen = sum(due(claim).values())
+    public = {"payable_fen": due_fen, "batch": claim.batch_id}
+    gate.move(claim, Claim.State.PAYABLE, trigger="payable", actor=actor, public=public)
+
+
+def line_payable(claim: Claim, line: ClaimLine) -> None:
+    """One line becomes payable: what was captured for it goes to the payers' accounts, share by share."""
+    net = net_shares(line)
+    events = []
+    if claim.flow in gate.USER_FLOWS:
+        events += _capture(claim, line, sum(net.values()))
+    for payer, fen in net.items():
+        events += move(
+            claim,
+            f"claim:{line.id}:payable:{payer}",
+            source_account(claim),
+            accounts.payable_account(payer),
+            fen,
+        )
+    if events:
+        ledger.post_or_raise(events)
+    line.state = Line.PAYABLE
+    line.save(update_fields=["state"])
+
+
+def due(claim: Claim) -> dict[str, int]:
+    """Payer → what is payable on the claim and not paid [fen]; payers of nothing are left out."""
+    owed: defaultdict[str, int] = defaultdict(int)
+    for line in with_adjustments(claim):
+        if line.state in (Line.PAYABLE, Line.PAID):
+            for payer, fen in posted_shares(line).items():
+                owed[payer] += fen
+    for payment in claim.payments.all():
+        owed[payment.payer] -= payment.amount_fen
+    return {payer: fen for payer, fen in owed.items() if fen}
+
+
+def net_shares(line: ClaimLine) -> dict[str, int]:
+    """A line's shares after every credit note; payer → fen."""
+    return _added(line, lambda _adjustment, _fen: True)
+
+
+def posted_shares(line: ClaimLine) -> dict[str, int]:
+    """A line's shares as they stand with the payers: what has to come back by clawback is still in."""
+    return _added(line, lambda adjustment, fen: fen > 0 or adjustment.effect != Adjustment.Effect.CLAWBACK)
+
+
+def _added(line: ClaimLine, counts: Any) -> dict[str, int]:
+    found = {share["payer"]: int(share["fen"]) for share in line.shares}
+    for adjustment in line.adjustments.all():
+        for share in adjustment.shares:
+            if counts(adjustment, share["fen"]):
+                found[share["payer"]] = found.get(share["payer"], 0) + share["fen"]
+    return found
+
+
+def with_adjustments(claim: Claim) -> list[ClaimLine]:
+    """The claim's living lines with their adjustments and disputes."""
+    rows = claim.lines.filter(live=True).select_related("claim", "voucher")
+    return list(
+        rows.prefetch_related(
+            Prefetch("adjustments", Adjustment.objects.order_by("id")),
+            Prefetch("disputes", Dispute.objects.order_by("opened_at")),
+        ).order_by("number")
+    )
+
+
+def is_disputed(line: ClaimLine) -> bool:
+    """Whether a dispute about the line is open."""
+    return any(one.resolved_at is None for one in line.disputes.all())
+
+
+def move(  # noqa: PLR0917 - a transfer has this many parts
+    claim: Claim, event_id: str, debit: str, credit: str, amount_fen: int, code: Code = "settle"
+) -> list[ledger.Event]:
+    """One transfer in the claim's ledger, its credited account opened; nothing for an amount of 0."""
+    if not amount_fen:
+        return []
+    book = ledger_of(claim)
+    for key in (debit, credit):
+        ledger.open_account(ledger=book, key=key, kind=key.partition(":")[0])
+    return [
+        ledger.Event(
+            id=event_id,
+            kind="transfer",
+            ledger=book,
+            amount_fen=amount_fen,
+            code=code,
+            debit=debit,
+            credit=credit,
+        )
+    ]
+
+
+def _capture(claim: Claim, line: ClaimLine, net_fen: int) -> list[ledger.Event]:
+    """Ends the hold on a user's voucher; what a credit note added since is taken beside it."""
+    book, end = ledger_of(claim), f"{hold_id(line)}:end"
+    captured = min(net_fen, line.subsidy_fen)
+    if not line.subsidy_fen:
+        return []
+    if not captured:
+        return [ledger.Event(end, "release", book, 0, "release", pending_id=hold_id(line))]
+    more = move(
+        claim,
+        f"claim:{line.id}:more",
+        programme_accounts.voucher_account(line.voucher_id),
+        source_account(claim),
+        net_fen - captured,
+    )
+    return [
+        ledger.Event(end, "capture", book, captured, "capture", pending_id=hold_id(line)),
+        *more,
+    ]
+
+
+def _open_batch(claim: Claim, actor: Actor) -> Batch:
+    """The programme's open batch of this quarter, opened by its first claim."""
+    now = timezone.now()
+    programme = claim.programme_version.programme
+    period = gate.quarter_of(programme_day(now))
+    batch, made = Batch.objects.get_or_create(
+        programme=programme, period=period, state=Batch.State.OPEN, defaults={"opened_at": now}
+    )
+    if made:
+        gate.move(batch, Batch.State.OPEN, trigger="opened", actor=actor, public={"period": period})
+    return batch
+
+
+def as_json(shares: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Shares as rows keep them."""
+    return [{"payer": payer, "fen": fen} for payer, fen in shares.items() if fen]
+
+
+def total(shares: Sequence[Mapping[str, Any]]) -> int:
+    """What shares come to [fen]."""
+    return sum(int(share["fen"]) for share in shares)
