@@ -15,10 +15,12 @@ import pytest
 
 from hesuan.cli.exits import Exit
 from hesuan.cli.main import main
+from hesuan.cli.planning.runs import forecast_file
 
 ROOT = Path(__file__).resolve().parents[2]
 DENSE = ROOT / "examples" / "llama-3-70b-hgx-h100.toml"
 SUPERNODE = ROOT / "examples" / "deepseek-v3-cloudmatrix384.toml"
+TRAININGS = sorted(set((ROOT / "examples").glob("*.toml")) - set((ROOT / "examples").glob("*-serving-*")))
 ROWS = ROOT / "tests" / "planner" / "rows" / "runs.csv"
 
 SMALL = """\
@@ -76,6 +78,23 @@ def test_a_forecast_tells_time_memory_money_failures_and_what_is_assumed(
         assert word in told, word
     assert "¥" in told and "estimated" in told and "docs/model/training.md" in told
     assert "█" in told
+
+
+@pytest.mark.parametrize("path", TRAININGS, ids=lambda path: path.stem)
+def test_the_plan_of_every_example_fits(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "step time" in said(capsys, "forecast", path)
+
+
+def test_time_money_and_energy_of_the_run_have_an_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    """Wider than the step's own by what failures add, each from its low end to its high end."""
+    told = said(capsys, "forecast", DENSE)
+    for name in ("wall time", "money", "useful tokens per yuan", "energy"):
+        line = next(line for line in told.splitlines() if line.startswith(f"  {name} "))
+        figure, low, high = (float(n.replace(",", "")) for n in re.findall(r"[0-9][0-9,.]*", line)[:3])
+        assert low < figure < high, line
+    forecast = forecast_file(DENSE)
+    quick, slow = forecast.run_factors
+    assert quick < forecast.low_s / forecast.step_s < 1 < forecast.high_s / forecast.step_s < slow
 
 
 def test_a_forecast_speaks_chinese(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -62,6 +63,17 @@ class Forecast:
         """Whether it fits with less room than an allocator likes: fragments may stop it where the need would
         not."""
         return self.fits and self.memory_kept_bytes > self.memory_limit_bytes
+
+    @property
+    def run_factors(self) -> tuple[float, float]:
+        """80 % interval of the whole run's time, money and energy as factors of the forecast.
+
+        The step's and the goodput's are independent: their logarithms add as squares.
+        """
+        kept = self.operation.goodput
+        quicker = math.hypot(math.log(self.step_s / self.low_s), math.log(kept.high / kept.share))
+        slower = math.hypot(math.log(self.high_s / self.step_s), math.log(kept.share / kept.low))
+        return math.exp(-quicker), math.exp(slower)
 
     @property
     def tokens_per_s(self) -> float:

@@ -8,7 +8,16 @@ import pytest
 
 from hesuan.errors import Faults
 from hesuan.planner.catalog import cluster, model
-from hesuan.planner.serving import Deployment, Limits, Phase, Pool, Serving, energy, predict_serving
+from hesuan.planner.serving import (
+    Deployment,
+    ExpertBalance,
+    Limits,
+    Phase,
+    Pool,
+    Serving,
+    energy,
+    predict_serving,
+)
 from hesuan.planner.serving.comparison import compare_serving
 from hesuan.planner.serving.file import ServingRun, read_serving
 
@@ -66,6 +75,33 @@ def test_two_pools_are_a_serving_apart(tmp_path: Path) -> None:
 def test_without_a_plan_there_is_none_and_a_phase_narrows_the_search(tmp_path: Path) -> None:
     run = read(tmp_path, HEAD + 'phase = "agg"\n')
     assert run.deployment is None and run.phases == (Phase.AGGREGATED,)
+
+
+@pytest.mark.parametrize(
+    ("line", "balance"),
+    [
+        ("", ExpertBalance.NATURAL),
+        ('expert_balance = "balanced"', ExpertBalance.BALANCED),
+        ("expert_balance = 1.4", 1.4),
+    ],
+)
+def test_expert_balance_is_a_word_or_a_number(
+    line: str, balance: ExpertBalance | float, tmp_path: Path
+) -> None:
+    assert read(tmp_path, f"{HEAD}{line}\n").serving.expert_balance == balance
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ('"perfect"', "run.toml:10: `expert_balance` is `perfect`; it is one of natural, balanced"),
+        ("0.8", "run.toml:10: `expert_balance` is 0.8; it must lie between 1.0 and"),
+        ("true", "input.wrong_type run.toml:10"),
+    ],
+)
+def test_another_expert_balance_is_refused(value: str, told: str, tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, f"{HEAD}expert_balance = {value}\n")
+    assert told in fault
 
 
 def test_every_fault_is_told_at_once_with_line_and_suggestion(tmp_path: Path) -> None:

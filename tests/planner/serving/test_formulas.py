@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.planner.serving.machines import deepseek, demand, hopper, llama
 
 from hesuan.planner.inputs import Level, Precision
-from hesuan.planner.serving import DEFAULT, Deployment, Phase, Pool, predict_serving
+from hesuan.planner.serving import DEFAULT, Deployment, ExpertBalance, Phase, Pool, predict_serving
 from hesuan.planner.serving.cases import case_of, stack
 from hesuan.planner.serving.fabric import all_reduce_s, all_to_all_s
 from hesuan.planner.serving.steady import memory
@@ -124,6 +124,24 @@ def test_a_better_machine_is_never_slower(which: str, factor: float, batch: int,
 def _wider(fabric: object, level: Level, factor: float) -> object:
     faster = replace(level, bandwidth_bytes_per_s=level.bandwidth_bytes_per_s * factor)
     return replace(fabric, levels=(faster, *fabric.levels[1:]))  # type: ignore[attr-defined, type-var]
+
+
+def test_experts_slow_down_with_their_busiest_rank() -> None:
+    """Full prefill is bound by products: the experts' part follows the number, which one rank has not."""
+
+    def experts_s(balance: ExpertBalance | float, pool: Pool) -> float:
+        deployment = Deployment(model=deepseek(), cluster=hopper(64), decode=pool, prefill=pool)
+        asked = demand(Phase.PREFILL, isl=16384.0, expert_balance=balance)
+        return predict_serving(deployment, asked).prefill_parts_s["experts"]
+
+    wide = Pool(dp=32, ep=32)
+    even = experts_s(ExpertBalance.BALANCED, wide)
+    # more rows an expert fill the tiles better, so that twice the rows take a little less than twice as long
+    assert 1.9 * even < experts_s(2.0, wide) < 2.0 * even
+    assert experts_s(1.0, wide) == even < experts_s(ExpertBalance.NATURAL, wide)
+    assert experts_s(ExpertBalance.NATURAL, wide) == experts_s(DEFAULT.imbalance, wide)
+    alone = Pool(tp=16, ep=1)
+    assert experts_s(2.0, alone) == experts_s(ExpertBalance.BALANCED, alone)
 
 
 def test_four_bit_weights_of_a_mixture_leave_attention_in_sixteen() -> None:

@@ -8,7 +8,7 @@ import json
 import pytest
 from tests.planner.serving.machines import ROWS
 
-from hesuan.planner.serving import Phase, Pool, backtest, is_serving_table
+from hesuan.planner.serving import ExpertBalance, Phase, Pool, backtest, is_serving_table
 from hesuan.planner.serving.layout import Layout, aggregated_pool, read_layout, undivided_pools
 from hesuan.planner.serving.names import NAMES
 from hesuan.planner.serving.rows import ServingRow, Unreadable, read_row
@@ -40,6 +40,20 @@ def read(**changes: str) -> ServingRow:
     row = read_row(AGG | changes, NAMES)
     assert isinstance(row, ServingRow), row
     return row
+
+
+@pytest.mark.parametrize(
+    ("changes", "balance"),
+    [
+        ({}, ExpertBalance.NATURAL),
+        ({"source": "prefill table: perfect EPLB"}, ExpertBalance.BALANCED),
+        ({"notes": "batch = tokens per device; perfect EPLB"}, ExpertBalance.BALANCED),
+        ({"source": "blog table: DeepSeek profile decode"}, ExpertBalance.BALANCED),
+        ({"notes": "EPLB on; default expert distribution"}, ExpertBalance.NATURAL),
+    ],
+)
+def test_a_row_is_even_where_it_says_so(changes: dict[str, str], balance: ExpertBalance) -> None:
+    assert read(**changes).serving.expert_balance is balance
 
 
 def test_a_row_becomes_a_deployment() -> None:

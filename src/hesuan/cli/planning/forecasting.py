@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
 from hesuan.cli.exits import Exit
 from hesuan.cli.language import kind, said
@@ -66,7 +67,7 @@ def text(forecast: Forecast) -> list[str]:
     lines += tight_lines(forecast)
     operation = forecast.operation
     lines += ["", said(en="Failures", zh="故障"), *figures(failure_rows(operation.goodput))]
-    lines += ["", run_head(operation), *figures(run_rows(operation))]
+    lines += ["", run_head(operation), *figures(run_rows(forecast))]
     return lines + words.assumed_lines(named(forecast), width)
 
 
@@ -195,10 +196,16 @@ def run_head(operation: Operation) -> str:
     return said(en=f"{tokens} tokens (the file names no `tokens`)", zh=f"{tokens} 词元（文件未写 `tokens`）")
 
 
-def run_rows(operation: Operation) -> list[Row]:
-    """Time, money and energy of the run."""
+def run_rows(forecast: Forecast) -> list[Row]:
+    """Time, money and energy of the run; all three grow with its time."""
     weight = kind(Kind.ESTIMATED)
+    operation = forecast.operation
     money, energy = operation.money, operation.energy
+    quick, slow = forecast.run_factors
+
+    def between(value: float, shown: Callable[[float], str]) -> str:
+        return f"{shown(value * quick)} – {shown(value * slow)}"
+
     no_price = said(en="no price is known and none is guessed", zh="无价格，不作猜测")
     no_power = said(en="rated power unknown", zh="额定功率未知")
     price = said(
@@ -206,11 +213,17 @@ def run_rows(operation: Operation) -> list[Row]:
         zh=f"占用 {operation.cards_paid:,} 张卡，价格取自文件",
     )
     rows = [
-        (said(en="wall time", zh="历时"), terminal.days(operation.wall_s), "", weight, RELIABILITY),
+        (
+            said(en="wall time", zh="历时"),
+            terminal.days(operation.wall_s),
+            between(operation.wall_s, terminal.days),
+            weight,
+            RELIABILITY,
+        ),
         (
             said(en="money", zh="费用"),
             words.money_text(money.total_fen if money else None),
-            "",
+            between(money.total_fen, lambda fen: words.money_text(round(fen))) if money else "",
             weight if money else "",
             price if money else no_price,
         ),
@@ -220,7 +233,7 @@ def run_rows(operation: Operation) -> list[Row]:
             (
                 said(en="useful tokens per yuan", zh="每元有效词元"),
                 f"{money.tokens_per_yuan:,}",
-                "",
+                f"{money.tokens_per_yuan / slow:,.0f} – {money.tokens_per_yuan / quick:,.0f}",
                 weight,
                 said(en="failures and spares counted", zh="已计入故障与备用卡"),
             )
@@ -229,7 +242,7 @@ def run_rows(operation: Operation) -> list[Row]:
         (
             said(en="energy", zh="电量"),
             f"{terminal.number(energy.kwh)} kWh" if energy else "–",
-            "",
+            between(energy.kwh, terminal.number) if energy else "",
             weight if energy else "",
             f"{energy.card_w:.0f} W × {operation.cards_paid:,}" if energy else no_power,
         )

@@ -6,7 +6,7 @@ from hesuan.planner.serving.backtest import ServingReport, backtest
 from hesuan.planner.serving.comparison import ServingComparison, compare_serving
 from hesuan.planner.serving.constants import DEFAULT, ServingConstants
 from hesuan.planner.serving.forecast import Interval, ServingForecast, predict_serving
-from hesuan.planner.serving.inputs import Deployment, Engine, Limits, Phase, Pool, Serving
+from hesuan.planner.serving.inputs import Deployment, Engine, ExpertBalance, Limits, Phase, Pool, Serving
 from hesuan.planner.serving.rows import is_serving_table
 from hesuan.planner.serving.search import Candidate, ServingSearch, search_serving
 
@@ -15,6 +15,7 @@ __all__ = [
     "Candidate",
     "Deployment",
     "Engine",
+    "ExpertBalance",
     "Interval",
     "Limits",
     "Phase",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hesuan.planner.inputs import Chip, Fabric, Model, Precision
-from hesuan.planner.serving.inputs import Deployment, Engine, Phase, Pool, Serving
+from hesuan.planner.serving.inputs import Deployment, Engine, ExpertBalance, Phase, Pool, Serving
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -91,6 +91,8 @@ class Cases:
     tokens_per_rank: Array
     cache_hit: Array
     overlap: Array
+    imbalance: Array
+    """Tokens of the busiest expert rank over the mean; 0 where it is as usual."""
     level_size: Array
     level_bandwidth: Array
     level_latency: Array
@@ -235,7 +237,14 @@ def _serving_numbers(s: Serving) -> Numbers:
         "tokens_per_rank": s.tokens_per_rank,
         "cache_hit": s.cache_hit,
         "overlap": float(s.two_batch_overlap),
+        "imbalance": _imbalance(s.expert_balance),
     }
+
+
+def _imbalance(balance: ExpertBalance | float) -> float:
+    if isinstance(balance, ExpertBalance):
+        return {ExpertBalance.NATURAL: 0.0, ExpertBalance.BALANCED: 1.0}[balance]
+    return balance
 
 
 def _pool_numbers(pool: Pool, prefix: str) -> Numbers:

@@ -18,7 +18,7 @@ from hesuan.planner.files.machine import cluster_of
 from hesuan.planner.files.run import model_of
 from hesuan.planner.inputs import Checker, Cluster, Model, Precision
 from hesuan.planner.inputs.checking import NOT_POSITIVE
-from hesuan.planner.serving.inputs import Deployment, Engine, Limits, Phase, Pool, Serving
+from hesuan.planner.serving.inputs import Deployment, Engine, ExpertBalance, Limits, Phase, Pool, Serving
 from hesuan.toml_table import Document, Table
 
 BATCH_OR_CONCURRENCY = declare(
@@ -107,9 +107,18 @@ def _serving(table: Table) -> tuple[dict[str, Any], Limits]:
     values.pop("concurrency", None)
     values |= choice(table, "phase", Phase) | choice(table, "precision", Precision)
     values |= choice(table, "engine", Engine)
+    values |= _expert_balance(table)
     limits = Limits(ttft_s=_bound_s(table, "ttft_ms"), tpot_s=_bound_s(table, "tpot_ms"))
     table.close()
     return values, limits
+
+
+def _expert_balance(table: Table) -> dict[str, ExpertBalance | float]:
+    """A word or a number of at least 1, as a training's ``imbalance``; nothing where the key is left out."""
+    value = table.values.get("expert_balance")
+    if isinstance(value, int | float):
+        return {"expert_balance": table.number("expert_balance")}
+    return dict(choice(table, "expert_balance", ExpertBalance))
 
 
 def _bound_s(table: Table, key: str) -> float | None:

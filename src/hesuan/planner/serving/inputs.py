@@ -21,6 +21,15 @@ class Phase(StrEnum):
     """Decode alone at a steady batch."""
 
 
+class ExpertBalance(StrEnum):
+    """How evenly tokens fall on expert ranks, where it is said in a word and not as a number."""
+
+    NATURAL = "natural"
+    """As published servings show it (constants.py): experts placed by use, some ranks still busier."""
+    BALANCED = "balanced"
+    """Every rank gets the same number of tokens: what publications call perfect EPLB."""
+
+
 class Engine(StrEnum):
     """Serving software; what it costs per kernel, step and request differs (constants.py)."""
 
@@ -96,6 +105,8 @@ class Serving:
     """Share of the prompt found in a prefix cache."""
     two_batch_overlap: bool = False
     """Expert communication of one half batch hides behind the other half's compute."""
+    expert_balance: ExpertBalance | float = ExpertBalance.NATURAL
+    """Tokens of the busiest expert rank over the mean as a number of at least 1, or a word for it."""
 
     def __post_init__(self) -> None:
         check = Checker("serving")
@@ -104,6 +115,8 @@ class Serving:
         check.within(self, "accepted", 1.0, 1.0 + self.drafted)
         check.within(self, "cache_hit", 0.0, 0.999)
         check.within(self, "era", 2019.0, 2040.0)
+        if not isinstance(self.expert_balance, ExpertBalance):
+            check.within(self, "expert_balance", 1.0, 1000.0)
         check.done()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from hesuan.planner.inputs import Cluster, Model, Precision
-from hesuan.planner.serving.inputs import Deployment, Engine, Phase, Pool, Serving
+from hesuan.planner.serving.inputs import Deployment, Engine, ExpertBalance, Phase, Pool, Serving
 from hesuan.planner.serving.layout import (
     WIDEST_TP,
     aggregated_pool,
@@ -26,6 +26,9 @@ Row = Mapping[str, str]
 COLUMNS = frozenset({"model", "chip", "phase", "isl", "osl_or_kv", "reported_metric", "value", "tpot_ms"})
 """A table with these columns holds serving rows."""
 CARDS_PER_NODE = 8
+EVEN_EXPERTS = ("perfect eplb", "deepseek profile")
+"""Marks of rows with an even load of experts. DeepSeek's profiles simulate "an absolutely balanced MoE
+routing strategy" (github.com/deepseek-ai/profile-data)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,7 @@ def _serving(row: Row, assumed: list[str], phase: Phase) -> Serving:
         accepted=accepted,
         drafted=drafted,
         cache_hit=_cache_hit(row),
+        expert_balance=_expert_balance(row),
     )
 
 
@@ -250,6 +254,13 @@ def _speculation(row: Row, assumed: list[str]) -> tuple[int, float]:
         return 0, 1.0
     assumed.append("one token drafted and accepted in 70 % of the steps")
     return 1, 1.7
+
+
+def _expert_balance(row: Row) -> ExpertBalance:
+    """Even where a row says so; a balancer merely in use is the usual case."""
+    stated = f"{row.get('source', '')} {row.get('notes', '')}".lower()
+    is_even = any(mark in stated for mark in EVEN_EXPERTS)
+    return ExpertBalance.BALANCED if is_even else ExpertBalance.NATURAL
 
 
 def _cache_hit(row: Row) -> float:

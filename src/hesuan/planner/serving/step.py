@@ -153,7 +153,7 @@ def touched_experts(experts: Array, top_k: Array, tokens: Array, spread: float =
 def _experts_s(c: Cases, k: ServingConstants, pool: Pools, load: Load) -> Array:
     """Routed experts of one rank, the tokens of the whole instance spread over ``ep`` ranks [s]."""
     everyone = load.tokens * pool.dp * load.active
-    uneven = np.where(pool.ep > 1, k.imbalance, 1.0)
+    uneven = np.where(pool.ep > 1, np.where(c.imbalance > 0, c.imbalance, k.imbalance), 1.0)
     weights = c.expert_params / np.maximum(pool.tp * pool.dp / pool.ep, 1.0)
     rows = everyone * c.top_k / pool.ep * uneven
     touched = touched_experts(c.experts, c.top_k, everyone, k.spread) / pool.ep
