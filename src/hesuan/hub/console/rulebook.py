@@ -19,13 +19,15 @@ class RuleLine:
     """One line of the text.
 
     ``is_open``: the published rule says nothing here and money depends on it. ``blocks``: something else
-    on it stands in the way of activation. ``decided``: was open, and a recorded interpretation fills it.
+    on it stands in the way of activation. ``warned``: the linter warns of something on it. ``decided``: was
+    open, and a recorded interpretation fills it.
     """
 
     number: int
     text: str
     is_open: bool
     blocks: bool
+    warned: bool
     decided: bool
 
 
@@ -55,20 +57,28 @@ def _plain(sentence: str, where: str) -> str:
     return sentence.removeprefix(f"{where}: ")
 
 
-def rule_lines(text: str, found: Sequence[FindingLine]) -> list[RuleLine]:
-    """Every line of a document, numbered from 1."""
+def rule_lines(text: str, found: Sequence[FindingLine], *, decided: bool = True) -> list[RuleLine]:
+    """Every line of a document, numbered from 1.
+
+    ``decided``: the text could be read, so what is open on a line without a finding was decided elsewhere.
+    """
     blocking = {one.line for one in found if one.blocks}
-    return [_line(number, line, number in blocking) for number, line in enumerate(text.splitlines(), 1)]
+    warned = {one.line for one in found if not one.blocks}
+    return [
+        _line(number, line, number in blocking, number in warned, decided=decided)
+        for number, line in enumerate(text.split("\n"), 1)
+    ]
 
 
-def _line(number: int, text: str, in_the_way: bool) -> RuleLine:
+def _line(number: int, text: str, in_the_way: bool, warned: bool, *, decided: bool) -> RuleLine:
     says_open = _says_open(text)
     return RuleLine(
         number=number,
         text=text,
         is_open=in_the_way and says_open,
         blocks=in_the_way and not says_open,
-        decided=says_open and not in_the_way,
+        warned=warned and not in_the_way,
+        decided=decided and says_open and not in_the_way and not warned,
     )
 
 

@@ -42,6 +42,7 @@ from hesuan.hub.programmes.models import (
     SupplierAdmission,
     Voucher,
 )
+from hesuan.policy.linter import Finding
 
 __all__ = [
     "OFFICE_ROLES",
@@ -177,18 +178,21 @@ def findings(actor: Actor, version_id: str) -> list[FindingLine]:
     Raises:
         NotFound: ``programme.not_found``.
     """
-    return [
-        FindingLine(
-            code=one.code.name,
-            blocks=one.blocks,
-            field=one.field,
-            where=one.where,
-            line=int(one.where.rpartition(":")[2]) if one.where.rpartition(":")[2].isdecimal() else 1,
-            en=one.sentence("en"),
-            zh=one.sentence("zh"),
-        )
-        for one in reach.findings(engine.programme_of(version(actor, version_id)))
-    ]
+    return [finding_line(one) for one in reach.findings(engine.programme_of(version(actor, version_id)))]
+
+
+def finding_line(one: Finding) -> FindingLine:
+    """One finding as it is shown."""
+    place = one.where.rpartition(":")[2]
+    return FindingLine(
+        code=one.code.name,
+        blocks=one.blocks,
+        field=one.field,
+        where=one.where,
+        line=int(place) if place.isdecimal() else 1,
+        en=one.sentence("en"),
+        zh=one.sentence("zh"),
+    )
 
 
 def admissions(actor: Actor, programme_id: str) -> list[SupplierAdmission]:

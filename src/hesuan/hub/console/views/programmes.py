@@ -11,11 +11,12 @@ from hesuan.errors import Faults, HesuanError, NotFound
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.console import applyform, faults, rulebook
 from hesuan.hub.console.access import public, signed_in
+from hesuan.hub.console.views.drafts import chosen, offices_of
 from hesuan.hub.console.views.pages import NO_PAGE
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
-from hesuan.hub.programmes import selectors, services
+from hesuan.hub.programmes import drafting, selectors, services
 from hesuan.hub.programmes.models import ProgrammeVersion
 
 
@@ -30,7 +31,8 @@ def programmes(request: HttpRequest, actor: Actor) -> HttpResponse:
         {"version": one, "open_count": sum(line.blocks for line in selectors.findings(actor, one.id))}
         for one in shown.values()
     ]
-    return render(request, "console/programmes.html", {"rows": rows})
+    context = {"rows": rows, "may_write": bool(offices_of(actor))}
+    return render(request, "console/programmes.html", context)
 
 
 @public
@@ -48,7 +50,7 @@ def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpR
             if status == 404:
                 raise
     versions = selectors.versions(actor, programme_id)
-    version = _chosen(versions, request.GET.get("version", ""), request.path)
+    version = chosen(versions, request.GET.get("version", ""), request.path)
     said = selectors.findings(actor, version.id)
     officer = actor.has("programme_officer", found.office_id)
     admissions = selectors.admissions(actor, programme_id)
@@ -63,6 +65,11 @@ def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpR
         "admissions": admissions,
         "budget": selectors.budget(actor, programme_id),
         "may_apply": version.state == ProgrammeVersion.State.ACTIVE and bool(applicants(actor)),
+        "interpretations": drafting.interpretations(actor, version.id),
+        "people": identity.names(
+            [one for row in versions for one in (row.loaded_by, row.activated_by) if one]
+        ),
+        "may_write": officer,
         "may_activate": officer and version.state == ProgrammeVersion.State.DRAFT,
         "candidates": [one for one in centres.centres(actor) if one.id not in admitted] if officer else [],
         "faults": wrong,
@@ -80,17 +87,6 @@ def _act(request: HttpRequest, actor: Actor, programme_id: str) -> None:
         )
     else:
         services.activate(actor=actor, version_id=request.POST.get("version_id", ""))
-
-
-def _chosen(versions: list[ProgrammeVersion], asked: str, path: str) -> ProgrammeVersion:
-    """The version asked for by number, else the active one, else the newest."""
-    if asked:
-        for one in versions:
-            if str(one.version) == asked:
-                return one
-        raise NotFound(NO_PAGE, path=f"{path}?version={asked}")
-    active = [one for one in versions if one.state == ProgrammeVersion.State.ACTIVE]
-    return (active or versions)[0]
 
 
 def applicants(actor: Actor) -> list[Organisation]:
