@@ -7,19 +7,22 @@ from tests.policy.rules import rules_with
 
 from hesuan.hub.programmes import reach
 
+APPROVAL = "issuance: {event: approval, validity: P12M"
 BEYOND = [
-    ("expiry: {mode: decay}", "expiry"),
-    ("settlement: {flow: prefund_supplier}", "settlement.flow"),
+    ("settlement: {flow: post_award}", "settlement.flow"),
     ("unit: GPU_HOUR", "unit"),
     ("issuance: {event: order, validity: P12M}", "issuance.event"),
-    (
-        "issuance: {event: approval, validity: P12M, tranches: [{id: a, share: 1/1, release: issuance}]}",
-        "issuance.tranches",
-    ),
-    ('caps: [{id: a, key: [contract], window: lifetime, limit: "1", counts: issued}]', "caps[a].key"),
-    ('caps: [{id: a, key: [applicant], window: quarter, limit: "1", counts: issued}]', "caps[a].window"),
-    ('caps: [{id: a, key: [applicant], window: lifetime, limit: "1", counts: redeemed}]', "caps[a].counts"),
-    ("redemption: {drawdown: pro_rata, three_way_match: true}", "redemption.three_way_match"),
+    (APPROVAL + ", transferable: true}", "issuance.transferable"),
+    ('caps: [{id: a, key: [funding_award], window: lifetime, limit: "1", counts: issued}]', "caps[a].key"),
+    ('caps: [{id: a, key: [supplier], window: lifetime, limit: "1", counts: issued}]', "caps[a].key"),
+]
+CARRIED_OUT = [
+    "expiry: {mode: decay, checkpoints: []}",
+    APPROVAL + ", transferable: false, tranches: [{id: a, share: 1/1, release: issuance}]}",
+    'caps: [{id: a, key: [contract], window: lifetime, limit: "9", counts: claims}]',
+    'caps: [{id: a, key: [applicant], window: "rolling(P3Y)", limit: "900000", counts: issued}]',
+    'caps: [{id: a, key: [supplier], window: quarter, limit: "900000", counts: redeemed}]',
+    'caps: [{id: a, key: [applicant], window: calendar_year, limit: "900000", counts: both}]',
 ]
 
 
@@ -32,3 +35,8 @@ def test_what_the_platform_cannot_carry_out_blocks_activation(line: str, field: 
 def test_what_it_can_is_let_through() -> None:
     """Negative control: the small programme has nothing beyond."""
     assert reach.findings(rules_with()) == ()
+
+
+@pytest.mark.parametrize("line", CARRIED_OUT)
+def test_counters_tranches_and_checkpoints_are_carried_out(line: str) -> None:
+    assert [one.field for one in reach.findings(rules_with(line)) if one.blocks] == []

@@ -55,7 +55,6 @@ def test_chengdu_is_refused_with_every_open_rule_its_field_and_line(officer: Per
         "rates.tiers[general].rate",
         "stacking.mode",
         "issuance.validity",
-        "settlement.flow",
         "settlement.float.size",
         "settlement.float.replenish",
         "settlement.float.refund_unused",

@@ -11,7 +11,7 @@ from tests.people import Person
 from hesuan.errors import NotFound, Refused
 from hesuan.hub.ledger import checks
 from hesuan.hub.ledger import selectors as balances
-from hesuan.hub.programmes import accounts, judging, rules, selectors, services
+from hesuan.hub.programmes import accounts, counting, rules, selectors, services
 from hesuan.hub.programmes.models import Application, ProgrammeVersion, Voucher
 from hesuan.policy.decision import Counters
 
@@ -88,7 +88,7 @@ def test_the_ledger_refuses_past_the_cap_even_if_the_decision_did_not(
     """Negative control: with counters that always say 0, the cap's own account still stops the money."""
     services.issue(actor=approver.actor, application_id=approved(500_000_000).id)
     blind = Counters(caps={"applicant_year": 0}, budgets={"province_year": 0})
-    monkeypatch.setattr(judging, "counters", lambda *_: blind)
+    monkeypatch.setattr(counting, "as_counters", lambda *_: blind)
     second = approved(500_000_000)
     with pytest.raises(Refused) as refused:
         services.issue(actor=approver.actor, application_id=second.id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, Sum
 
 from hesuan.errors import NotFound, declare
 from hesuan.hub.ledger.models import Account, Transfer
@@ -80,6 +80,27 @@ def transfers(ledger: str, key: str) -> list[TransferRow]:
     """Every transfer of an account on either side, in order."""
     touching = Q(debit__ledger=ledger, debit__key=key) | Q(credit__ledger=ledger, credit__key=key)
     return list(_rows(touching))
+
+
+def net_flows(ledger: str, key: str) -> dict[str, int]:
+    """What an account got from each other account, less what it gave to it [fen]; open holds not counted."""
+    moved = Transfer.objects.filter(kind__in=("transfer", "capture"))
+    net: dict[str, int] = {}
+    for side, other, sign in (("credit", "debit__key", 1), ("debit", "credit__key", -1)):
+        rows = moved.filter(**{f"{side}__ledger": ledger, f"{side}__key": key}).order_by()
+        for name, fen in rows.values_list(other).annotate(total=Sum("amount_fen")):
+            net[name] = net.get(name, 0) + sign * fen
+    return net
+
+
+def moved_fen(ledger: str, key: str, *, to: str) -> int:
+    """What went from one account to another outside of holds, over all time [fen]."""
+    sides = Q(debit__ledger=ledger, debit__key=key, credit__ledger=ledger, credit__key=to)
+    return _total(sides & Q(kind="transfer"))
+
+
+def _total(which: Q) -> int:
+    return Transfer.objects.filter(which).aggregate(total=Sum("amount_fen"))["total"] or 0
 
 
 def journal(event_id: str) -> list[TransferRow]:

@@ -12,7 +12,7 @@ ledger's refusal, writes the refusal down. Nested, each layer does so and the ou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -45,6 +45,7 @@ __all__ = [
     "Refusal",
     "atomic",
     "expire_holds",
+    "lock",
     "open_account",
     "post",
     "post_or_raise",
@@ -58,6 +59,18 @@ def open_account(*, ledger: str, key: str, kind: str, may_overdraw: bool = False
     Account.objects.get_or_create(
         ledger=ledger, key=key, defaults={"kind": kind, "may_overdraw": may_overdraw}
     )
+
+
+def lock(refs: Iterable[Ref]) -> dict[Ref, Counters]:
+    """Reads accounts under the lock of the caller's transaction, in the one global order.
+
+    For callers that must decide on what accounts hold before they post: name *every* account the journal will
+    touch, then post it once. Nobody changes them in between, and no two callers wait in a ring.
+
+    Args:
+        refs: Accounts by ``(ledger, key)``; those that are not open are left out of the answer.
+    """
+    return {ref: _counters(account) for ref, account in _lock_accounts(set(refs)).items()}
 
 
 def post(events: Sequence[Event]) -> list[Outcome]:

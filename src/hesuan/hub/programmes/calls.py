@@ -54,7 +54,7 @@ def open_call(
         version = selectors.version(actor, version_id)
         need_role(actor, version.programme.office, OFFICER, ("Opening a call", "开放申领批次"))
         version = ProgrammeVersion.objects.select_for_update().get(pk=version.pk)
-        line = budget or _budgets(version)[0]
+        line = budget or _first_budget(version)
         asked = (version.pk, line, opens_on, closes_on, title)
         before = Call.objects.filter(pk=call_id).first() if call_id else None
         if before is not None:
@@ -104,7 +104,7 @@ def begin(version: ProgrammeVersion, actor: Actor) -> None:
     windows = issuance.windows if issuance else ()
     today = rules.programme_day(timezone.now())
     for opens_on, closes_on in [_days(one) for one in windows] or [(today, None)]:
-        _create(version, actor, opens_on, closes_on, _budgets(version)[0])
+        _create(version, actor, opens_on, closes_on, _first_budget(version))
 
 
 def taking(version: ProgrammeVersion, day: date, call_id: str | None = None) -> Call:
@@ -132,6 +132,11 @@ def _budgets(version: ProgrammeVersion) -> list[str]:
     return [budget.id for budget in engine.programme_of(version).budgets]
 
 
+def _first_budget(version: ProgrammeVersion) -> str:
+    """Empty where the programme has none: its vouchers are paid from the appropriation."""
+    return next(iter(_budgets(version)), "")
+
+
 def _days(span: Span) -> tuple[date, date | None]:
     assert isinstance(span.begin, date), "the linter saw to it"
     return span.begin, span.end if isinstance(span.end, date) else None
@@ -145,7 +150,7 @@ def _need_fitting(version: ProgrammeVersion, budget: str, opens_on: date, closes
     if closes_on is not None and closes_on < opens_on:
         raise Refused(errors.CALL_DAYS_WRONG, opens_on=opens_on, closes_on=closes_on)
     budgets = _budgets(version)
-    if budget not in budgets:
+    if budget not in (budgets or [""]):
         raise Refused(errors.NO_SUCH_BUDGET, budget=budget, known=", ".join(budgets))
     issuance = engine.programme_of(version).terms.issuance
     windows = [_days(one) for one in issuance.windows] if issuance else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hesuan.errors import Refused
 from hesuan.hub.identity.actors import Actor
@@ -14,9 +14,11 @@ from hesuan.hub.programmes.errors import (
     OWN_APPLICATION,
     ROLE_MISSING,
     SAME_PERSON,
+    VOUCHER_REASON,
+    VOUCHER_STATE,
     WRONG_STATE,
 )
-from hesuan.hub.programmes.models import Application
+from hesuan.hub.programmes.models import Application, Voucher
 
 Verb = tuple[str, str]
 """What is asked for, in English and in Chinese."""
@@ -166,3 +168,22 @@ def wrong_state(application: Application, needed: str, verb: Verb) -> Refused:
         verb=verb[0],
         verb_zh=verb[1],
     )
+
+
+def need_voucher_state(voucher: Voucher, needed: Sequence[str], verb: Verb) -> None:
+    """Raises: Refused: ``voucher.wrong_state``."""
+    if voucher.state not in needed:
+        raise Refused(
+            VOUCHER_STATE,
+            voucher=voucher.code,
+            state=voucher.state,
+            needed=" / ".join(needed),
+            verb=verb[0],
+            verb_zh=verb[1],
+        )
+
+
+def need_words(reason: str, verb: Verb) -> None:
+    """Raises: Refused: ``voucher.reason_missing``."""
+    if not reason.strip():
+        raise Refused(VOUCHER_REASON, verb=verb[0], verb_zh=verb[1])

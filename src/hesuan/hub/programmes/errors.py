@@ -66,11 +66,6 @@ NOT_ACTIVATABLE = declare(
     en="Version {version} of {programme} cannot be activated; {count} findings stand in the way.{list_en}",
     zh="{programme} 的版本 {version} 无法激活；有 {count} 项问题。{list_zh}",
 )
-BUDGETS_NOT_ONE = declare(
-    "programme.budgets_not_one",
-    en="`budgets` has {count} entries; this version of the platform carries out exactly one.",
-    zh="“budgets”有 {count} 项；平台的当前版本只能执行恰好一项。",
-)
 REASON_MISSING = declare(
     "programme.reason_missing",
     en="Admitting {centre} to {programme} needs a reason; it goes on record and is public.",
@@ -234,6 +229,53 @@ OWN_OBJECTION = declare(
     "objection.own",
     en="{name} raised objection {objection}; somebody else decides it.",
     zh="异议 {objection} 由 {name} 提出；须由他人处理。",
+)
+VOUCHER_STATE = declare(
+    "voucher.wrong_state",
+    en="Voucher {voucher} is {state}; {verb} needs it to be {needed}.",
+    zh="算力券 {voucher} 的状态为 {state}；{verb_zh}要求状态为 {needed}。",
+)
+VOUCHER_REASON = declare(
+    "voucher.reason_missing",
+    en="{verb} needs a reason; it goes on record.",
+    zh="{verb_zh}须写明理由；理由将存档。",
+)
+NO_SUCH_EVENT = declare(
+    "voucher.no_such_event",
+    en="No tranche of voucher {voucher} is released by `{event}`; its programme names {known}.",
+    zh="算力券 {voucher} 没有由“{event}”释放的分期；其计划所列事件为 {known}。",
+)
+NOT_TRANSFERABLE = declare(
+    "voucher.not_transferable",
+    en="Voucher {voucher} is bound to the applicant it was issued to (`issuance.transferable`: {rule}).",
+    zh="算力券 {voucher} 仅限获券申领方使用，不得转让（“issuance.transferable”：{rule}）。",
+)
+NO_EXEMPTION = declare(
+    "voucher.no_exemption",
+    en="Voucher {voucher}: its programme names {known} as checkpoints and `{role}` as who may exempt from"
+    " them; {day} is not one that can be exempted.",
+    zh="算力券 {voucher}：其计划的核查日为 {known}，可豁免者为“{role}”；{day} 不能豁免。",
+)
+VOUCHER_SAME_PERSON = declare(
+    "voucher.same_person",
+    en="{name} suspended voucher {voucher}; whether it stays so is for another person to decide.",
+    zh="算力券 {voucher} 由 {name} 暂停；是否撤销须由另一人决定。",
+)
+VOUCHER_OWN = declare(
+    "voucher.own_organisation",
+    en="{name} belongs to {organisation}, which holds the voucher; {verb} needs somebody outside it.",
+    zh="{name} 属于持券方 {organisation}；{verb_zh}须由其外部人员进行。",
+)
+ANSWER_AWAITED = declare(
+    "voucher.answer_awaited",
+    en="{organisation} may state its case on voucher {voucher} until {until}; it is {now}. Nothing is revoked"
+    " before that, unless it has spoken.",
+    zh="{organisation} 可在 {until} 之前就算力券 {voucher} 陈述意见，现在是 {now}。此前未陈述的，不得撤销。",
+)
+NOT_USABLE = declare(
+    "voucher.not_usable",
+    en="Voucher {voucher} is {state} now; nothing new is held of it. Ask for new quotes.",
+    zh="算力券 {voucher} 目前为 {state}，不能再冻结。请重新询价。",
 )
 
 

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from django.db import transaction
 from django.utils import timezone
 
 from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
-from hesuan.hub.programmes import accounts, engine, rules
+from hesuan.hub.programmes import accounts, counting, engine, rules
 from hesuan.hub.programmes.checks import for_office
-from hesuan.hub.programmes.judging import judge_application, refuse_ungranted
+from hesuan.hub.programmes.judging import facts_of, refuse_ungranted
+from hesuan.hub.programmes.life import step
 from hesuan.hub.programmes.models import Application, Voucher
 from hesuan.hub.programmes.publicity import need_issuable
 from hesuan.hub.programmes.steps import move
 from hesuan.hub.programmes.versions import lock, open_window
 from hesuan.policy.decision import Decision
-from hesuan.policy.programme import Cap, Validity
+from hesuan.policy.evaluator import decide
 from hesuan.policy.programme import Programme as Document
+from hesuan.policy.programme import Validity
+from hesuan.policy.tranches import ISSUANCE, Piece, pieces
 from hesuan.wire.ids import new_id
 
 State = Application.State
@@ -30,8 +31,9 @@ State = Application.State
 def issue(*, actor: Actor, application_id: str) -> Voucher:
     """Issues the voucher of an approved application: budget → voucher, once.
 
-    The decision is made anew under the programme's lock, with what is left of cap and budget now; it is kept
-    with its trace. The ledger refuses what would pass either, whatever was decided.
+    The decision is made anew under the lock of every counter it reads; it is kept with its trace. The ledger
+    refuses what would pass a cap or a budget, whatever was decided. Of an award in tranches only what
+    issuance releases can be spent; the rest is locked beside the voucher.
 
     Raises:
         NotFound: ``application.not_found``.
@@ -47,12 +49,12 @@ def issue(*, actor: Actor, application_id: str) -> Voucher:
         need_issuable(application, verb)
         now = timezone.now()
         version = application.programme_version
-        document = engine.programme_of(version)
+        document = engine.within_a_call(engine.programme_of(version))
         open_window(lock(version.programme_id), rules.programme_day(now))
-        decision = judge_application(application, now)
+        took, decision = _decide(application, document, now)
         refuse_ungranted(application, decision)
         voucher = _new_voucher(application, document, decision, actor, now)
-        _post(voucher, document, now)
+        _post(voucher, document, took, decision, actor)
         application.decision = engine.as_json(decision)
         application.due_at = None
         move(application, State.ISSUED, trigger="issue", actor=actor, at=now)
@@ -70,6 +72,16 @@ def issue(*, actor: Actor, application_id: str) -> Voucher:
             private={"application": application.id, "organisation": application.organisation_id},
         )
         return voucher
+
+
+def _decide(application: Application, document: Document, now: datetime) -> tuple[counting.Taken, Decision]:
+    """The decision, and the counters it was made on, under the lock of all that its journal will touch."""
+    facts = facts_of(application, now)
+    money = accounts.ledger_of(document.id)
+    own = [(money, accounts.APPROPRIATION), (money, accounts.BUDGET)]
+    locked = ledger.lock([*own, *counting.refs(document, facts)])
+    took = counting.taken(document, facts, locked)
+    return took, decide(document, facts, took.counters())
 
 
 def _new_voucher(
@@ -92,45 +104,55 @@ def _new_voucher(
     )
 
 
-def _post(voucher: Voucher, document: Document, now: datetime) -> None:
-    """One journal: budget → voucher, and the same amount counted against every cap."""
-    money = accounts.ledger_of(document.id)
-    account = accounts.voucher_account(voucher.id)
-    ledger.open_account(ledger=money, key=account, kind="voucher")
-    event_id = f"issue:{voucher.application_id}"
-    journal = [
-        _transfer(event_id, money, accounts.BUDGET, account, amount_fen=voucher.face_fen, code="issue")
+def _post(
+    voucher: Voucher, document: Document, took: counting.Taken, decision: Decision, actor: Actor
+) -> None:
+    """One journal: budget → voucher (or its locked part), and the amount counted against every limit."""
+    day, subject = rules.programme_day(voucher.issued_at), voucher.application_id
+    award = pieces(document, voucher.face_fen, on=day, stated=engine.stated(voucher.application.facts))
+    counted = took.counting(decision.counted, subject)
+    events = [*_money(voucher, document, award), *took.preparing(subject), *counted]
+    ledger.post_or_raise(events)
+    counting.write_down(counted, took, voucher=voucher, day=day, at=voucher.issued_at)
+    released_fen = sum(one.fen for one in award if one.released)
+    step(voucher, Voucher.State.ISSUED, "issue", actor, amount_fen=voucher.face_fen, before="")
+    for one in award:
+        if one.released:
+            detail = one.id or ISSUANCE
+            step(voucher, Voucher.State.ACTIVE, "release", actor, detail=detail, amount_fen=one.fen)
+    assert released_fen <= voucher.face_fen
+
+
+def _money(voucher: Voucher, document: Document, award: tuple[Piece, ...]) -> list[ledger.Event]:
+    """The award out of the budget, by what is released and what is locked."""
+    book, event_id = accounts.ledger_of(document.id), f"issue:{voucher.application_id}"
+    released_fen = sum(one.fen for one in award if one.released)
+    parts = [
+        (event_id, accounts.voucher_account(voucher.id), "voucher", released_fen),
+        (
+            f"lock:{voucher.application_id}",
+            accounts.locked_account(voucher.id),
+            "locked",
+            voucher.face_fen - released_fen,
+        ),
     ]
-    for cap in document.caps:
-        journal += _count(voucher, cap, accounts.caps_ledger_of(document.id), now)
-    ledger.post_or_raise(journal)
-
-
-def _count(voucher: Voucher, cap: Cap, caps: str, now: datetime) -> list[ledger.Event]:
-    """Counts a voucher against a cap, whose account is first filled up to the limit."""
-    assert isinstance(cap.window, str) and isinstance(cap.limit_fen, int), "the linter saw to it"
-    window = rules.window_of(cap.window, rules.programme_day(now))
-    key = accounts.cap_account(cap.id, voucher.organisation_id, window)
-    ledger.open_account(ledger=caps, key=key, kind="cap")
-    tail = f"{voucher.application_id}:{cap.id}"
-    counted = _transfer(
-        f"count:{tail}", caps, key, accounts.COUNTED, amount_fen=voucher.face_fen, code="issue"
-    )
-    missing_fen = cap.limit_fen - balances.balance(caps, key).credits_posted
-    if missing_fen <= 0:
-        return [counted]
-    return [_transfer(f"cap:{tail}", caps, accounts.LIMIT, key, amount_fen=missing_fen, code="fund"), counted]
-
-
-def _transfer(
-    event_id: str, book: str, debit: str, credit: str, *, amount_fen: int, code: Literal["fund", "issue"]
-) -> ledger.Event:
-    return ledger.Event(
-        id=event_id,
-        kind="transfer",
-        ledger=book,
-        amount_fen=amount_fen,
-        code=code,
-        debit=debit,
-        credit=credit,
-    )
+    ledger.open_account(ledger=book, key=accounts.voucher_account(voucher.id), kind="voucher")
+    events = []
+    if rules.funding_budget(document) is None:
+        events.append(
+            counting.transfer(
+                f"fund:{voucher.application_id}",
+                book,
+                accounts.APPROPRIATION,
+                accounts.BUDGET,
+                amount_fen=voucher.face_fen,
+                code="fund",
+            )
+        )
+    for part_id, account, kind, fen in parts:
+        if fen:
+            ledger.open_account(ledger=book, key=account, kind=kind)
+            events.append(
+                counting.transfer(part_id, book, accounts.BUDGET, account, amount_fen=fen, code="issue")
+            )
+    return events

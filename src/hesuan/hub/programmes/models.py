@@ -95,7 +95,7 @@ class BudgetYear(models.Model):
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="budget_years")
     budget = models.CharField(max_length=64)
     window = models.CharField(max_length=16)
-    """``2026`` for a calendar year, ``lifetime`` otherwise."""
+    """``2026``, ``FY2026``, ``2026Q3`` or ``lifetime``."""
     funded_fen = models.BigIntegerField()
     steps = models.PositiveIntegerField(default=1)
     """How often the funding was set or changed; numbers the ledger events."""
@@ -136,7 +136,24 @@ class SupplierAdmission(models.Model):
 
 
 class Voucher(models.Model):
-    """A holder's claim on a programme; what is left of it is the balance of its ledger account."""
+    """A holder's claim on a programme; what is left of it is the balance of its ledger account.
+
+    Everything but its state is written once; the state is the newest of its steps.
+    """
+
+    class State(models.TextChoices):
+        ISSUED = "ISSUED"
+        """Given, and nothing of it released yet."""
+        ACTIVE = "ACTIVE"
+        REDUCED = "REDUCED"
+        """Active, after a checkpoint took back some of what lay unused."""
+        SUSPENDED = "SUSPENDED"
+        EXHAUSTED = "EXHAUSTED"
+        EXPIRED = "EXPIRED"
+        SURRENDERED = "SURRENDERED"
+        REVOKED = "REVOKED"
+        CLOSED = "CLOSED"
+        """Over, no hold open, the rest given back."""
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
     code = models.CharField(max_length=16, unique=True)
@@ -147,6 +164,7 @@ class Voucher(models.Model):
     issued_by = models.CharField(max_length=64)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ISSUED)
 
     class Meta:
         constraints = [
@@ -155,3 +173,103 @@ class Voucher(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class VoucherStep(models.Model):
+    """One transition of a voucher; rows are added and never changed."""
+
+    voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, related_name="steps")
+    from_state = models.CharField(max_length=16, blank=True)
+    """Empty before its issue."""
+    to_state = models.CharField(max_length=16)
+    trigger = models.CharField(max_length=16)
+    """What made it: ``issue``, ``release``, ``reduce``, ``exempt``, ``suspend`` …"""
+    detail = models.CharField(max_length=100, blank=True)
+    """Which tranche, checkpoint or event; with the trigger it happens once."""
+    actor = models.CharField(max_length=64)
+    reason = models.TextField(blank=True)
+    amount_fen = models.BigIntegerField(default=0)
+    """What was moved by it [fen]."""
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["voucher", "trigger", "detail"],
+                condition=~models.Q(detail=""),
+                name="programmes_step_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(amount_fen__gte=0), name="programmes_step_amount_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.voucher_id} {self.from_state} → {self.to_state}"
+
+
+class Count(models.Model):
+    """One amount counted against a cap or a budget; rows are added and never changed.
+
+    The counter itself is a ledger account. The rows say what it was counted for and on which day: what leaves
+    a rolling window, and what is to be given back when a voucher ends, follow from them.
+    """
+
+    id = models.CharField(primary_key=True, max_length=100)
+    """The ledger event that counted it."""
+    programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="counts")
+    voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, related_name="counts")
+    rule = models.CharField(max_length=64)
+    """Id of the cap or the budget."""
+    counts = models.CharField(max_length=16)
+    """``issued``, ``claims``, ``active``, ``held`` or ``redeemed``."""
+    account = models.CharField(max_length=100)
+    day = models.DateField()
+    """The day it counts on; what is given back counts on the day of what it takes back."""
+    amount_fen = models.BigIntegerField()
+    """Negative where it is given back [fen]."""
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["programme", "account", "day"], name="programmes_count_account")]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount_fen}"
+
+
+class Suspension(models.Model):
+    """A voucher frozen for a reason, until somebody else has heard its holder and decided."""
+
+    class Outcome(models.TextChoices):
+        REINSTATED = "reinstated"
+        REVOKED = "revoked"
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
+    voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, related_name="suspensions")
+    reason = models.TextField()
+    opened_by = models.CharField(max_length=64)
+    opened_at = models.DateTimeField()
+    answer_until = models.DateTimeField()
+    """Until then the holder is heard; nothing is revoked before it, unless the holder has spoken."""
+    statement = models.TextField(blank=True)
+    stated_by = models.CharField(max_length=64, blank=True)
+    stated_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=16, choices=Outcome.choices, blank=True)
+    decided_by = models.CharField(max_length=64, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decision = models.TextField(blank=True)
+    """Why it was decided so."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["voucher"], condition=models.Q(outcome=""), name="programmes_one_open_suspension"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(decided_by=models.F("opened_by")),
+                name="programmes_suspension_decided_by_another",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.voucher_id} {self.outcome or 'open'}"

@@ -12,13 +12,17 @@ from collections.abc import Iterator
 from hesuan.policy.decision import NOT_EXECUTED
 from hesuan.policy.fields import Open
 from hesuan.policy.linter import Finding, lint
-from hesuan.policy.programme import Programme
+from hesuan.policy.programme import Budget, Cap, Programme
 
 UNITS = ("CNY",)
-WINDOWS = ("calendar_year", "lifetime")
+WINDOWS = ("calendar_year", "fiscal_year", "quarter", "call", "lifetime")
+"""Beside these every ``rolling(…)``."""
+KEYS = ("applicant", "group", "contract", "project", "award", "pool", "user_class")
+KEYS_OF_USE = ("supplier", "pair", "centre")
+"""Known only where a voucher is used."""
 EVENTS = ("approval", "contract", "award_letter")
 FLOWS = ("deduct_pay_supplier", "reimburse_user", "prefund_supplier")
-COUNTS = ("issued",)
+COUNTS = ("issued", "claims", "active", "held", "redeemed", "both")
 ON_EXHAUST = ("reject", "partial")
 
 Lack = tuple[str, str]
@@ -39,20 +43,21 @@ def _amounts(document: Programme) -> Iterator[Lack]:
     if document.unit not in UNITS:
         yield "unit", document.unit
     for cap in document.caps:
-        if isinstance(cap.key, tuple) and cap.key != ("applicant",):
-            yield f"{cap.path}.key", ", ".join(cap.key)
-        yield from _outside(f"{cap.path}.window", cap.window, WINDOWS)
-        yield from _outside(f"{cap.path}.counts", cap.counts, COUNTS)
-        if isinstance(cap.limit_fen, str):
-            yield f"{cap.path}.limit", cap.limit_fen
-        if cap.when is not None or cap.tiers is not None or cap.override_by is not None:
-            yield cap.path, cap.id
+        yield from _counter(cap)
     for budget in document.budgets:
-        yield from _outside(f"{budget.path}.window", budget.window, WINDOWS)
-        yield from _outside(f"{budget.path}.counts", budget.counts, COUNTS)
+        yield from _counter(budget)
         yield from _outside(f"{budget.path}.on_exhaust", budget.on_exhaust, ON_EXHAUST)
-        if budget.key is not None or budget.share_of is not None or budget.when is not None:
-            yield budget.path, budget.id
+
+
+def _counter(limit: Cap | Budget) -> Iterator[Lack]:
+    """A key or a window of which nobody tells the platform."""
+    used = limit.counts in ("held", "redeemed")
+    known = (*KEYS, *KEYS_OF_USE) if used else KEYS
+    if isinstance(limit.key, tuple) and not set(limit.key) <= set(known):
+        yield f"{limit.path}.key", ", ".join(limit.key)
+    if not str(limit.window).startswith("rolling"):
+        yield from _outside(f"{limit.path}.window", limit.window, WINDOWS)
+    yield from _outside(f"{limit.path}.counts", limit.counts, COUNTS)
 
 
 def _steps(document: Programme) -> Iterator[Lack]:
@@ -63,13 +68,13 @@ def _steps(document: Programme) -> Iterator[Lack]:
     issuance, settlement = terms.issuance, terms.settlement
     present = {
         "exchange": terms.exchange,
-        "expiry": terms.expiry if terms.expiry and terms.expiry.mode != "lapse" else None,
-        "issuance.tranches": issuance and issuance.tranches,
         "settlement.schedule": settlement and settlement.schedule,
     }
     for field, value in present.items():
         if value:
             yield field, field.rpartition(".")[2]
+    if issuance is not None and issuance.transferable == "true":
+        yield "issuance.transferable", "true"
     if issuance is not None:
         yield from _outside("issuance.selection", issuance.selection, ("fcfs",))
         if isinstance(issuance.publicity_days, Open):

@@ -1,90 +1,174 @@
-"""What a voucher pays of a charge: the plan in a quote, and the final word at settlement. Reads only.
+"""What vouchers pay of a charge: the plan in a quote, and the final word at settlement. Reads only.
 
-Both ask the version the voucher was issued under, so a later version never changes what was promised. Part
-of :mod:`.services`.
+Both ask the version a voucher was issued under, so a later version never changes what was promised. Which
+vouchers pay together is :mod:`.burning`'s to find. Part of :mod:`.services`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-
-from django.db.models import F, Q
+from fractions import Fraction
+from functools import cached_property
 
 from hesuan.errors import NotFound
+from hesuan.hub.centres.models import Centre
 from hesuan.hub.ledger import selectors as balances
-from hesuan.hub.programmes import accounts, engine, errors, onrecord, rules
+from hesuan.hub.programmes import accounts, counting, engine, errors, onrecord, rules
 from hesuan.hub.programmes.models import SupplierAdmission, Voucher
-from hesuan.hub.programmes.rules import VoucherShare
-from hesuan.policy.decision import Counters, Facts, Line
+from hesuan.hub.programmes.rules import Use, VoucherShare
+from hesuan.policy.decision import Aid, Counters, Decision, Facts, Line
 from hesuan.policy.evaluator import decide
+from hesuan.policy.keys import needed
+from hesuan.policy.programme import Programme
 
 DEDUCTED = ("deduct_pay_supplier", "prefund_supplier")
 """Flows in which the voucher's part is taken off the price."""
+_NAMES_OF_ONE = ("award.id", "call.id", "award.reason", "award.approved", "award.cap_role")
+"""Facts that tell awards apart and change nothing of what each pays."""
 
 
-def plan_voucher(
-    *, organisation_id: str, centre_id: str, charge_fen: int, at: datetime
-) -> VoucherShare | None:
-    """The organisation's voucher that pays most of a charge at a centre; ``None`` where none pays anything.
+@dataclass(frozen=True)
+class Charge:
+    """What is to be paid, where, and the moment it was agreed on."""
 
-    Of vouchers that pay alike, the one that ends first is used first. The caller has checked that whoever
-    asks may spend for the organisation.
+    charge_fen: int
+    centre_id: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Vouchers of one version that state the same facts: the rule pays of a charge once, however many they
+    are, and they are used up one after another."""
+
+    vouchers: tuple[Voucher, ...]
+    """In the order of use."""
+    left_fens: tuple[int, ...]
+    """The most that each may pay [fen]."""
+    promised: bool = False
+    """Whether orders hold that much already, of the limits too."""
+
+    @cached_property
+    def document(self) -> Programme:
+        """The version's rules."""
+        return engine.programme_of(self.vouchers[0].programme_version)
+
+    @property
+    def codes(self) -> str:
+        """The vouchers' codes, for people."""
+        return ", ".join(voucher.code for voucher in self.vouchers)
+
+    def decide(self, charge: Charge, aid: Sequence[Aid] = (), first: int | None = None) -> Decision:
+        """What the rule pays of a charge out of the first so many vouchers, beside other aid."""
+        facts = use_facts(self.vouchers[0], charge, aid)
+        left_fen = sum(self.left_fens[:first])
+        used = (
+            _promised(self.document, facts, left_fen)
+            if self.promised
+            else counting.read(self.document, facts)
+        )
+        counters = Counters(caps=used.caps, budgets=used.budgets, voucher_fen=left_fen)
+        return decide(self.document, facts, counters)
+
+    def shares(self, charge: Charge, aid: Sequence[Aid] = ()) -> list[VoucherShare]:
+        """The pool's part of a charge, voucher by voucher."""
+        whole, taken, found = self.decide(charge, aid), 0, []
+        for place, voucher in enumerate(self.vouchers):
+            last = place + 1 == len(self.vouchers)
+            reached = whole if last else self.decide(charge, aid, first=place + 1)
+            upto = min(whole.subsidy_fen, reached.subsidy_fen)
+            fen = max(0, upto - taken)
+            found.append(self._share(voucher, charge, whole, before_fen=taken, fen=fen, first=not place))
+            taken += fen
+        return found
+
+    def _share(
+        self, voucher: Voucher, charge: Charge, whole: Decision, *, before_fen: int, fen: int, first: bool
+    ) -> VoucherShare:
+        version = voucher.programme_version
+        alone = fen == whole.subsidy_fen
+        counted = [
+            (
+                accounts.counter_account(need),
+                rules.part(counted_fen, whole.subsidy_fen, before_fen=before_fen, now_fen=fen),
+            )
+            for need, counted_fen in whole.counted
+        ]
+        return VoucherShare(
+            voucher_id=voucher.id,
+            code=voucher.code,
+            programme_id=version.programme_id,
+            version_id=version.id,
+            version=version.version,
+            version_digest=version.digest,
+            charge_fen=charge.charge_fen,
+            subsidy_fen=fen,
+            shares=engine.shares_of(whole) if alone else rules.split(_funding(self.document), fen),
+            trace=engine.trace_of(whole) if first else (),
+            counted=tuple(counted),
+        )
+
+
+def pools_of(vouchers: Sequence[Voucher], left_fens: Sequence[int], *, promised: bool = False) -> list[Pool]:
+    """Vouchers put together by version and stated facts, each pool where its first voucher stands."""
+    groups: list[list[tuple[Voucher, int]]] = []
+    for voucher, left_fen in zip(vouchers, left_fens, strict=True):
+        group = next((one for one in groups if _alike(one[0][0], voucher)), None)
+        if group is None:
+            groups.append([(voucher, left_fen)])
+        else:
+            group.append((voucher, left_fen))
+    return [
+        Pool(tuple(one for one, _ in group), tuple(fen for _, fen in group), promised=promised)
+        for group in groups
+    ]
+
+
+def redeem(*, uses: Sequence[Use], charge_fen: int, centre_id: str, at: datetime) -> tuple[VoucherShare, ...]:
+    """What an order's vouchers pay of a final charge, under the versions they were issued under.
 
     Args:
-        organisation_id: Whose vouchers.
-        centre_id: Where the computing is bought.
-        charge_fen: The most that may be charged [fen].
-        at: The moment of the quote.
+        uses: What the order holds, in the order of use.
+        charge_fen: The final charge [fen].
+        centre_id: Where the computing was bought.
+        at: The moment of the agreement (when the order was placed): supplier, period and validity are judged
+            on that day, so that nothing which happens during a run changes the charge.
+
+    Returns:
+        One share for each use, in their order; 0 with the reasons in its trace where the rule pays nothing.
+
+    Raises:
+        NotFound: ``voucher.not_found``.
     """
-    vouchers = (
-        Voucher.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at))
-        .filter(organisation_id=organisation_id)
-        .select_related("programme_version", "application")
-        .order_by(F("expires_at").asc(nulls_last=True), "id")
-    )
-    related = onrecord.related_to(organisation_id, centre_id, at)
-    shares = [
-        _share(
-            voucher,
-            charge_fen=charge_fen,
-            centre_id=centre_id,
-            at=at,
-            left_fen=left_fen,
-            related=related,
-        )
-        for voucher in vouchers
-        if _is_deducted(voucher) and (left_fen := available_fen(voucher)) > 0
-    ]
-    return rules.best(shares)
+    vouchers = [_voucher(use.voucher_id) for use in uses]
+    charge = Charge(charge_fen, centre_id, at)
+    found: dict[str, VoucherShare] = {}
+    aid: list[Aid] = []
+    for pool in pools_of(vouchers, [use.most_fen for use in uses], promised=True):
+        shares = pool.shares(charge, aid)
+        aid.append(beside(pool, sum(share.subsidy_fen for share in shares)))
+        found.update({share.voucher_id: share for share in shares})
+    return tuple(found[use.voucher_id] for use in uses)
 
 
 def subsidy(
     *, voucher_id: str, charge_fen: int, centre_id: str, at: datetime, held_fen: int | None = None
 ) -> VoucherShare:
-    """What a voucher pays of a final charge, under the version it was issued under.
+    """What one voucher pays of a final charge: :func:`redeem` of what is held, or of its whole face."""
+    most_fen = _voucher(voucher_id).face_fen if held_fen is None else held_fen
+    (share,) = redeem(uses=[Use("", voucher_id, most_fen)], charge_fen=charge_fen, centre_id=centre_id, at=at)
+    return share
 
-    Args:
-        voucher_id: The voucher.
-        charge_fen: The final charge [fen].
-        centre_id: Where the computing was bought.
-        at: The moment of the agreement (when the order was placed): supplier, period and validity are judged
-            on that day, so that nothing which happens during a run changes the charge.
-        held_fen: What the order holds of the voucher, and so the most it pays; the voucher's face without.
 
-    Returns:
-        The share; 0 with the reasons in its trace where the rule pays nothing.
+def beside(pool: Pool, fen: int) -> Aid:
+    """What one programme pays, as another one's rule about other public money sees it.
 
-    Raises:
-        NotFound: ``voucher.not_found``.
+    Whose money it is and what for are left open, so that a rule about any authority and any scope takes it
+    for its own: vouchers are combined only where nobody's rule can be against it.
     """
-    voucher = Voucher.objects.filter(pk=voucher_id).select_related("programme_version", "application").first()
-    if voucher is None:
-        raise NotFound(errors.VOUCHER_NOT_FOUND, voucher=voucher_id)
-    left_fen = voucher.face_fen if held_fen is None else held_fen
-    related = onrecord.related_to(voucher.organisation_id, centre_id, at)
-    return _share(
-        voucher, charge_fen=charge_fen, centre_id=centre_id, at=at, left_fen=left_fen, related=related
-    )
+    return Aid(authority="", scope="", amount_fen=fen, programme=pool.document.id)
 
 
 def available_fen(voucher: Voucher) -> int:
@@ -93,46 +177,84 @@ def available_fen(voucher: Voucher) -> int:
     return balances.balance(ledger, accounts.voucher_account(voucher.id)).available_fen
 
 
-def redeem_facts(voucher: Voucher, *, charge_fen: int, centre_id: str, at: datetime, related: bool) -> Facts:
+def redeem_facts(
+    voucher: Voucher,
+    *,
+    charge_fen: int,
+    centre_id: str,
+    at: datetime,
+    related: bool,
+    aid: Sequence[Aid] = (),
+) -> Facts:
     """What the engine is told when a voucher is used: one line at one centre, judged for one moment."""
-    version = voucher.programme_version
-    document = engine.programme_of(version)
+    document = engine.programme_of(voucher.programme_version)
     admitted = SupplierAdmission.objects.filter(
-        programme_id=version.programme_id, centre_id=centre_id, admitted_at__lte=at
+        programme_id=document.id, centre_id=centre_id, admitted_at__lte=at
     ).exists()
     registries = document.registries if isinstance(document.registries, tuple) else ()
+    supplier = Centre.objects.values_list("organisation_id", flat=True).get(pk=centre_id)
     return Facts(
         event="redeem",
         on=rules.programme_day(at),
         lines=(Line(engine.LINE_KIND, charge_fen),),
         stated={
             **engine.stated(onrecord.with_relation(voucher.application.facts, related=related)),
+            "applicant.id": voucher.organisation_id,
+            "award.id": voucher.application_id,
             "centre.id": centre_id,
+            "supplier.id": supplier,
         },
         registries=frozenset(registries) if admitted else frozenset(),
+        aid=tuple(one for one in aid if one.amount_fen),
     )
 
 
-def _is_deducted(voucher: Voucher) -> bool:
+def use_facts(voucher: Voucher, charge: Charge, aid: Sequence[Aid] = ()) -> Facts:
+    """:func:`redeem_facts` with the relation on record at the moment of the agreement."""
+    return redeem_facts(
+        voucher,
+        charge_fen=charge.charge_fen,
+        centre_id=charge.centre_id,
+        at=charge.at,
+        related=onrecord.related_to(voucher.organisation_id, charge.centre_id, charge.at),
+        aid=aid,
+    )
+
+
+def is_deducted(voucher: Voucher) -> bool:
     """Whether an order draws on it; one that reimburses is drawn by its holder's claim instead."""
     return engine.programme_of(voucher.programme_version).flow in DEDUCTED
 
 
-def _share(
-    voucher: Voucher, *, charge_fen: int, centre_id: str, at: datetime, left_fen: int, related: bool
-) -> VoucherShare:
-    version = voucher.programme_version
-    facts = redeem_facts(voucher, charge_fen=charge_fen, centre_id=centre_id, at=at, related=related)
-    decision = decide(engine.programme_of(version), facts, Counters(voucher_fen=left_fen))
-    return VoucherShare(
-        voucher_id=voucher.id,
-        code=voucher.code,
-        programme_id=version.programme_id,
-        version_id=version.id,
-        version=version.version,
-        version_digest=version.digest,
-        charge_fen=charge_fen,
-        subsidy_fen=decision.subsidy_fen,
-        shares=engine.shares_of(decision),
-        trace=engine.trace_of(decision),
-    )
+def _promised(document: Programme, facts: Facts, held_fen: int) -> Counters:
+    """Limits of which an order holds an amount have exactly that left for it."""
+    used: dict[str, dict[str, int]] = {"cap": {}, "budget": {}}
+    for need in needed(document, facts):
+        used[need.kind][need.id] = max(0, (need.limit_fen or 0) - held_fen)
+    return Counters(caps=used["cap"], budgets=used["budget"])
+
+
+def _alike(one: Voucher, other: Voucher) -> bool:
+    """Whether one decision holds for both; what is said of the applicant is said of the same applicant."""
+    same = one.programme_version_id == other.programme_version_id
+    return same and _case(one) == _case(other)
+
+
+def _case(voucher: Voucher) -> dict[str, object]:
+    facts = voucher.application.facts
+    return {
+        name: value
+        for name, value in facts.items()
+        if not name.startswith("applicant.") and name not in _NAMES_OF_ONE
+    }
+
+
+def _funding(document: Programme) -> list[tuple[str, Fraction]]:
+    return [(one.payer, one.share) for one in document.funding if isinstance(one.share, Fraction)]
+
+
+def _voucher(voucher_id: str) -> Voucher:
+    voucher = Voucher.objects.filter(pk=voucher_id).select_related("programme_version", "application").first()
+    if voucher is None:
+        raise NotFound(errors.VOUCHER_NOT_FOUND, voucher=voucher_id)
+    return voucher

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from fractions import Fraction
+
+from hesuan.policy import windows
+from hesuan.policy.programme import Budget, Programme
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,35 @@ class VoucherShare:
     shares: tuple[PayerShare, ...]
     """Sum to the subsidy."""
     trace: tuple[TraceLine, ...]
+    counted: tuple[tuple[str, int], ...] = ()
+    """Account of a limit that counts what is redeemed → what this counts there [fen]."""
 
     @property
     def copay_fen(self) -> int:
         """What the holder pays of the charge."""
         return self.charge_fen - self.subsidy_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The vouchers that pay a charge, in the order in which they are used up, and why these."""
+
+    shares: tuple[VoucherShare, ...]
+    reasons: tuple[TraceLine, ...]
+
+    @property
+    def subsidy_fen(self) -> int:
+        """What they pay together."""
+        return sum(share.subsidy_fen for share in self.shares)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An order's claim on one voucher: the ledger's hold, and the most it takes [fen]."""
+
+    hold_id: str
+    voucher_id: str
+    most_fen: int
 
 
 # --- The programme's calendar ---
@@ -65,10 +94,9 @@ def whole_months(begin: date, end: date) -> int:
     return max(0, months)
 
 
-def window_of(window: str, day: date) -> str:
-    """The name of the window that a day falls into: ``2026``, or ``lifetime``."""
-    assert window in ("calendar_year", "lifetime"), f"the linter keeps {window} from being activated"
-    return str(day.year) if window == "calendar_year" else "lifetime"
+def window_of(window: str, day: date, *, fiscal_year_start: tuple[int, int] = (1, 1)) -> str:
+    """The name of the window that a day falls into: ``2026``, ``FY2026``, ``2026Q3`` or ``lifetime``."""
+    return windows.window_of(window, day, fiscal_year_start=fiscal_year_start).name
 
 
 def expiry(issued_at: datetime, *, count: int, unit: str, until: date | None) -> datetime | None:
@@ -84,19 +112,9 @@ def expiry(issued_at: datetime, *, count: int, unit: str, until: date | None) ->
         last = until
     elif not count:
         return None
-    elif unit == "D":
-        last = programme_day(issued_at) + timedelta(days=count)
     else:
-        last = _months_later(programme_day(issued_at), count * (12 if unit == "Y" else 1))
+        last = windows.later(programme_day(issued_at), count, unit)
     return datetime.combine(last + timedelta(days=1), time(), tzinfo=PROGRAMME_TIME).astimezone(UTC)
-
-
-def _months_later(day: date, months: int) -> date:
-    """The same day of a later month, or that month's last day where it is shorter."""
-    years, month = divmod(day.month - 1 + months, 12)
-    first = date(day.year + years, month + 1, 1)
-    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
-    return min(first + timedelta(days=day.day - 1), following - timedelta(days=1))
 
 
 # --- Voucher codes ---
@@ -111,7 +129,78 @@ def new_code() -> str:
     return "HS-" + "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LETTERS))
 
 
-def best(shares: list[VoucherShare]) -> VoucherShare | None:
-    """The share that pays most; of equals the first, and ``None`` where none pays anything."""
-    paying = [share for share in shares if share.subsidy_fen > 0]
-    return max(paying, key=lambda share: share.subsidy_fen) if paying else None
+# --- Budgets and counters ---
+
+FUNDED_WINDOWS = ("calendar_year", "fiscal_year", "quarter", "lifetime")
+
+
+def funding_budget(document: Programme) -> Budget | None:
+    """The budget whose money the programme's ledger holds, window after window; all others are counters.
+
+    It is the first that binds every issue alike: without a key, a condition or a share of another's, and with
+    windows that follow one another. Without one the money comes straight from the appropriation.
+    """
+    return next((one for one in document.budgets if _funds(one)), None)
+
+
+def _funds(budget: Budget) -> bool:
+    apart = budget.key is not None or budget.share_of is not None or budget.when is not None
+    return (
+        not apart
+        and budget.counts in ("issued", "both")
+        and budget.window in FUNDED_WINDOWS
+        and isinstance(budget.limit_fen, int)
+    )
+
+
+def rolled_off(entries: Iterable[tuple[date, int]], *, begin: date, standing_fen: int) -> int:
+    """What a rolling counter gives back before it is asked: everything counted before its window [fen].
+
+    Each amount counts from the day it was counted on and leaves when that day does. Nobody has to be there on
+    the day: whoever asks next gives back what has left since, so the counter is right whenever it is read.
+
+    Args:
+        entries: Day and amount of all that was counted; what was given back is negative, on the day of what
+            it takes back.
+        begin: First day of the window.
+        standing_fen: What stands on the counter now [fen].
+    """
+    inside = sum(fen for day, fen in entries if day >= begin)
+    return max(0, standing_fen - inside)
+
+
+def given_back(counted_fen: int, face_fen: int, *, before_fen: int, returned_fen: int) -> int:
+    """What a counter gets back when a part of a voucher is returned [fen].
+
+    Most counters counted the whole face, and get back what is returned. One that counted a part of it (a cap
+    for some lines only) gets back the same share, rounded down in all, so that never too much is given back.
+
+    Args:
+        counted_fen: What the voucher counted there when it was issued.
+        face_fen: The voucher's face.
+        before_fen: What of the face was returned earlier.
+        returned_fen: What is returned now.
+    """
+    return part(counted_fen, face_fen, before_fen=before_fen, now_fen=returned_fen)
+
+
+def part(whole_fen: int, of_fen: int, *, before_fen: int, now_fen: int) -> int:
+    """The share of a whole that falls on one stretch of an amount, so that all make the whole [fen].
+
+    Args:
+        whole_fen: What is divided.
+        of_fen: The amount it is divided along.
+        before_fen: Where the stretch begins.
+        now_fen: How long it is.
+    """
+    if not of_fen:
+        return 0
+    return whole_fen * (before_fen + now_fen) // of_fen - whole_fen * before_fen // of_fen
+
+
+def split(funding: Sequence[tuple[str, Fraction]], fen: int) -> tuple[PayerShare, ...]:
+    """An amount among its payers as the engine does it: each part floored, the rest the first payer's."""
+    parts = [fen * share.numerator // share.denominator for _, share in funding]
+    if parts:
+        parts[0] += fen - sum(parts)
+    return tuple(PayerShare(payer, one) for (payer, _), one in zip(funding, parts, strict=True))

@@ -40,7 +40,9 @@ from hesuan.hub.programmes.models import (
     Programme,
     ProgrammeVersion,
     SupplierAdmission,
+    Suspension,
     Voucher,
+    VoucherStep,
 )
 from hesuan.policy.linter import Finding
 
@@ -115,6 +117,26 @@ class VoucherView:
 
     voucher: Voucher
     balance: Balance
+    locked_fen: int
+    """Of tranches that are not released yet [fen]."""
+    redeemed_fen: int
+    """What was captured and has not come back by a credit note [fen]."""
+
+    @property
+    def free_fen(self) -> int:
+        """What is still the holder's and no order holds, released or not [fen]."""
+        return self.available_fen + self.locked_fen
+
+    @property
+    def returned_fen(self) -> int:
+        """What went back: taken at checkpoints, or left when it was closed [fen]."""
+        return self.voucher.face_fen - self.redeemed_fen - self.held_fen - self.free_fen
+
+    @property
+    def shown_state(self) -> str:
+        """The state as the holder sees it: ``HELD`` while orders hold some of a voucher that can be spent."""
+        spendable = self.voucher.state in (Voucher.State.ACTIVE, Voucher.State.REDUCED)
+        return "HELD" if spendable and self.held_fen else str(self.voucher.state)
 
     @property
     def available_fen(self) -> int:
@@ -125,11 +147,6 @@ class VoucherView:
     def held_fen(self) -> int:
         """What orders hold [fen]."""
         return self.balance.debits_pending
-
-    @property
-    def redeemed_fen(self) -> int:
-        """What was captured [fen]."""
-        return self.balance.debits_posted
 
 
 # --- Programmes and their versions ---
@@ -227,7 +244,7 @@ def vouchers(actor: Actor, organisation_id: str | None = None) -> list[VoucherVi
     found = _vouchers(actor)
     if organisation_id is not None:
         found = found.filter(organisation_id=organisation_id)
-    return [_view(one) for one in found.order_by("-issued_at", "-id")]
+    return [view_of(one) for one in found.order_by("-issued_at", "-id")]
 
 
 def voucher(actor: Actor, voucher_id: str) -> VoucherView:
@@ -239,7 +256,7 @@ def voucher(actor: Actor, voucher_id: str) -> VoucherView:
     found = _vouchers(actor).filter(Q(pk=voucher_id) | Q(code=voucher_id)).first()
     if found is None:
         raise NotFound(VOUCHER_NOT_FOUND, voucher=voucher_id)
-    return _view(found)
+    return view_of(found)
 
 
 def voucher_transfers(actor: Actor, voucher_id: str) -> list[TransferRow]:
@@ -253,9 +270,43 @@ def voucher_transfers(actor: Actor, voucher_id: str) -> list[TransferRow]:
     return balances.transfers(ledger, accounts.voucher_account(one.id))
 
 
-def _view(one: Voucher) -> VoucherView:
-    ledger = accounts.ledger_of(one.programme_version.programme_id)
-    return VoucherView(one, balances.balance(ledger, accounts.voucher_account(one.id)))
+def voucher_steps(actor: Actor, voucher_id: str) -> list[VoucherStep]:
+    """Every transition of a voucher, in order.
+
+    Raises:
+        NotFound: ``voucher.not_found``.
+    """
+    return list(voucher(actor, voucher_id).voucher.steps.order_by("id"))
+
+
+def suspensions(actor: Actor, voucher_id: str) -> list[Suspension]:
+    """Every suspension of a voucher, the newest first.
+
+    Raises:
+        NotFound: ``voucher.not_found``.
+    """
+    return list(voucher(actor, voucher_id).voucher.suspensions.order_by("-opened_at", "-id"))
+
+
+def redeemed(voucher_id: str) -> list[TransferRow]:
+    """The captures of a voucher, in order: what was redeemed of it, when, by which order's event."""
+    one = Voucher.objects.select_related("programme_version").get(pk=voucher_id)
+    book, key = accounts.ledger_of(one.programme_version.programme_id), accounts.voucher_account(one.id)
+    return [row for row in balances.transfers(book, key) if row.kind == "capture"]
+
+
+def view_of(one: Voucher) -> VoucherView:
+    """A voucher with its balances; for callers who have seen to it that it may be seen."""
+    book, key = accounts.ledger_of(one.programme_version.programme_id), accounts.voucher_account(one.id)
+    balance, rest = balances.balance(book, key), accounts.locked_account(one.id)
+    own = (accounts.BUDGET, accounts.APPROPRIATION, rest)
+    flows = balances.net_flows(book, key) if balance.debits_posted else {}
+    return VoucherView(
+        one,
+        balance,
+        locked_fen=balances.balance(book, rest).available_fen if balances.exists(book, rest) else 0,
+        redeemed_fen=-sum(fen for name, fen in flows.items() if name not in own),
+    )
 
 
 # --- Who sees what ---

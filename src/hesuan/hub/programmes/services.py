@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from hesuan.hub.programmes.applications import amend, apply, draft, submit
+from hesuan.hub.programmes.burning import plan_voucher, plan_vouchers
 from hesuan.hub.programmes.calls import close_call, open_call
 from hesuan.hub.programmes.clock import advance_due
 from hesuan.hub.programmes.conflicts import declare_interest
+from hesuan.hub.programmes.decaying import exempt, keep_dates
+from hesuan.hub.programmes.holding import end_counts, hold, lock_vouchers, note_redeemed
 from hesuan.hub.programmes.issuing import issue
+from hesuan.hub.programmes.life import expire_vouchers, release_tranche, surrender, transfer
 from hesuan.hub.programmes.publicity import object_to, resolve
-from hesuan.hub.programmes.redemption import plan_voucher, subsidy
+from hesuan.hub.programmes.redemption import redeem, subsidy
 from hesuan.hub.programmes.reviewing import approve, assign_desk, review
+from hesuan.hub.programmes.suspending import answer, reinstate, revoke, suspend
 from hesuan.hub.programmes.versions import activate, admit_supplier, load_programme
 
 __all__ = [
@@ -17,19 +22,35 @@ __all__ = [
     "admit_supplier",
     "advance_due",
     "amend",
+    "answer",
     "apply",
     "approve",
     "assign_desk",
     "close_call",
     "declare_interest",
     "draft",
+    "end_counts",
+    "exempt",
+    "expire_vouchers",
+    "hold",
     "issue",
+    "keep_dates",
     "load_programme",
+    "lock_vouchers",
+    "note_redeemed",
     "object_to",
     "open_call",
     "plan_voucher",
+    "plan_vouchers",
+    "redeem",
+    "reinstate",
+    "release_tranche",
     "resolve",
     "review",
+    "revoke",
     "submit",
     "subsidy",
+    "surrender",
+    "suspend",
+    "transfer",
 ]

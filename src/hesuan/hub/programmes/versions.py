@@ -139,18 +139,28 @@ def admit_supplier(*, actor: Actor, programme_id: str, centre_id: str, reason: s
 
 
 def open_window(programme: Programme, day: date) -> None:
-    """Opens the budget window a day falls into, or tops it up to the active version's limit.
+    """Opens the funding budget's window of a day, or tops it up to the active version's limit.
+
+    A programme without a budget of that kind is paid from its appropriation as vouchers are issued.
 
     The caller holds the programme's lock. What an ended window left goes back to the appropriation first, so
     the one account ``budget`` never holds more than one window's money. A lowered limit takes nothing back:
     the decision counts what is used against the new limit.
     """
     active = ProgrammeVersion.objects.get(programme=programme, state=ProgrammeVersion.State.ACTIVE)
-    budget = programme_of(active).budgets[0]
-    assert isinstance(budget.limit_fen, int) and isinstance(budget.window, str), "the linter saw to it"
+    document = programme_of(active)
+    budget = rules.funding_budget(document)
     _open_accounts(programme)
-    window = rules.window_of(budget.window, day)
     open_rows = BudgetYear.objects.select_for_update().filter(programme=programme, closed_at=None)
+    if budget is None:
+        for row in open_rows:
+            _close(row)
+        return
+    assert isinstance(budget.limit_fen, int) and isinstance(budget.window, str), "the linter saw to it"
+    start = document.fiscal_year_start
+    window = rules.window_of(
+        budget.window, day, fiscal_year_start=start if isinstance(start, tuple) else (1, 1)
+    )
     for row in open_rows.exclude(budget=budget.id, window=window):
         _close(row)
     row, _ = BudgetYear.objects.select_for_update().get_or_create(
@@ -211,8 +221,6 @@ def _refuse_findings(version: ProgrammeVersion, document: Document) -> None:
         is_open = any(finding.code.name == "policy.rule_unpublished" for finding in findings)
         code = errors.OPEN_RULE if is_open else errors.NOT_ACTIVATABLE
         raise Refused(code, where=version.source_name, **facts, **errors.numbered(findings))
-    if len(document.budgets) != 1:
-        raise Refused(errors.BUDGETS_NOT_ONE, where=document.cite("budgets"), count=len(document.budgets))
 
 
 def _take_the_place(version: ProgrammeVersion) -> None:

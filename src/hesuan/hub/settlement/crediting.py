@@ -17,6 +17,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts as programme_accounts
+from hesuan.hub.programmes.life import OVER
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import Difference, PastLine, differences_after
 from hesuan.hub.programmes.redemption import available_fen
@@ -217,7 +218,9 @@ def _spendable(line: ClaimLine) -> int:
 def _reduce(claim: Claim, line: ClaimLine, less: Mapping[str, int], tail: str) -> None:
     """Not yet paid: the difference goes back where it came from."""
     voucher = line.voucher
-    ended = voucher.expires_at is not None and voucher.expires_at <= timezone.now()
+    ended = voucher.state in (*OVER, Voucher.State.CLOSED) or (
+        voucher.expires_at is not None and voucher.expires_at <= timezone.now()
+    )
     home = programme_accounts.BUDGET if ended else programme_accounts.voucher_account(voucher.id)
     events = []
     if line.state == Line.PAYABLE:

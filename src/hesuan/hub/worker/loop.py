@@ -63,6 +63,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("applications", programmes.advance_due),
     ("quotes", market.expire_quotes),
     ("holds", lambda: len(ledger.expire_holds())),
+    ("vouchers", lambda: programmes.expire_vouchers() + programmes.keep_dates()),
     ("log", sequence_log),
 )
 

@@ -1,0 +1,145 @@
+"""Vouchers and limits held by an order, and what ends those holds. Part of :mod:`.services`.
+
+What an order may redeem is set aside when it is placed: on its vouchers, and on every limit that counts what
+is redeemed or held. So nothing that others do meanwhile takes back what a quote promised, and at settlement
+the same journal that captures the voucher counts the limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from django.utils import timezone
+
+from hesuan.errors import Refused
+from hesuan.hub.ledger import selectors as balances
+from hesuan.hub.ledger import services as ledger
+from hesuan.hub.programmes import accounts, counting, errors, rules
+from hesuan.hub.programmes.engine import programme_of
+from hesuan.hub.programmes.life import SPENDABLE, after_use, locked
+from hesuan.hub.programmes.models import Count, Voucher
+from hesuan.hub.programmes.redemption import Charge, use_facts
+from hesuan.hub.programmes.rules import Use, VoucherShare
+
+
+def hold(
+    *,
+    uses: Sequence[Use],
+    charge_fen: int,
+    centre_id: str,
+    at: datetime,
+    also: Iterable[tuple[str, str]] = (),
+) -> list[ledger.Event]:
+    """The journal entries that set an order's vouchers and limits aside; the caller posts them in one go.
+
+    Every account the journal touches is locked before any is read, so the caller names its own too.
+
+    Args:
+        uses: Ids of the holds, the vouchers, and the most each may pay.
+        charge_fen: The most that may be charged [fen].
+        centre_id: Where the computing is bought.
+        at: The moment of the quote.
+        also: Accounts of the caller's own entries.
+
+    Raises:
+        Refused: ``voucher.not_usable``: it was suspended, given up or ran out since the quote.
+    """
+    vouchers = {one.id: one for one in (locked(key) for key in sorted({use.voucher_id for use in uses}))}
+    now = timezone.now()
+    for voucher in vouchers.values():
+        over = voucher.expires_at is not None and voucher.expires_at <= now
+        if over or voucher.state not in SPENDABLE:
+            state = Voucher.State.EXPIRED if over else voucher.state
+            raise Refused(errors.NOT_USABLE, voucher=voucher.code, state=state)
+    charge = Charge(charge_fen, centre_id, at)
+    cases = [(use, vouchers[use.voucher_id]) for use in uses]
+    facts = {use.voucher_id: use_facts(voucher, charge) for use, voucher in cases}
+    own = [_hold(use, voucher, centre_id) for use, voucher in cases]
+    refs = {ref for event in own for ref in ((event.ledger, event.debit), (event.ledger, event.credit))}
+    for use, voucher in cases:
+        refs |= set(counting.refs(programme_of(voucher.programme_version), facts[use.voucher_id]))
+    rows = ledger.lock(refs | set(also))
+    events, prepared = list(own), set[str]()
+    for use, voucher in cases:
+        took = counting.taken(programme_of(voucher.programme_version), facts[use.voucher_id], rows)
+        if took.book not in prepared:  # two vouchers of one programme share its limits
+            prepared.add(took.book)
+            events += took.preparing(use.hold_id)
+        events += took.holding(use.most_fen, f"{use.hold_id}:count")
+    return events
+
+
+def end_counts(shares: Sequence[VoucherShare], uses: Sequence[Use]) -> list[ledger.Event]:
+    """The journal entries that count what an order redeemed and give back what it did not."""
+    events = []
+    for share, use in zip(shares, uses, strict=True):
+        counted = dict(share.counted)
+        for row in balances.journal(use.hold_id):
+            if row.kind != "hold" or not row.id.startswith(f"{use.hold_id}:count:"):
+                continue
+            fen = min(counted.get(row.debit, 0), row.amount_fen)
+            events.append(
+                ledger.Event(
+                    id=row.id.removesuffix(":hold") + ":end",
+                    kind="capture" if fen else "release",
+                    ledger=accounts.caps_ledger_of(share.programme_id),
+                    amount_fen=fen,
+                    code="capture" if fen else "release",
+                    pending_id=row.id,
+                )
+            )
+    return events
+
+
+def lock_vouchers(uses: Sequence[Use]) -> list[Voucher]:
+    """The rows of an order's vouchers, before anything of theirs is posted."""
+    return [locked(key) for key in sorted({use.voucher_id for use in uses})]
+
+
+def note_redeemed(
+    *,
+    shares: Sequence[VoucherShare],
+    uses: Sequence[Use],
+    events: Sequence[ledger.Event],
+    vouchers: Sequence[Voucher],
+) -> None:
+    """Writes down what was counted by :func:`end_counts`, and which vouchers are used up; after the post."""
+    now = timezone.now()
+    accounts_of = {
+        row.id: row.debit for use in uses for row in balances.journal(use.hold_id) if row.kind == "hold"
+    }
+    ids = {f"{use.hold_id}:count:": share.voucher_id for share, use in zip(shares, uses, strict=True)}
+    by_id = {voucher.id: voucher for voucher in vouchers}
+    rows = []
+    for event in events:
+        owner = next((key for prefix, key in ids.items() if event.id.startswith(prefix)), None)
+        if owner is None or event.kind != "capture":
+            continue
+        rows.append(
+            Count(
+                id=event.id,
+                programme_id=by_id[owner].programme_version.programme_id,
+                voucher=by_id[owner],
+                rule="",
+                counts="redeemed",
+                account=accounts_of[event.pending_id],
+                day=rules.programme_day(now),
+                amount_fen=event.amount_fen,
+                at=now,
+            )
+        )
+    Count.objects.bulk_create(rows)
+    after_use(vouchers)
+
+
+def _hold(use: Use, voucher: Voucher, centre_id: str) -> ledger.Event:
+    return ledger.Event(
+        id=use.hold_id,
+        kind="hold",
+        ledger=accounts.ledger_of(voucher.programme_version.programme_id),
+        amount_fen=use.most_fen,
+        code="hold",
+        debit=accounts.voucher_account(voucher.id),
+        credit=accounts.centre_account(centre_id),
+    )
