@@ -1,4 +1,4 @@
-"""``hesuan verify``: is this receipt sound? Offline, without the hub, without trust in it.
+"""``hesuan verify``: is this receipt, or this evidence pack, sound? Offline, without trust in the hub.
 
 Stands on the standard library and ``cryptography``. An auditor can read all of it: this page for what is
 asked and answered, ``checks.py`` for the receipt by itself, ``evidence.py`` for signature, log and keys,
@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, BinaryIO, NoReturn, TextIO
 
 from hesuan.errors import Faults, InputFault, declare
 from hesuan.money import format_yuan
+from hesuan.wire import pack
 from hesuan.wire.canonical import canonical
 from hesuan.wire.checks import WRONG_SHAPE, Both, Check, Outcome, broken, of_receipt, of_shape, sound
 from hesuan.wire.evidence import Trust, of_evidence, of_keys, read_trust
@@ -126,6 +127,64 @@ def verify_receipt(data: bytes, *, trust: Trust | None) -> Verdict:
     return _judge(data, document, trust)
 
 
+@dataclass(frozen=True, slots=True)
+class PackVerdict(Verdict):
+    """All checks of one evidence pack; ``receipt`` is the claim's id, ``charge_fen`` what it comes to."""
+
+    def summary(self, language: str = "en") -> str:
+        """The last line."""
+        if self.result is not Result.SOUND:
+            # The named base, because a dataclass with slots is another class than the one written here.
+            return Verdict.summary(self, language)
+        amount, count = format_yuan(self.charge_fen), len(self.checks)
+        if language.startswith("zh"):
+            return f"完好：兑付材料 {self.receipt}，合计 {amount}；{count} 项检查全部相符。"
+        return f"SOUND: evidence pack of claim {self.receipt}, {amount}; {count} checks hold."
+
+
+def verify_pack(data: bytes, *, trust: Trust | None) -> PackVerdict:
+    """Checks every promise of an evidence pack, its receipts one by one; never raises for what is in it.
+
+    Args:
+        data: The bytes of the file.
+        trust: Keys known from elsewhere; ``None``: those inside.
+    """
+    try:
+        opened = pack.open_pack(data, trust=trust)
+    except (InputFault, Faults) as error:
+        return PackVerdict(Result.UNREADABLE, (broken("readable", UNREADABLE, fault=error),))
+    checks = [*opened.checks, *_receipts(opened, trust)]
+    if trust is None:
+        checks += [one for one in _first_receipt(opened) if one.outcome is Outcome.NOTE]
+    tampered = any(check.outcome is Outcome.BROKEN for check in checks)
+    return PackVerdict(
+        result=Result.TAMPERED if tampered else Result.SOUND,
+        checks=tuple(checks),
+        receipt=shown(opened.manifest["claim"]),
+        charge_fen=opened.manifest["subsidy_fen"],
+        trusted=trust is not None,
+    )
+
+
+def _receipts(opened: pack.Opened, trust: Trust | None) -> list[Check]:
+    checks = []
+    for name in sorted(opened.members):
+        if name.startswith(pack.RECEIPTS):
+            verdict = verify_receipt(opened.members[name], trust=trust)
+            failed = next((one for one in verdict.checks if one.outcome is Outcome.BROKEN), None)
+            if failed is not None or verdict.result is not Result.SOUND:
+                why = Both(failed.sentence("en"), failed.sentence("zh")) if failed else Both("?", "?")
+                checks.append(broken("receipt", pack.RECEIPT_BROKEN, file=shown(name), why=why))
+    count = sum(name.startswith(pack.RECEIPTS) for name in opened.members)
+    en, zh = "Receipts: {count}, each sound by itself.", "回执：{count} 份，逐份完好。"
+    return checks or [sound("receipts", en, zh, count=count)]
+
+
+def _first_receipt(opened: pack.Opened) -> list[Check]:
+    names = sorted(name for name in opened.members if name.startswith(pack.RECEIPTS))
+    return list(verify_receipt(opened.members[names[0]], trust=None).checks) if names else []
+
+
 def _judge(data: bytes, document: dict[str, Any], trust: Trust | None) -> Verdict:
     checks = [_form(data, document)]
     shape = of_shape(document, FILE_SHAPE, "file")
@@ -187,7 +246,11 @@ def _parser(language: str) -> argparse.ArgumentParser:
         ),
     )
     parser.add_argument(
-        "file", help=said("the receipt file; - reads standard input", "回执文件；- 为标准输入")
+        "file",
+        help=said(
+            "the receipt file or evidence pack (ZIP); - reads standard input",
+            "回执文件或兑付材料（ZIP）；- 为标准输入",
+        ),
     )
     parser.add_argument(
         "--trust",
@@ -210,7 +273,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser(_language(words)).parse_args(words)
     try:
         trust = read_trust(_read(arguments.trust)) if arguments.trust else None
-        verdict = verify_receipt(_read(arguments.file), trust=trust)
+        data = _read(arguments.file)
+        verify = verify_pack if pack.is_pack(data) else verify_receipt
+        verdict: Verdict = verify(data, trust=trust)
     except (InputFault, Faults) as error:
         for fault in error.faults if isinstance(error, Faults) else (error,):
             _write(sys.stderr, f"{fault.sentence(arguments.lang)} [{fault.code.name}]")
@@ -235,12 +300,17 @@ def _read(name: str) -> bytes:
     """At most one byte more than is ever parsed, so that a huge file is refused and not loaded."""
     try:
         if name == "-":
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
+            return _read_limited(sys.stdin.buffer)
         with Path(name).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return _read_limited(file)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise InputFault(CANNOT_OPEN, file=shown(name), reason=reason) from None
+
+
+def _read_limited(file: BinaryIO) -> bytes:
+    head = file.read(4)
+    return head + file.read(pack.MAX_PACK_BYTES if pack.is_pack(head) else MAX_BYTES)
 
 
 def _language(words: Sequence[str]) -> str:

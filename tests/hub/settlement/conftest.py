@@ -1,3 +1,23 @@
+"""The road's fixtures, and worlds for claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.hub.settlement.claim_world import ClaimWorld, document, make_claim_world
+from tests.people import Person
+from tests.road import Road
 from tests.road_fixtures import ledger_balances, road, site, voucher
 
 __all__ = ["ledger_balances", "road", "site", "voucher"]
+
+
+@pytest.fixture
+def world(road: Road, officer: Person, reviewer: Person, approver: Person) -> Callable[..., ClaimWorld]:
+    """Makes a world by flow."""
+
+    def make(flow: str = "deduct_pay_supplier", **changes: str) -> ClaimWorld:
+        return make_claim_world(road, officer, reviewer, approver, text=document(flow, **changes))
+
+    return make

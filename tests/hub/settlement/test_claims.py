@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, transaction
-from tests.hub.settlement.claim_world import ClaimWorld, document, make_claim_world
+from tests.hub.settlement.claim_world import ClaimWorld, document
 from tests.people import Person
 from tests.road import Road
 
@@ -25,16 +25,6 @@ from hesuan.hub.settlement.models import Batch, Claim, Payment, RedemptionStep
 from hesuan.wire.ids import new_id
 
 World = Callable[..., ClaimWorld]
-
-
-@pytest.fixture
-def world(road: Road, officer: Person, reviewer: Person, approver: Person) -> World:
-    """A world by flow."""
-
-    def make(flow: str = "deduct_pay_supplier", **changes: str) -> ClaimWorld:
-        return make_claim_world(road, officer, reviewer, approver, text=document(flow, **changes))
-
-    return make
 
 
 def posted(world: ClaimWorld, key: str) -> int:

@@ -77,16 +77,23 @@ def log_key(log: str = signing.PLATFORM) -> str:
     return signing.public_key(log).text()
 
 
-def inclusion(fact: Fact) -> dict[str, Json]:
+def inclusion(fact: Fact, *, earliest: bool = False) -> dict[str, Json]:
     """The proof that a fact is in the log, as a receipt file carries it.
 
     ``{"leaf": {...}, "index": n, "size": n, "hashes": [hex…], "checkpoint": note}``, newest checkpoint.
+
+    Args:
+        fact: The fact.
+        earliest: Against the first checkpoint that covers it, so that the same proof is given for ever.
 
     Raises:
         Refused: ``audit.not_sequenced``.
     """
     fact.refresh_from_db(fields=["leaf_index"])
     checkpoint = latest_checkpoint(fact.log)
+    if earliest and fact.leaf_index is not None:
+        covering = Checkpoint.objects.filter(log_id=fact.log, size__gt=fact.leaf_index)
+        checkpoint = covering.order_by("size").first()
     if fact.leaf_index is None or checkpoint is None:
         raise Refused(NOT_SEQUENCED, fact=fact.id)
     path = merkle.inclusion_proof(fact.leaf_index, checkpoint.size, NodeReader(fact.log))
