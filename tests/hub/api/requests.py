@@ -15,7 +15,7 @@ from tests.sites import enrol_site, inventory_body, make_centre
 
 import hesuan.policy
 from hesuan.hub.identity import services as identity
-from hesuan.hub.programmes import services
+from hesuan.hub.programmes import selectors, services
 from hesuan.hub.registry import services as registry
 from hesuan.wire.ids import new_id
 
@@ -97,7 +97,8 @@ def make_requests(people: dict[str, Any]) -> Requests:
     office = make_office(people)
     ids |= office.ids
     told = bodies(people, ids, admitted_centre_id=world.site.agent.centre_id)
-    told["POST /applications"]["programme_version"] = office.active_version
+    for operation in ("POST /applications", "POST /calls"):
+        told[operation]["programme_version"] = office.active_version
     return Requests(ids, office.own_ids, told)
 
 
@@ -135,6 +136,8 @@ def make_office(people: dict[str, Any]) -> Office:
     chengdu = services.load_programme(actor=officer, text=CHENGDU, source_name="chengdu.yaml")
     carried = {state: application(people, active.id, state) for state in STATES}
     voucher = services.issue(actor=people["approver"].actor, application_id=carried["ISSUED"])
+    public = make_public(people)
+    calls = {"call_id": selectors.open_calls()[0].id}
     here = "/applications/{application_id}"
     return Office(
         ids={
@@ -142,14 +145,37 @@ def make_office(people: dict[str, Any]) -> Office:
             "version_id": draft.id,
             "application_id": carried["ISSUED"],
             "voucher_id": voucher.id,
+            "objection_id": public["objection"],
+            **calls,
         },
         own_ids={
+            f"POST {here}/amend": {"application_id": public["returned"]},
+            f"POST {here}/submit": {"application_id": public["returned"]},
+            f"POST {here}/objections": {"application_id": public["public"]},
+            f"GET {here}/objections": {"application_id": public["objected"]},
+            f"POST {here}/interests": {"application_id": carried["SUBMITTED"]},
             f"POST {here}/review": {"application_id": carried["SUBMITTED"]},
             f"POST {here}/approve": {"application_id": carried["UNDER_REVIEW"]},
             f"POST {here}/issue": {"application_id": carried["APPROVED"]},
         },
         active_version=active.id,
     )
+
+
+def make_public(people: dict[str, Any]) -> dict[str, str]:
+    """A programme with days of publicity: one application public, one objected to, one returned."""
+    officer = people["officer"].actor
+    text = HENAN.replace("programme: cn.henan.suanliquan.2023", "programme: cn.henan.public")
+    text = text.replace('transferable: "?"}', 'transferable: "?", publicity_days: 7}')
+    version = services.load_programme(actor=officer, text=text, source_name="public.yaml")
+    services.activate(actor=officer, version_id=version.id)
+    made = {name: application(people, version.id, "APPROVED") for name in ("public", "objected")}
+    objection = services.object_to(
+        actor=people["stranger"].actor, application_id=made["objected"], reason="a shell"
+    )
+    returned = application(people, version.id, "SUBMITTED")
+    services.review(actor=people["reviewer"].actor, application_id=returned, verdict="return", note="page 3")
+    return {**made, "objection": objection.id, "returned": returned}
 
 
 def application(people: dict[str, Any], version_id: str, state: str) -> str:
@@ -216,5 +242,15 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
         },
         "POST /applications/{application_id}/review": {"verdict": "pass", "note": "seen"},
         "POST /applications/{application_id}/approve": {"verdict": "pass"},
+        "POST /applications/{application_id}/amend": {"planned_yuan": "2000.00"},
+        "POST /applications/{application_id}/interests": {"conflicted": False},
+        "POST /applications/{application_id}/objections": {"reason": "a shell"},
+        "POST /objections/{objection_id}/resolve": {"verdict": "dismiss", "reason": "it is not"},
+        "POST /calls": {"opens_on": "2026-12-01", "closes_on": "2026-12-31"},
+        "POST /calls/{call_id}/close": {"reason": "the budget is used up"},
+        "POST /programmes/{programme_id}/steps": {
+            "step": "reviewer",
+            "office": people["officer"].organisation.id,
+        },
         "POST /quote-requests": {"organisation": ids["organisation_id"], "work": WORK},
     }

@@ -142,3 +142,24 @@ def test_a_voucher_pays_its_share_of_an_order(
     assert paid["trace"] and all(line["en"] and line["zh"] for line in paid["trace"])
     after = get(owner, f"vouchers/{voucher}").json()
     assert (after["available_yuan"], after["held_yuan"], after["redeemed_yuan"]) == ("199.88", "0.00", "0.12")
+
+
+def test_the_applicant_completes_what_was_returned_and_sees_what_it_waits_on(
+    henan: dict[str, Any], owner: Person, reviewer: Person
+) -> None:
+    made = post(owner, "applications", {**application_body(owner, henan), "draft": True}).json()
+    here = f"applications/{made['id']}"
+    assert (made["state"], made["waits_on"]["role"]) == ("DRAFT", "owner")
+    assert get(reviewer, here).status_code == 404
+    assert post(owner, f"{here}/submit").json()["waits_on"]["step"] == "reviewer"
+    silent = post(reviewer, f"{here}/review", {"verdict": "return"})
+    assert (silent.status_code, silent.json()["code"]) == (409, "application.reason_missing")
+    post(reviewer, f"{here}/review", {"verdict": "return", "note": "twice as much by the contract"})
+    waits = get(owner, here).json()["waits_on"]
+    assert waits["role"] == "owner" and "twice as much" in waits["sentence"]["zh"]
+    assert post(owner, f"{here}/amend", {"planned_yuan": "2000.00"}).json()["planned_yuan"] == "2000.00"
+    again = post(owner, f"{here}/submit").json()
+    assert (again["state"], again["round"], again["decision"]["subsidy_fen"]) == ("SUBMITTED", 2, 40_000)
+    steps = get(owner, f"{here}/steps").json()
+    assert [one["to_state"] for one in steps] == ["DRAFT", "SUBMITTED", "RETURNED", "SUBMITTED"]
+    assert steps[2]["reason"] == "twice as much by the contract" and "actor" not in steps[2]

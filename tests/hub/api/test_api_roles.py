@@ -36,6 +36,9 @@ PEOPLE = (
 PUBLIC_OBJECTS = {
     "GET /errors/{name}": "an error code",
     "GET /log/inclusion/{leaf_index}": "a leaf of the public log",
+    "GET /calls/{call_id}": "calls are as public as the active versions they belong to",
+    "POST /calls/{call_id}/close": "a call is known to everybody: 403, not 404",
+    "POST /applications/{application_id}/objections": "on the public list; anybody signed in may object",
     "GET /offerings/{offering_id}": "what is for sale is shown to everybody signed in",
     "POST /offerings/{offering_id}/prices": "an offering is known to everybody: 403, not 404",
 }
@@ -127,7 +130,7 @@ def test_a_stranger_gets_404(operation: str) -> None:
     assert table()[operation]["stranger"] == 404
 
 
-def test_nobody_is_asked_to_sign_in_everywhere_but_at_the_public_log() -> None:
+def test_nobody_is_asked_to_sign_in_everywhere_but_at_the_public_log_and_list() -> None:
     public = {operation for operation, row in table().items() if row["nobody"] != 401}
     assert public == {
         "GET /errors/{name}",
@@ -136,6 +139,7 @@ def test_nobody_is_asked_to_sign_in_everywhere_but_at_the_public_log() -> None:
         "GET /log/leaves",
         "GET /log/inclusion/{leaf_index}",
         "GET /log/consistency",
+        "GET /publicity",
     }
 
 

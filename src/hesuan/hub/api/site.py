@@ -18,6 +18,8 @@ from hesuan.errors import Faults
 from hesuan.hub.api import faults, problems
 from hesuan.hub.api.auth import Bearer, Session
 from hesuan.hub.api.routes import (
+    applications,
+    calls,
     centres,
     log,
     market,
@@ -76,6 +78,8 @@ api.add_router("", centres.router, tags=["centres"])
 api.add_router("", registry.router, tags=["registry"])
 api.add_router("", records.router, tags=["registry"])
 api.add_router("", programmes.router, tags=["programmes"])
+api.add_router("", calls.router, tags=["programmes"])
+api.add_router("", applications.router, tags=["applications and vouchers"])
 api.add_router("", vouchers.router, tags=["applications and vouchers"])
 api.add_router("", market.router, tags=["find and quote"])
 api.add_router("", orders.router, tags=["run, meter and settle"])

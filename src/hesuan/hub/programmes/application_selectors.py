@@ -136,12 +136,17 @@ def sees(actor: Actor, application_id: str) -> bool:
 
 
 def steps(actor: Actor, application_id: str) -> list[ApplicationStep]:
-    """Every transition of an application, oldest first.
+    """Every transition of an application, oldest first; who objected is told to the office alone.
 
     Raises:
         NotFound: ``application.not_found``.
     """
-    return sorted(application(actor, application_id).steps.all(), key=lambda one: one.number)
+    found = application(actor, application_id)
+    rows = sorted(found.steps.all(), key=lambda one: one.number)
+    if not _is_of_the_office(actor, found):
+        for row in rows:
+            row.actor = "" if row.trigger == "object" else row.actor
+    return rows
 
 
 def waits_on(actor: Actor, application_id: str) -> WaitingOn:
@@ -177,7 +182,7 @@ def interests(actor: Actor, application_id: str) -> list[Interest]:
 
 
 def objections(actor: Actor, application_id: str) -> list[Objection]:
-    """What was objected to an application, oldest first; applicants must not be shown by whom.
+    """What was objected to an application, oldest first; by whom is told to the office alone.
 
     Raises:
         NotFound: ``application.not_found``.

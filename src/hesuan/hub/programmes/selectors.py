@@ -19,6 +19,8 @@ from hesuan.hub.ledger.selectors import Balance, TransferRow
 from hesuan.hub.programmes import access, accounts, engine, reach
 from hesuan.hub.programmes.access import OFFICE_ROLES
 from hesuan.hub.programmes.application_selectors import (
+    PublicLine,
+    WaitingOn,
     application,
     applications,
     call,
@@ -50,7 +52,9 @@ __all__ = [
     "OFFICE_ROLES",
     "BudgetView",
     "FindingLine",
+    "PublicLine",
     "VoucherView",
+    "WaitingOn",
     "active_version",
     "admissions",
     "application",
