@@ -27,6 +27,7 @@ from hesuan.hub.api.routes import (
     orders,
     organisations,
     programmes,
+    publicity,
     records,
     registry,
     vouchers,
@@ -80,6 +81,7 @@ api.add_router("", records.router, tags=["registry"])
 api.add_router("", programmes.router, tags=["programmes"])
 api.add_router("", calls.router, tags=["programmes"])
 api.add_router("", applications.router, tags=["applications and vouchers"])
+api.add_router("", publicity.router, tags=["applications and vouchers"])
 api.add_router("", vouchers.router, tags=["applications and vouchers"])
 api.add_router("", market.router, tags=["find and quote"])
 api.add_router("", orders.router, tags=["run, meter and settle"])
