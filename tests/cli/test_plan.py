@@ -97,6 +97,18 @@ def test_time_money_and_energy_of_the_run_have_an_interval(capsys: pytest.Captur
     assert quick < forecast.low_s / forecast.step_s < 1 < forecast.high_s / forecast.step_s < slow
 
 
+def test_a_search_is_ended_by_ctrl_c_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hesuan.cli.planning.searching.search", interrupted)
+    assert main(["plan", "search", str(DENSE)]) == 130
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "")
+
+
 def test_a_forecast_speaks_chinese(capsys: pytest.CaptureFixture[str]) -> None:
     told = said(capsys, "forecast", DENSE, "--lang", "zh")
     for word in ("单步耗时", "80% 区间", "流水线气泡", "激活值", "有效训练时间占比", "仅为假定"):

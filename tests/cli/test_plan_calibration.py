@@ -10,6 +10,7 @@ import pytest
 
 from hesuan.cli.exits import Exit
 from hesuan.cli.main import main
+from hesuan.cli.planning import fitting
 
 ROWS = Path(__file__).resolve().parents[2] / "tests" / "planner" / "rows" / "runs.csv"
 RUN = """\
@@ -111,3 +112,8 @@ def test_another_cluster_of_the_chip_is_warned_of(here: Path, capsys: pytest.Cap
 def test_a_fit_that_cannot_be_saved_is_one_sentence(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = said(capsys, "fit", str(ROWS), "--save", "no/ours.toml", code=Exit.FAULTY)
     assert "[plan.unwritable]" in told
+
+
+@pytest.mark.parametrize(("count", "head"), [(4, "c0, c1, c2, c3"), (6, "c0, c1, c2, c3 and 2 more")])
+def test_many_clusters_are_counted(count: int, head: str) -> None:
+    assert fitting.some([f"c{i}" for i in range(count)]) == head

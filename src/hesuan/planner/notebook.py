@@ -49,3 +49,23 @@ def listing(head: str, lines: Iterable[str]) -> str:
     """A head and a list, or nothing where the list is empty."""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f'<div style="{_HEAD}">{escape(head)}</div><ul>{items}</ul>' if items else ""
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows of texts under their heads."""
+    head = "".join(f'<th style="{_CELL}">{escape(one)}</th>' for one in heads)
+    lines = [
+        "<tr>" + "".join(f'<td style="{_CELL}">{escape(one)}</td>' for one in row) + "</tr>" for row in rows
+    ]
+    return f"<table><tr>{head}</tr>{''.join(lines)}</table>"
+
+
+def layout(sizes: object) -> str:
+    """``tp 8 · pp 4 · dp 32`` of a plan or a pool: parallel sizes above 1, then a plan's other choices."""
+    names = ("tp", "pp", "vpp", "dp", "ep", "cp")
+    parts = [f"{name} {size}" for name in names if (size := getattr(sizes, name, 1)) > 1]
+    for name in ("micro_batch", "zero", "recompute"):
+        value = getattr(sizes, name, None)
+        if value is not None:
+            parts.append(f"{name.replace('_', '-')} {value}")
+    return " · ".join(parts) or "1 card"

@@ -20,6 +20,8 @@ from hesuan.planner.calibrate import Calibration, Observation, Source, fit, save
 from hesuan.planner.calibration import Calibration as Saved
 
 ENOUGH = 5
+NAMED = 4
+"""Clusters that are named; of more the number."""
 FACTORS = {
     "common": ("whole step", "整个单步"),
     "compute": ("compute and recomputation", "计算与重计算"),
@@ -99,9 +101,17 @@ def _saved_lines(kept: Saved) -> list[str]:
     ]
 
 
+def some(names: Sequence[str]) -> str:
+    """The first few names and how many more: a table of many clusters would fill the screen with them."""
+    rest = len(names) - NAMED
+    if rest < 1:
+        return ", ".join(names)
+    return ", ".join(names[:NAMED]) + said(en=f" and {rest} more", zh=f" 等，另有 {rest} 个")
+
+
 def text(found: Calibration, observations: Sequence[Observation], unread: Sequence[Unread]) -> list[str]:
     """Factors with their intervals, then every run measured beside forecast."""
-    clusters = ", ".join(sorted({one.cluster for one in observations}))
+    clusters = some(sorted({one.cluster for one in observations}))
     lines = [
         said(
             en=f"{found.rows} measured runs of {clusters}; {kind(Kind.CALIBRATED)}.",

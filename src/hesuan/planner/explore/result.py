@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from hesuan.planner.calibration import CalibratedBy
 from hesuan.planner.explore.limits import Limits
 from hesuan.planner.inputs import Plan, Workload
+from hesuan.planner.notebook import card, figures, layout, listing, table
+
+GIB = 2.0**30
 
 AIMS = ("time", "money", "cards", "memory_slack")
 """What a plan can be best at. Without a price there is no best by money."""
@@ -121,6 +124,40 @@ class SearchResult:
         """Whether any plan fits."""
         return bool(self.top)
 
+    def _repr_html_(self) -> str:
+        work = self.workload
+        title = f"{work.model.name} on {work.cluster.name}: {len(self.frontier)} plans on the frontier"
+        counts = figures(
+            [
+                ("legal plans", f"{self.legal:,}", ""),
+                ("too large for memory", f"{self.memory_refused:,}", ""),
+                ("timed", f"{self.evaluated:,}", ""),
+                ("cut by a bound", f"{self.cut_by_bound:,}", "already slower than what was found"),
+            ]
+        )
+        best = table(
+            ("best by", "step", "cards", "memory left", "MFU", "plan"),
+            [
+                (
+                    aim.replace("_", " "),
+                    f"{one.step_s:.4g} s",
+                    f"{one.cards:,}",
+                    f"{one.slack_bytes / GIB:.1f} GiB",
+                    f"{100 * one.mfu:.1f} %",
+                    layout(one.plan),
+                )
+                for aim, one in self.best.items()
+            ],
+        )
+        lost = [f"{one.count:,}: {one.en}" for one in self.losers]
+        return card(
+            title,
+            counts,
+            best,
+            listing("why others lost", lost),
+            listing("what binds", [b.en for b in self.binding]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -148,6 +185,20 @@ class Comparison:
     def best(self) -> Offer | None:
         """The first that can do the work at all."""
         return next((offer for offer in self.offers if offer.best is not None), None)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                offer.name + " ●" * offer.is_pareto,
+                f"{offer.tokens_per_yuan:,.0f}" if offer.tokens_per_yuan is not None else "–",
+                f"{offer.tokens_per_s:,.0f}",
+                f"{offer.best.cards:,}" if offer.best else "–",
+                layout(offer.best.plan) if offer.best else "no plan fits",
+            )
+            for offer in self.offers
+        ]
+        heads = ("offer", "useful tokens per yuan", "tokens a second", "cards", "its best plan")
+        return card("Each offer at its own best plan", table(heads, rows))
 
     @property
     def pareto(self) -> tuple[Offer, ...]:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hesuan.planner.inputs import Cluster, Model
+from hesuan.planner.notebook import card, table
 from hesuan.planner.serving.constants import DEFAULT, ServingConstants
 from hesuan.planner.serving.inputs import Limits, Phase, Serving
-from hesuan.planner.serving.search import Candidate, ServingSearch, search_serving
+from hesuan.planner.serving.search import Candidate, ServingSearch, laid_out, search_serving
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,22 @@ class ServingComparison:
     def best(self) -> ServingOffer | None:
         """The first that can serve at all."""
         return next((offer for offer in self.offers if offer.best is not None), None)
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for offer in self.offers:
+            told = offer.best.forecast if offer.best else None
+            worth = told.tokens_per_yuan if told else None
+            rows.append(
+                (
+                    offer.cluster.name + " ●" * offer.is_pareto,
+                    f"{worth:,.0f}" if worth is not None else "–",
+                    f"{told.output_tokens_per_s_per_card:,.0f}" if told else "–",
+                    laid_out(offer.best.deployment) if offer.best else "none within the bounds",
+                )
+            )
+        heads = ("offer", "tokens per yuan", "tokens/s per card", "its best layout")
+        return card("Each offer at its own best layout", table(heads, rows))
 
 
 def compare_serving(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hesuan.planner.inputs import Cluster, Model
+from hesuan.planner.notebook import card, layout, listing, table
 from hesuan.planner.serving.cases import PHASES, Array, Cases, Mask, case_of, stack
 from hesuan.planner.serving.constants import DEFAULT, ServingConstants
 from hesuan.planner.serving.forecast import ServingForecast, predict_serving
@@ -36,6 +37,12 @@ class Candidate:
     forecast: ServingForecast
 
 
+def laid_out(deployment: Deployment) -> str:
+    """Its pools in words: ``2 × (dp 32 · ep 32) + 1 × (tp 8)``, prompts first."""
+    pools = [pool for pool in (deployment.prefill, deployment.decode) if pool]
+    return " + ".join(f"{pool.instances:g} × ({layout(pool)})" for pool in pools)
+
+
 @dataclass(frozen=True, slots=True)
 class ServingSearch:
     """The frontier, best throughput per card first, and why the others lost."""
@@ -49,6 +56,23 @@ class ServingSearch:
     def best(self) -> Candidate | None:
         """The most throughput per card (and so per yuan: all cards cost the same) within the bounds."""
         return self.frontier[0] if self.frontier else None
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                f"{told.output_tokens_per_s_per_card:,.0f}",
+                f"{1e3 * told.tpot_s:.1f} ms",
+                f"{told.ttft_s:.2f} s",
+                f"{told.cards:g}",
+                laid_out(one.deployment),
+                f"{one.serving.concurrency:,.0f}",
+            )
+            for one in self.frontier
+            for told in (one.forecast,)
+        ]
+        heads = ("tokens/s per card", "TPOT", "TTFT", "cards", "layout", "requests")
+        lost = [f"{count:,}: {reason}" for reason, count in self.lost.items()]
+        return card(f"{self.tried:,} layouts tried", table(heads, rows), listing("why others lost", lost))
 
 
 def search_serving(
