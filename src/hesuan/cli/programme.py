@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hesuan.cli.exits import Exit, tell
 from hesuan.cli.language import current, said
-from hesuan.cli.rules import deciding, linting
+from hesuan.cli.rules import deciding, linting, simulating
 from hesuan.cli.rules.files import read_text
 from hesuan.errors import Faults, InputFault, NotFound
 from hesuan.policy.cases import load_cases
@@ -39,6 +39,15 @@ def main(argv: list[str]) -> int:
             assume=words.assume,
             as_json=words.as_json,
         )
+    if words.verb == "simulate":
+        return simulating.run(
+            words.file,
+            claims_path=words.claims,
+            assume=words.assume,
+            grid=simulating.read_grid(words.rate, words.cap, words.steps),
+            plot=words.plot,
+            as_json=words.as_json,
+        )
     codes = [_check(path) for path in words.files]
     return max(codes)
 
@@ -48,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="hesuan programme",
         description=said(en="Programmes as documents.", zh="以文档写成的计划。"),
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="lint|check|decide|load")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="lint|check|decide|simulate|load")
     _add_lint(verbs)
     check = verbs.add_parser(
         "check",
@@ -59,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("files", nargs="+", type=Path, metavar="FILE.yaml")
     _add_decide(verbs)
+    _add_simulate(verbs)
     load_verb = verbs.add_parser(
         "load", help=said(en="store it in the hub as a draft", zh="作为草案存入平台")
     )
@@ -117,6 +127,39 @@ def _add_decide(verbs: Verbs) -> None:
         help=said(en="what caps and budgets have used; nothing without", zh="上限与预算的已用数额；缺省为零"),
     )
     _add_assume(parser)
+    _add_json(parser)
+
+
+def _add_simulate(verbs: Verbs) -> None:
+    parser = verbs.add_parser(
+        "simulate",
+        help=said(
+            en="a year of claims: what is spent, when it is gone, who gets nothing and why",
+            zh="试算一年的申领：花了多少、何时用完、谁得不到及原因",
+        ),
+    )
+    parser.add_argument("file", type=Path, metavar="FILE.yaml")
+    parser.add_argument(
+        "--claims",
+        type=Path,
+        required=True,
+        metavar="CLAIMS.csv",
+        help=said(
+            en="claim, on, kind, amount; tax, metered_on, event, registries, other_aid; facts by their name",
+            zh="列：claim、on、kind、amount；tax、metered_on、event、registries、other_aid；其余为事实名称",
+        ),
+    )
+    _add_assume(parser)
+    for name, default, en, zh in (
+        ("rate", "5/100", "added to every rate at each step", "每一步加到各档比例上"),
+        ("cap", "1/4", "part by which each step changes every cap", "每一步改变各上限的比例"),
+    ):
+        text = said(en=f"{en} ({default})", zh=f"{zh}（{default}）")
+        parser.add_argument(f"--{name}", default=default, metavar=default, help=text)
+    steps = said(en="steps to each side, 0 to 3 (1)", zh="两侧各几步，0 至 3（1）")
+    parser.add_argument("--steps", type=int, default=1, choices=range(4), metavar="N", help=steps)
+    plot = said(en="draw it as FILE.svg or FILE.png", zh="画成 FILE.svg 或 FILE.png")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help=plot)
     _add_json(parser)
 
 

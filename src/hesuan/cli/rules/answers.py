@@ -134,3 +134,15 @@ def failure_as_json(one: Failure) -> dict[str, Json]:
 def exact(value: Fraction) -> Json:
     """A whole number as such, any other as ``"1/3"``."""
     return value.numerator if value.denominator == 1 else str(value)
+
+
+def points(rate: Fraction) -> str:
+    """A change of rate in per cent."""
+    sign = "+" if rate > 0 else "−" if rate < 0 else "±"
+    return f"{sign}{percent(abs(rate))}"
+
+
+def percent(share: Fraction) -> str:
+    """A share with one decimal, by whole numbers."""
+    tenths = (share.numerator * 2000 + share.denominator) // (2 * share.denominator)
+    return f"{tenths // 10}.{tenths % 10} %"
