@@ -12,7 +12,7 @@ from tests.people import Person, make_organisation, make_person
 from hesuan.errors import Faults, NotFound, Refused
 from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.identity.services import grant_role
-from hesuan.hub.programmes import selectors, services
+from hesuan.hub.programmes import application_selectors, selectors, services
 from hesuan.hub.registry import services as registry
 from hesuan.hub.registry.services import Proof
 
@@ -120,6 +120,23 @@ def test_another_office_takes_the_countys_step(
         services.review(actor=late.actor, application_id=case.id, verdict="pass")
     with pytest.raises(NotFound):
         selectors.application(stranger.actor, case.id)
+
+
+def test_a_step_is_taken_by_who_has_it_when_it_is_taken(
+    officer: Person, owner: Person, other_office: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of the county look at once; when the second decides, the step is the bureau's."""
+    case = case_of(officer, owner, STEPS)
+    programme_id, office_id = case.version.programme_id, other_office.organisation.id
+    services.assign_desk(actor=officer.actor, programme_id=programme_id, step="county", office_id=office_id)
+    first, second = (make_person(name, other_office.organisation, "reviewer") for name in ("carla", "cleo"))
+    case.apply()
+    seen_before = selectors.application(second.actor, case.id)
+    services.review(actor=first.actor, application_id=case.id, verdict="pass")
+    monkeypatch.setattr(application_selectors, "application", lambda actor, key: seen_before)
+    with pytest.raises(Refused) as refused:
+        services.review(actor=second.actor, application_id=case.id, verdict="pass")
+    assert refused.value.code.name == "programme.role_missing"
 
 
 @pytest.mark.parametrize(

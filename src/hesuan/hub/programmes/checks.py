@@ -118,17 +118,17 @@ def for_step(
         NotFound: ``application.not_found``.
         Refused: ``programme.role_missing``.
     """
-    seen = application_selectors.application(actor, application_id)
-    waits = waiting.current_step(seen)
-    steps = [one for one in waiting.steps_of(seen) if kind in ("", one.verb)]
+    row = locked(application_selectors.application(actor, application_id).pk)
+    office = row.programme_version.programme.office
+    waits = waiting.current_step(row)
+    steps = [one for one in waiting.steps_of(row) if kind in ("", one.verb)]
     if waits is not None and waits in steps and kind:
         steps = [waits]
-    offices = {waiting.desk_of(seen, one) for one in steps} or {seen.programme_version.programme.office_id}
-    if not any(actor.has(role, office) for role in roles for office in offices):
-        office = seen.programme_version.programme.office
+    offices = {waiting.desk_of(row, one) for one in steps} or {office.id}
+    if not any(actor.has(role, one) for role in roles for one in offices):
         named = office if office.id in offices else Organisation.objects.get(pk=min(offices))
         need_role(actor, named, roles, verb)
-    return locked(seen.pk)
+    return row
 
 
 def for_applicant(actor: Actor, application_id: str, verb: Verb) -> Application:
