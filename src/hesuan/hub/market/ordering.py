@@ -19,7 +19,8 @@ from hesuan.hub.ledger.services import Event, LedgerRefused, Refusal
 from hesuan.hub.market import accounts, rules, selectors
 from hesuan.hub.market.checks import check_positive, need_role
 from hesuan.hub.market.models import Deposit, Order, Quote
-from hesuan.hub.programmes import accounts as programme_accounts
+from hesuan.hub.programmes import services as programmes
+from hesuan.hub.programmes.rules import Use
 from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json, digest
 from hesuan.wire.ids import is_id
@@ -63,6 +64,14 @@ VOUCHER_TOO_SMALL = declare(
     " Ask for new quotes: they plan with what is left.",
     zh="本订单需冻结算力券 {voucher} {asked}，其可用额为 {available}（已冻结 {held}）。"
     "请重新询价，新报价将按余额安排。",
+)
+LIMIT_TOO_SMALL = declare(
+    "order.limit_insufficient",
+    en="This order would redeem up to {asked} of voucher {voucher}; a limit of its programme on what is"
+    " redeemed has {available} left ({held} is held by other orders). Ask for new quotes: they plan with what"
+    " is left.",
+    zh="本订单至多使用算力券 {voucher} {asked}，而其计划对已兑付额的上限只余 {available}"
+    "（其他订单已冻结 {held}）。请重新询价，新报价将按余额安排。",
 )
 DEPOSIT_DIFFERS = declare(
     "deposit.id_taken",
@@ -132,7 +141,7 @@ def take_quote(*, actor: Actor, quote_id: str, order_id: str) -> Order:
         key=accounts.organisation_account(quote.request.organisation_id),
         kind="organisation",
     )
-    journal = holds(quote.document, order_id)
+    journal = holds(quote.document, order_id, at=quote.request.created_at)
     if journal:
         ledger.post_or_raise(journal)
     order = Order.objects.create(
@@ -184,42 +193,58 @@ def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def holds(document: Mapping[str, Json], order_id: str) -> list[Event]:
-    """The journal that accepting a quote posts: at most one hold on the voucher and one on own money.
+def holds(document: Mapping[str, Json], order_id: str, *, at: datetime) -> list[Event]:
+    """The journal that accepting a quote posts: holds on the voucher, on limits on its use, on own money.
 
     They never expire: a hold that ended before its run was accounted for would lose somebody money.
+
+    Args:
+        document: The quote.
+        order_id: The order's.
+        at: The moment of the quote.
+
+    Raises:
+        Refused: ``voucher.not_usable``.
     """
-    voucher, centre = document["voucher"], str(document["centre"])
+    own = _copay_hold(document, order_id)
+    uses = voucher_uses(document, order_id)
+    if not uses:
+        return own
+    highest = document["max_charge_fen"]
+    assert isinstance(highest, int)
+    also = [(event.ledger, key) for event in own for key in (event.debit, event.credit)]
+    return [
+        *programmes.hold(uses=uses, charge_fen=highest, centre_id=str(document["centre"]), at=at, also=also),
+        *own,
+    ]
+
+
+def voucher_uses(document: Mapping[str, Json], order_id: str) -> list[Use]:
+    """What an order holds of vouchers, as its quote says."""
+    voucher = document["voucher"]
+    if not isinstance(voucher, dict):
+        return []
+    most_fen = voucher["max_fen"]
+    assert isinstance(most_fen, int)
+    return [Use(accounts.voucher_hold_id(order_id), str(voucher["voucher"]), most_fen)]
+
+
+def _copay_hold(document: Mapping[str, Json], order_id: str) -> list[Event]:
     copay_fen = document["copay_max_fen"]
     assert isinstance(copay_fen, int)
-    events = []
-    if isinstance(voucher, dict):
-        most_fen = voucher["max_fen"]
-        assert isinstance(most_fen, int)
-        events.append(
-            Event(
-                id=accounts.voucher_hold_id(order_id),
-                kind="hold",
-                ledger=programme_accounts.ledger_of(str(voucher["programme"])),
-                amount_fen=most_fen,
-                code="hold",
-                debit=programme_accounts.voucher_account(str(voucher["voucher"])),
-                credit=programme_accounts.centre_account(centre),
-            )
+    if copay_fen <= 0:
+        return []
+    return [
+        Event(
+            id=accounts.copay_hold_id(order_id),
+            kind="hold",
+            ledger=accounts.CNY,
+            amount_fen=copay_fen,
+            code="hold",
+            debit=accounts.organisation_account(str(document["organisation"])),
+            credit=accounts.centre_account(str(document["centre"])),
         )
-    if copay_fen > 0:
-        events.append(
-            Event(
-                id=accounts.copay_hold_id(order_id),
-                kind="hold",
-                ledger=accounts.CNY,
-                amount_fen=copay_fen,
-                code="hold",
-                debit=accounts.organisation_account(str(document["organisation"])),
-                credit=accounts.centre_account(centre),
-            )
-        )
-    return events
+    ]
 
 
 def _in_words(refused: LedgerRefused, quote: Quote) -> HesuanError:
@@ -234,6 +259,8 @@ def _in_words(refused: LedgerRefused, quote: Quote) -> HesuanError:
         "available": format_yuan(available),
         "held": format_yuan(int(str(refused.facts["held_fen"]))),
     }
+    if str(refused.facts["ledger"]).startswith("caps:"):
+        return Refused(LIMIT_TOO_SMALL, voucher=quote.document["voucher"]["code"], **amounts)
     if refused.facts["ledger"] != accounts.CNY:
         return Refused(VOUCHER_TOO_SMALL, voucher=quote.document["voucher"]["code"], **amounts)
     missing = format_yuan(asked - available)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.centres.models import Centre
@@ -14,8 +15,8 @@ from hesuan.hub.market.reasons import Reason
 from hesuan.hub.market.selectors import price_at
 from hesuan.hub.market.work import WorkOrder
 from hesuan.hub.planning.services import Prediction, absence, predict
-from hesuan.hub.programmes.rules import VoucherShare
-from hesuan.hub.programmes.services import plan_voucher, subsidy
+from hesuan.hub.programmes.rules import Plan, VoucherShare
+from hesuan.hub.programmes.services import plan_voucher, plan_vouchers, subsidy
 from hesuan.wire.canonical import Json
 from hesuan.wire.ids import new_id
 from hesuan.wire.messages import format_at
@@ -60,8 +61,8 @@ def answer(
     bound = _bound(offering, work, site, at)
     if isinstance(bound, rules.Refusal):
         return bound
-    voucher = _voucher(offering, bound, organisation_id, at)
-    return _draft(offering, work, bound, voucher, organisation_id=organisation_id, at=at)
+    voucher, plan = _vouchers(offering, bound, organisation_id, at)
+    return _draft(offering, work, bound, voucher, plan, organisation_id=organisation_id, at=at)
 
 
 def with_rank(drafts: Sequence[Draft]) -> list[Draft]:
@@ -118,16 +119,19 @@ def _bound(offering: Offering, work: WorkOrder, site: rules.Site, at: datetime) 
     return _Bound(price, prediction, limit_s, highest)
 
 
-def _voucher(offering: Offering, bound: _Bound, organisation_id: str, at: datetime) -> VoucherShare | None:
+def _vouchers(
+    offering: Offering, bound: _Bound, organisation_id: str, at: datetime
+) -> tuple[VoucherShare | None, Plan]:
+    """The voucher an order would hold, and what was found about all of them."""
     if bound.max_charge_fen == 0:
-        return None
-    found = plan_voucher(
-        organisation_id=organisation_id,
-        centre_id=offering.centre_id,
-        charge_fen=bound.max_charge_fen,
-        at=at,
-    )
-    return found if found is not None and found.subsidy_fen > 0 else None
+        return None, Plan((), ())
+    asked: Any = {
+        "organisation_id": organisation_id,
+        "centre_id": offering.centre_id,
+        "charge_fen": bound.max_charge_fen,
+        "at": at,
+    }
+    return plan_voucher(**asked), plan_vouchers(**asked)
 
 
 def _draft(
@@ -135,6 +139,7 @@ def _draft(
     work: WorkOrder,
     bound: _Bound,
     voucher: VoucherShare | None,
+    plan: Plan,
     *,
     organisation_id: str,
     at: datetime,
@@ -168,6 +173,7 @@ def _draft(
             *(reason.document() for reason in _evidence_reasons(offering, work, bound)),
             *(reason.document() for reason in _price_reasons(work, bound)),
             *(reason.document() for reason in _voucher_reasons(bound, voucher, copay_max)),
+            *(reason.document() for reason in _other_vouchers(voucher, plan)),
             *(reason.document() for reason in _unsure(bound, terms)),
             reasons.charged_by(rules.CHARGE_RULE).document(),
         ],
@@ -282,6 +288,18 @@ def _voucher_reasons(bound: _Bound, voucher: VoucherShare | None, copay_max_fen:
     for line in voucher.trace:
         cited = f" [{line.citing}]" if line.citing else ""
         yield Reason(f"{line.en}{cited}", f"{line.zh}{cited}")
+
+
+def _other_vouchers(voucher: VoucherShare | None, plan: Plan) -> Iterator[Reason]:
+    """What the holder's other vouchers would pay, and why they do not; an order is paid by one."""
+    if voucher is not None and plan.subsidy_fen > voucher.subsidy_fen:
+        yield reasons.one_of_several(
+            code=voucher.code,
+            fen=voucher.subsidy_fen,
+            together=", ".join(share.code for share in plan.shares),
+            together_fen=plan.subsidy_fen,
+        )
+    yield from (Reason(line.en, line.zh) for line in plan.reasons)
 
 
 def _unsure(bound: _Bound, terms: Mapping[str, Json]) -> Iterator[Reason]:

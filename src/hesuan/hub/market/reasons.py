@@ -139,6 +139,17 @@ def no_voucher() -> Reason:
     )
 
 
+def one_of_several(*, code: str, fen: int, together: str, together_fen: int) -> Reason:
+    """An order is paid by one voucher, although several might pay more."""
+    pays, would = format_yuan(fen), format_yuan(together_fen)
+    return Reason(
+        f"One order is paid by one voucher, and {code} pays most by itself, {pays}. {together} could lawfully"
+        f" pay {would} together: divide the work into several orders, and they are used in the order given.",
+        f"一个订单由一张算力券支付，{code} 单独支付最多，为 {pays}。{together} 依规可合计支付 {would}："
+        "可将任务拆分为多个订单，按此处顺序使用。",
+    )
+
+
 def charged_by(rule: dict[str, int]) -> Reason:
     """The charge rule by final state."""
     full = ", ".join(state for state, percent in rule.items() if percent == 100)

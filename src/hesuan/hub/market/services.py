@@ -21,6 +21,7 @@ from hesuan.hub.market.ordering import (
     expire_quotes,
     mark_settled,
     take_quote,
+    voucher_uses,
 )
 from hesuan.hub.market.work import parse_work
 from hesuan.wire.canonical import Json, digest
@@ -35,6 +36,7 @@ __all__ = [
     "request_quotes",
     "set_price",
     "take_quote",
+    "voucher_uses",
 ]
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from hesuan.errors import Refused
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
+from hesuan.hub.ledger.selectors import TransferRow
 from hesuan.hub.programmes import accounts, counting, errors, rules
 from hesuan.hub.programmes.engine import programme_of
 from hesuan.hub.programmes.life import SPENDABLE, after_use, locked
@@ -70,20 +71,33 @@ def hold(
     return events
 
 
-def end_counts(shares: Sequence[VoucherShare], uses: Sequence[Use]) -> list[ledger.Event]:
-    """The journal entries that count what an order redeemed and give back what it did not."""
+def lock_vouchers(uses: Sequence[Use]) -> list[Voucher]:
+    """The rows of an order's vouchers, in the order of use, before anything of theirs is posted."""
+    rows = {key: locked(key) for key in sorted({use.voucher_id for use in uses})}
+    return [rows[use.voucher_id] for use in uses]
+
+
+def end_counts(
+    uses: Sequence[Use], vouchers: Sequence[Voucher], shares: Sequence[VoucherShare]
+) -> list[ledger.Event]:
+    """The journal entries that count what an order redeemed and give back what it did not.
+
+    Args:
+        uses: What the order held.
+        vouchers: Their rows, from :func:`lock_vouchers`.
+        shares: What was redeemed of each; none where nothing was.
+    """
+    counted = {share.voucher_id: dict(share.counted) for share in shares}
     events = []
-    for share, use in zip(shares, uses, strict=True):
-        counted = dict(share.counted)
-        for row in balances.journal(use.hold_id):
-            if row.kind != "hold" or not row.id.startswith(f"{use.hold_id}:count:"):
-                continue
-            fen = min(counted.get(row.debit, 0), row.amount_fen)
+    for use, voucher in zip(uses, vouchers, strict=True):
+        book = accounts.caps_ledger_of(voucher.programme_version.programme_id)
+        for row in _counter_holds(use):
+            fen = min(counted.get(voucher.id, {}).get(row.debit, 0), row.amount_fen)
             events.append(
                 ledger.Event(
-                    id=row.id.removesuffix(":hold") + ":end",
+                    id=row.id.removesuffix("hold") + "end",
                     kind="capture" if fen else "release",
-                    ledger=accounts.caps_ledger_of(share.programme_id),
+                    ledger=book,
                     amount_fen=fen,
                     code="capture" if fen else "release",
                     pending_id=row.id,
@@ -92,45 +106,32 @@ def end_counts(shares: Sequence[VoucherShare], uses: Sequence[Use]) -> list[ledg
     return events
 
 
-def lock_vouchers(uses: Sequence[Use]) -> list[Voucher]:
-    """The rows of an order's vouchers, before anything of theirs is posted."""
-    return [locked(key) for key in sorted({use.voucher_id for use in uses})]
-
-
-def note_redeemed(
-    *,
-    shares: Sequence[VoucherShare],
-    uses: Sequence[Use],
-    events: Sequence[ledger.Event],
-    vouchers: Sequence[Voucher],
-) -> None:
-    """Writes down what was counted by :func:`end_counts`, and which vouchers are used up; after the post."""
+def note_redeemed(uses: Sequence[Use], vouchers: Sequence[Voucher], events: Sequence[ledger.Event]) -> None:
+    """Writes down what :func:`end_counts` counted, once it is posted, and which vouchers are used up."""
     now = timezone.now()
-    accounts_of = {
-        row.id: row.debit for use in uses for row in balances.journal(use.hold_id) if row.kind == "hold"
-    }
-    ids = {f"{use.hold_id}:count:": share.voucher_id for share, use in zip(shares, uses, strict=True)}
-    by_id = {voucher.id: voucher for voucher in vouchers}
-    rows = []
-    for event in events:
-        owner = next((key for prefix, key in ids.items() if event.id.startswith(prefix)), None)
-        if owner is None or event.kind != "capture":
-            continue
-        rows.append(
-            Count(
-                id=event.id,
-                programme_id=by_id[owner].programme_version.programme_id,
-                voucher=by_id[owner],
-                rule="",
-                counts="redeemed",
-                account=accounts_of[event.pending_id],
-                day=rules.programme_day(now),
-                amount_fen=event.amount_fen,
-                at=now,
-            )
+    captured = {event.pending_id: event for event in events if event.kind == "capture"}
+    Count.objects.bulk_create(
+        Count(
+            id=captured[row.id].id,
+            programme_id=voucher.programme_version.programme_id,
+            voucher=voucher,
+            rule="",
+            counts="redeemed",
+            account=row.debit,
+            day=rules.programme_day(now),
+            amount_fen=captured[row.id].amount_fen,
+            at=now,
         )
-    Count.objects.bulk_create(rows)
+        for use, voucher in zip(uses, vouchers, strict=True)
+        for row in _counter_holds(use)
+        if row.id in captured
+    )
     after_use(vouchers)
+
+
+def _counter_holds(use: Use) -> list[TransferRow]:
+    start = f"{use.hold_id}:count:"
+    return [row for row in balances.journal(use.hold_id) if row.kind == "hold" and row.id.startswith(start)]
 
 
 def _hold(use: Use, voucher: Voucher, centre_id: str) -> ledger.Event:

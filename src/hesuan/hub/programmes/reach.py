@@ -23,6 +23,8 @@ KEYS_OF_USE = ("supplier", "pair", "centre")
 EVENTS = ("approval", "contract", "award_letter")
 FLOWS = ("deduct_pay_supplier", "reimburse_user", "prefund_supplier")
 COUNTS = ("issued", "claims", "active", "held", "redeemed", "both")
+COUNTED_AT_USE = ("deduct_pay_supplier", "prefund_supplier")
+"""Flows in which an order holds the voucher, and with it the limits that count its use."""
 ON_EXHAUST = ("reject", "partial")
 
 Lack = tuple[str, str]
@@ -43,14 +45,16 @@ def _amounts(document: Programme) -> Iterator[Lack]:
     if document.unit not in UNITS:
         yield "unit", document.unit
     for cap in document.caps:
-        yield from _counter(cap)
+        yield from _counter(document, cap)
     for budget in document.budgets:
-        yield from _counter(budget)
+        yield from _counter(document, budget)
         yield from _outside(f"{budget.path}.on_exhaust", budget.on_exhaust, ON_EXHAUST)
 
 
-def _counter(limit: Cap | Budget) -> Iterator[Lack]:
-    """A key or a window of which nobody tells the platform."""
+def _counter(document: Programme, limit: Cap | Budget) -> Iterator[Lack]:
+    """A key or a window of which nobody tells the platform; use that no order carries."""
+    if document.flow not in COUNTED_AT_USE and limit.counts in ("held", "redeemed", "both"):
+        yield f"{limit.path}.counts", str(limit.counts)
     used = limit.counts in ("held", "redeemed")
     known = (*KEYS, *KEYS_OF_USE) if used else KEYS
     if isinstance(limit.key, tuple) and not set(limit.key) <= set(known):

@@ -7,7 +7,7 @@ sweep settles it; a second call finds the settlement and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -22,8 +22,8 @@ from hesuan.hub.market.models import Order
 from hesuan.hub.metering import services as metering
 from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.planning.services import record_outcome
-from hesuan.hub.programmes.rules import VoucherShare
-from hesuan.hub.programmes.services import subsidy
+from hesuan.hub.programmes import services as programmes
+from hesuan.hub.programmes.rules import Use, VoucherShare
 from hesuan.hub.runs import rules as run_rules
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement import rules
@@ -109,12 +109,16 @@ def _case(order: Order) -> _Case | None:
 def _settle(case: _Case) -> Settlement:
     quote = case.order.quote.document
     charge = charge_fen(case.usage, quote)
-    share = _share(case.order, charge.charge_fen)
+    uses = market.voucher_uses(quote, case.order.id)
+    vouchers = programmes.lock_vouchers(uses)
+    share = _share(case.order, uses, charge.charge_fen)
     subsidy_fen = share.subsidy_fen if share else 0
     paid = rules.parts(charge.charge_fen, quote, subsidy_fen=subsidy_fen, order_id=case.order.id)
-    events = rules.journal(case.order.id, quote, paid)
+    counts = programmes.end_counts(uses, vouchers, [share] if share else [])
+    events = [*rules.journal(case.order.id, quote, paid), *counts]
     if events:
         ledger.post_or_raise(events)
+    programmes.note_redeemed(uses, vouchers, counts)
     settlement = _write(case, charge, paid, share)
     _draft(case, settlement, charge, paid, share)
     market.mark_settled(case.order.id)
@@ -133,21 +137,17 @@ def _settle(case: _Case) -> Settlement:
     return settlement
 
 
-def _share(order: Order, charge: int) -> VoucherShare | None:
+def _share(order: Order, uses: Sequence[Use], charge: int) -> VoucherShare | None:
     """What the voucher pays, by the version it was issued under, judged for the moment of the quote.
 
     A quote binds: what happened since (an admission withdrawn, a period over) changes nothing.
     """
-    voucher = order.quote.document["voucher"]
-    if not voucher or not charge:
+    if not uses or not charge:
         return None
-    return subsidy(
-        voucher_id=voucher["voucher"],
-        charge_fen=charge,
-        centre_id=order.centre_id,
-        at=order.quote.request.created_at,
-        held_fen=voucher["max_fen"],
+    (share,) = programmes.redeem(
+        uses=uses, charge_fen=charge, centre_id=order.centre_id, at=order.quote.request.created_at
     )
+    return share
 
 
 def _write(case: _Case, charge: Charge, paid: rules.Parts, share: VoucherShare | None) -> Settlement:
