@@ -298,3 +298,11 @@ def test_splitting_gains_nothing_except_across_a_reported_cliff(
 def test_findings_stand_in_the_order_of_the_document() -> None:
     marks = [finding.line for finding in lint(rules_with(HANGZHOU, ROOMY, 'stacking: {mode: "?"}'))]
     assert marks == sorted(marks) and len(marks) == 2
+
+
+def test_a_document_of_many_tiers_holds_nobody_up() -> None:
+    def many(count: int) -> list[tuple[str, str, bool]]:
+        entries = [tier(f"t{n}", f'"year.base_total <= {10 + n}.00"', f"{99 - n}/100") for n in range(count)]
+        return found(tiers(*entries), "caps: []")
+
+    assert len(many(20)) == 20 and many(61) == [], "every fall, the last one to nothing; then none is sought"

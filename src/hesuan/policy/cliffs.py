@@ -35,11 +35,11 @@ from hesuan.policy.evaluator import decide
 from hesuan.policy.facts import KEY_FACTS
 from hesuan.policy.finding import Finding, found
 from hesuan.policy.keys import needed
-from hesuan.policy.predicates import All, AnyOf, Condition, FactValue, Not, Pred
+from hesuan.policy.predicates import All, AnyOf, Condition, FactValue, Not, Pred, judge
 from hesuan.policy.programme import Budget, Cap, Programme, Tier
-from hesuan.policy.satisfiability import Demand, satisfy
+from hesuan.policy.satisfiability import Answer, Demand, is_possible, satisfy
 from hesuan.policy.terms import Span
-from hesuan.policy.tier_checks import condition, conditions_of, is_condition
+from hesuan.policy.tier_checks import MOST_TIERS, condition, conditions_of, is_condition
 
 AMOUNTS = ("year.base_total", "contract.amount", "project.amount")
 """Facts that grow with the base: here the request is the whole year, contract and project."""
@@ -105,6 +105,8 @@ def check_cliffs(programme: Programme) -> Iterator[Finding]:
 def cliffs(programme: Programme) -> tuple[Cliff, ...]:
     """Every cliff that could be proven; the deepest for each point and pair of tiers."""
     deepest: dict[tuple[int, str, str], Cliff] = {}
+    if len(programme.tiers) > MOST_TIERS:
+        return ()
     for at_fen in sorted(points(programme)):
         for field, route in _routes(programme, at_fen):
             cliff = _prove(programme, at_fen, field, route)
@@ -157,8 +159,7 @@ def _fixed(pred: Pred, fen: int) -> Pred:
         case Condition():
             if pred.fact not in (*AMOUNTS, UNITS):
                 return pred
-            value = amounts_at(fen)[pred.fact]
-            is_met = satisfy([(condition(pred.fact, "==", value), True), (pred, True)]).possible
+            is_met = judge(pred, {pred.fact: amounts_at(fen)[pred.fact]}).truth
             return All(()) if is_met else AnyOf(())
         case Not(part=part):
             return Not(_fixed(part, fen))
@@ -174,34 +175,36 @@ def _routes(programme: Programme, at_fen: int) -> Iterator[tuple[str, list[Deman
         return
     base = _entry(programme)
     eligible = programme.eligible if is_condition(programme.eligible) else All(())
-    enters: Demand = (_fixed(eligible, at_fen), True)
-    for tier in programme.tiers:
-        below = [*base, enters, *_taken(programme, tier, at_fen)]
-        yield "eligible", [*below, (_fixed(eligible, at_fen + 1), False)]
-        yield tier.path, [*below, *((one, False) for one in _whens(programme, at_fen + 1))]
-        for other in programme.tiers:
+    leaves: Demand = (_fixed(eligible, at_fen + 1), False)
+    before = _taken(programme, at_fen, [*base, (_fixed(eligible, at_fen), True)])
+    after = _taken(programme, at_fen + 1, base)
+    nobody = [(_fixed(tier.when, at_fen + 1), False) for tier in programme.tiers if is_condition(tier.when)]
+    limits: tuple[Cap | Budget, ...] = (*programme.caps, *programme.budgets)
+    for tier, below in before:
+        yield "eligible", [*below, leaves]
+        yield tier.path, [*below, *nobody]
+        for other, above in after:
             if other is not tier:
-                yield tier.path, [*below, *_taken(programme, other, at_fen + 1)]
-        limits: tuple[Cap | Budget, ...] = (*programme.caps, *programme.budgets)
+                yield tier.path, [*below, *above]
         for rule in limits:
             if is_condition(rule.when):
                 changes = [(_fixed(rule.when, at_fen), False), (_fixed(rule.when, at_fen + 1), True)]
                 yield rule.path, [*below, *changes]
 
 
-def _taken(programme: Programme, tier: Tier, fen: int) -> list[Demand]:
-    """What makes a tier the one that is taken, or may make it so where the best is."""
-    demands: list[Demand] = []
-    for one in programme.tiers:
-        if is_condition(one.when) and (one is tier or programme.select == "first"):
-            demands.append((_fixed(one.when, fen), one is tier))
-        if one is tier:
-            return demands
-    return demands
-
-
-def _whens(programme: Programme, fen: int) -> list[Pred]:
-    return [_fixed(tier.when, fen) for tier in programme.tiers if is_condition(tier.when)]
+def _taken(programme: Programme, fen: int, base: list[Demand]) -> list[tuple[Tier, list[Demand]]]:
+    """Every tier that can be the one taken at an amount, and what makes it so; or may, where the best is."""
+    found: list[tuple[Tier, list[Demand]]] = []
+    above: list[Demand] = []
+    for tier in programme.tiers:
+        if not is_condition(tier.when):
+            continue
+        when = _fixed(tier.when, fen)
+        demands = [*base, *(above if programme.select == "first" else ()), (when, True)]
+        if is_possible(*demands) is not False:
+            found.append((tier, demands))
+        above.append((when, False))
+    return found
 
 
 def _entry(programme: Programme) -> list[Demand]:
@@ -287,7 +290,9 @@ def _check_ordinals(programme: Programme, tier: Tier) -> Iterator[Finding]:
         rate = tier.rate if isinstance(tier.rate, Fraction) and tier.rate else Fraction(1)
         fen = math.ceil(before_fen / rate)
         eligible = programme.eligible if is_condition(programme.eligible) else All(())
-        answer = satisfy([*_entry(programme), (_fixed(eligible, fen), True), *_taken(programme, tier, fen)])
+        taken = _taken(programme, fen, [*_entry(programme), (_fixed(eligible, fen), True)])
+        demands = next((found for one, found in taken if one is tier), None)
+        answer = satisfy(demands) if demands is not None else Answer(False)
         if after_fen >= before_fen or not answer.possible:
             continue
         below, above = (

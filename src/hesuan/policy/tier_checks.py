@@ -49,6 +49,9 @@ OVERLAPPING_TIERS = declare(
     zh="同一申请（{example}）同时符合档次“{before}”和“{tier}”；仅由文档中的先后次序决定。",
 )
 
+MOST_TIERS = 60
+"""Beyond it tiers are not compared, nor cliffs looked for: no document may hold its reader up."""
+
 
 def check_tiers(programme: Programme) -> Iterator[Finding]:
     """Every finding about tiers."""
@@ -59,7 +62,7 @@ def check_tiers(programme: Programme) -> Iterator[Finding]:
         if isinstance(tier.rate, Fraction) and tier.rate_kind is None:
             field = f"{tier.path}.rate_kind"
             yield found(programme, RATE_KIND_MISSING, field, shown_at=tier.path, rate=tier.rate)
-    for at in range(len(programme.tiers)):
+    for at in range(len(programme.tiers) if len(programme.tiers) <= MOST_TIERS else 0):
         yield from _check_reach(programme, at)
 
 
