@@ -20,6 +20,9 @@ ELSEWHERE = {
     "In order of waiting": "a sequence",
     "Facts": "the members of one leaf",
     "Facts the rules ask for": "facts about an applicant",
+    "Fact": "a fact about an organisation",
+    "Enter a fact …": "a fact about an organisation",
+    "a fact of the organisation": "a fact about an organisation",
 }
 """Texts in which a word means something else, and what."""
 

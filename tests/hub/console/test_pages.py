@@ -80,7 +80,7 @@ def faults_of_page(text: str, language: str) -> list[str]:
 PUBLIC = ("/", "/offerings/", "/programmes/", "/centres/", "/log/", "/accounts/login/", "/accounts/signup/")
 OWN = (
     "/quotes/", "/quotes/new/", "/orders/", "/applications/", "/vouchers/", "/account/", "/accounts/logout/",
-    "/accounts/2fa/",
+    "/accounts/2fa/", "/registry/",
 )  # fmt: skip
 
 
@@ -244,6 +244,7 @@ def test_the_navigation_follows_the_role(
 
     everybody = {"/", "/offerings/", "/programmes/", "/centres/", "/log/"}
     assert entries(nobody) == everybody
+    everybody |= {"/registry/"}
     assert entries(owner.client) == everybody | {"/quotes/", "/orders/", "/applications/", "/vouchers/"}
     assert entries(reviewer.client) == everybody | {"/applications/", "/vouchers/"}
     assert entries(centre_operator.client) == everybody | {"/orders/"}

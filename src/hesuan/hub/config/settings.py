@@ -160,6 +160,7 @@ REQUIRE_MFA = ENVIRONMENT.require_mfa
 
 # Documents people send. They lie in the data folder and have no address of their own.
 UPLOAD_MAX_BYTES = ENVIRONMENT.upload_max_bytes
+FILE_UPLOAD_HANDLERS = ["hesuan.hub.console.uploads.BoundedUploadHandler"]
 UPLOADS_PER_ORGANISATION = ENVIRONMENT.uploads_per_organisation
 
 

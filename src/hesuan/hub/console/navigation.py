@@ -43,6 +43,7 @@ ORDERS = Entry("console:orders", _("Orders"), ("orders", "receipts"))
 VOUCHERS = Entry("console:vouchers", _("Vouchers"), ("vouchers",))
 PROGRAMMES = Entry("console:programmes", _("Programmes"), ("programmes",))
 APPLICATIONS = Entry("console:applications", _("Applications"), ("applications",))
+RECORDS = Entry("console:records", _("Records"), ("registry",))
 CENTRES = Entry("console:centres", _("Centres"), ("centres",))
 LOG = Entry("console:log", _("Public log"), ("log",))
 
@@ -58,6 +59,8 @@ def groups(actor: Actor) -> tuple[Group, ...]:
     funding = [PROGRAMMES]
     if roles & (USERS | OFFICE | SEE_ALL):
         funding += [APPLICATIONS, VOUCHERS]
+    if roles:
+        funding.append(RECORDS)
     return (
         Group(_("Work"), tuple(work)),
         Group(_("Funding"), tuple(funding)),

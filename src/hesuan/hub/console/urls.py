@@ -16,6 +16,7 @@ from hesuan.hub.console.views import (
     orders,
     programmes,
     receipts,
+    records,
     vouchers,
 )
 
@@ -42,6 +43,9 @@ urlpatterns = [
     path("programmes/<str:programme_id>/compare/", drafts.compare, name="programme_compare"),
     path("applications/", applications.applications, name="applications"),
     path("applications/<str:application_id>/", applications.application, name="application"),
+    path("registry/", records.records, name="records"),
+    path("registry/<str:organisation_id>/", records.record, name="record"),
+    path("documents/<str:document_id>/", records.document, name="document"),
     path("vouchers/", vouchers.vouchers, name="vouchers"),
     path("vouchers/<str:voucher_id>/", vouchers.voucher, name="voucher"),
     path("centres/", centres.centres, name="centres"),

@@ -93,6 +93,55 @@ PAYER: Words = {
     "county": _("county"),
 }
 
+FACT: Words = {
+    "kind": _("kind of organisation"),
+    "registered_in": _("registered in (division code)"),
+    "industry": _("industry"),
+    "size": _("size"),
+    "stage": _("stage"),
+    "user_class": _("class of user"),
+    "group": _("group of companies"),
+    "tags": _("titles and lists"),
+    "employees": _("employees"),
+    "revenue": _("revenue a year"),
+    "founded_on": _("founded on"),
+    "is_legal_person": _("legal person"),
+    "is_independent_legal_person": _("independent legal person"),
+    "is_eligible_pi": _("eligible principal investigator"),
+    "is_newly_landed": _("newly settled here"),
+    "in_incubator": _("in an incubator"),
+    "has_series_a": _("has had a series A round"),
+    "finance_sound": _("sound finances"),
+    "is_dishonest": _("on the list of dishonest debtors"),
+    "major_penalty_within_three_years": _("major penalty within three years"),
+    "major_accident_within_three_years": _("major accident within three years"),
+}
+RELATION: Words = {
+    "shareholding": _("shareholding"),
+    "legal_representative": _("legal representative"),
+    "registration": _("registration number"),
+    "address": _("address"),
+    "bank_account": _("bank account"),
+    "phone": _("telephone"),
+}
+AID_SCOPE: Words = {
+    "line": _("one line of an invoice"),
+    "contract": _("one contract"),
+    "project": _("one project"),
+    "type": _("a kind of spending"),
+}
+ENTRY: Words = {
+    "declared": pgettext_lazy("record", "declared, not checked"),
+    "checked": pgettext_lazy("record", "checked"),
+    "refused": pgettext_lazy("record", "not confirmed"),
+    "withdrawn": pgettext_lazy("record", "withdrawn"),
+}
+RECORD: Words = {
+    "fact": pgettext_lazy("record", "a fact of the organisation"),
+    "relation": _("relation"),
+    "aid": _("other aid"),
+}
+
 TABLES: dict[str, Words] = {
     "run": RUN,
     "order": ORDER,
@@ -106,9 +155,14 @@ TABLES: dict[str, Words] = {
     "transfer": TRANSFER,
     "unit": UNIT,
     "payer": PAYER,
+    "fact": FACT,
+    "relation": RELATION,
+    "aid_scope": AID_SCOPE,
+    "entry": ENTRY,
+    "record": RECORD,
 }
 
-_GOOD = frozenset({"COMPLETED", "SETTLED", "SIGNED", "ISSUED", "active", "admitted", "ACCEPTED"})
+_GOOD = frozenset({"checked", "COMPLETED", "SETTLED", "SIGNED", "ISSUED", "active", "admitted", "ACCEPTED"})
 _GOING = frozenset(
     {
         "RUNNING",
@@ -121,10 +175,13 @@ _GOING = frozenset(
         "APPROVED",
         "DRAFT",
         "applied",
+        "declared",
         "PENDING",
     }
 )
-_BAD = frozenset({"FAILED", "KILLED", "TIMEOUT", "REFUSED", "UNKNOWN", "REJECTED", "RETURNED", "OBJECTED"})
+_BAD = frozenset(
+    {"refused", "FAILED", "KILLED", "TIMEOUT", "REFUSED", "UNKNOWN", "REJECTED", "RETURNED", "OBJECTED"}
+)
 
 
 def tone(value: str) -> str:

@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -58,6 +59,12 @@ def bytesize(value: int | str | None) -> str:
 def grouped(value: int | str | None) -> str:
     """Thousands separated."""
     return NOTHING if value is None or value == "" else present.grouped(int(value))
+
+
+@register.filter
+def percent(ppm: int | str | None) -> str:
+    """Millionths → ``33.3333 %``, without zeros at the end."""
+    return NOTHING if ppm is None or ppm == "" else f"{Decimal(int(ppm)) / 10_000:f} %"
 
 
 @register.filter
@@ -115,7 +122,9 @@ def minus(whole: int, part: int) -> int:
 
 @register.filter
 def compact(value: object) -> SafeString | str:
-    """A value on one line; a digest by its beginning, whole in its tooltip."""
+    """A value on one line, names with commas; a digest by its beginning, whole in its tooltip."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if text.startswith("sha256:") and len(text) > SHOWN_OF_A_DIGEST:
         return format_html('<span title="{}">{}…</span>', text, text[:SHOWN_OF_A_DIGEST])
