@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from tests.hub.api.claim_requests import make_claim_requests
 from tests.hub.api.world import WORK, make_world
 from tests.hub.registry.files import pdf
 from tests.people import Person
@@ -16,16 +17,19 @@ from tests.sites import enrol_site, inventory_body, make_centre
 import hesuan.policy
 from hesuan.hub.identity import services as identity
 from hesuan.hub.programmes import selectors, services
+from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.hub.registry import services as registry
 from hesuan.wire.ids import new_id
 
 QUERIES = {
+    "/claimable": "?version={claim_version_id}&centre={claim_centre_id}",
+    "/floats": "?programme={claim_programme_id}&centre={claim_centre_id}&year=2026",
     "/log/consistency": "?first=1&second=2",
     "/number-uses": "?kind=contract&number=2026-001",
     "/related-parties": "?first={organisation_id}&second={other_id}",
     "/organisations/{organisation_id}/documents": "?file_name=a.pdf",
 }
-KEYED = ("/accept", "/deposits")
+KEYED = ("/accept", "/deposits", "/pay", "/clawbacks", "/recover", "/floats", "/float-refunds")
 STATES = ("SUBMITTED", "UNDER_REVIEW", "APPROVED", "ISSUED")
 DOCUMENTS = Path(hesuan.policy.__file__).parent / "programmes"
 HENAN = (DOCUMENTS / "cn.henan.suanliquan.2023.yaml").read_text()
@@ -99,7 +103,10 @@ def make_requests(people: dict[str, Any]) -> Requests:
     told = bodies(people, ids, admitted_centre_id=world.site.agent.centre_id)
     for operation in ("POST /applications", "POST /calls"):
         told[operation]["programme_version"] = office.active_version
-    return Requests(ids, office.own_ids, told)
+    version = ProgrammeVersion.objects.get(pk=office.active_version)
+    redeemed = make_claim_requests(people, world, version)
+    ids |= redeemed.ids
+    return Requests(ids, {**office.own_ids, **redeemed.own_ids}, {**told, **redeemed.bodies})
 
 
 PROOF = {"issuer": "Market regulator", "valid_from": "2026-01-01"}

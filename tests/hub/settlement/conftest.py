@@ -17,7 +17,10 @@ __all__ = ["ledger_balances", "road", "site", "voucher"]
 def world(road: Road, officer: Person, reviewer: Person, approver: Person) -> Callable[..., ClaimWorld]:
     """Makes a world by flow."""
 
-    def make(flow: str = "deduct_pay_supplier", **changes: str) -> ClaimWorld:
-        return make_claim_world(road, officer, reviewer, approver, text=document(flow, **changes))
+    def make(
+        flow: str = "deduct_pay_supplier", *, planned_fen: int = 5_000_000, **changes: str
+    ) -> ClaimWorld:
+        text = document(flow, **changes)
+        return make_claim_world(road, officer, reviewer, approver, text=text, planned_fen=planned_fen)
 
     return make

@@ -21,11 +21,13 @@ from hesuan.hub.api.routes import (
     applications,
     calls,
     centres,
+    claims,
     log,
     market,
     me,
     orders,
     organisations,
+    payouts,
     programmes,
     publicity,
     records,
@@ -85,6 +87,8 @@ api.add_router("", publicity.router, tags=["applications and vouchers"])
 api.add_router("", vouchers.router, tags=["applications and vouchers"])
 api.add_router("", market.router, tags=["find and quote"])
 api.add_router("", orders.router, tags=["run, meter and settle"])
+api.add_router("", claims.router, tags=["redemption"])
+api.add_router("", payouts.router, tags=["redemption"])
 api.add_router("", log.router, tags=["audit and warn"])
 
 

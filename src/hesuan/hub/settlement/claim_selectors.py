@@ -7,6 +7,7 @@ sees everything. A batch is the office's. A clawback is seen by the party it con
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -38,7 +39,7 @@ class Waiting:
 
     role: str
     label: str
-    since: object
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,444 @@
+"""Shapes of claims, batches, clawbacks and floats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from hesuan.hub.api.shapes import Body, Id, JsonObject, Note, Sentence, Shape, Time, Title, Yuan, YuanIn
+from hesuan.hub.settlement import claim_selectors as reads
+from hesuan.hub.settlement.batches import payers_of
+from hesuan.hub.settlement.clawing import left_of
+from hesuan.hub.settlement.models import (
+    Batch,
+    Claim,
+    ClaimLine,
+    Clawback,
+    Dispute,
+    FloatMovement,
+    RedemptionStep,
+    Settlement,
+)
+from hesuan.hub.settlement.payables import net_shares
+
+Why = Annotated[str, Field(min_length=1, max_length=2000)]
+Reference = Annotated[str, Field(max_length=100)]
+
+
+class NewClaim(Body):
+    """Settled orders to claim, with the papers; the voucher where the user paid everything."""
+
+    programme_version: Id
+    orders: Annotated[list[Id], Field(min_length=1, max_length=500)]
+    papers: JsonObject
+    voucher: Annotated[str, Field(max_length=64)] = ""
+
+
+class Papers(Body):
+    """Contract, invoice, payment, delivery proof, as `docs/model/redemption.md` tells them."""
+
+    papers: JsonObject
+
+
+class Reason(Body):
+    """Why."""
+
+    reason: Why
+
+
+class Remark(Body):
+    """What was looked at."""
+
+    note: Note = ""
+
+
+class Rematch(Body):
+    """How much an amount may differ, and why."""
+
+    tolerance_yuan: YuanIn
+    reason: Why
+
+
+class Payment(Body):
+    """The bank's reference."""
+
+    reference: Reference = ""
+
+
+class NewDispute(Body):
+    """A line and what is wrong with it."""
+
+    line: Annotated[int, Field(ge=1)]
+    reason: Why
+
+
+class Resolution(Body):
+    """What became of a dispute: `upheld` or `refused`."""
+
+    outcome: Title
+    finding: Why
+
+
+class NegativeLine(Body):
+    """What is taken off one line."""
+
+    line: Annotated[int, Field(ge=1)]
+    amount_yuan: YuanIn
+
+
+class NewCreditNote(Body):
+    """A red-letter invoice."""
+
+    number: Annotated[str, Field(min_length=1, max_length=100)]
+    lines: Annotated[list[NegativeLine], Field(min_length=1, max_length=500)]
+    reason: Why
+
+
+class NewClawback(Body):
+    """How much has to come back of a claim, and why."""
+
+    claim: Id
+    amount_yuan: YuanIn
+    reason: Why
+
+
+class NewFloat(Body):
+    """Money for a supplier in advance."""
+
+    programme_version: Id
+    centre: Id
+    amount_yuan: YuanIn
+    reference: Reference = ""
+
+
+class FloatRefund(Body):
+    """All that is unused comes back."""
+
+    programme_version: Id
+    centre: Id
+    reference: Reference = ""
+
+
+class ShareShape(Shape):
+    """What one payer pays."""
+
+    payer: str
+    amount_yuan: Yuan
+
+
+class StepShape(Shape):
+    """One transition."""
+
+    from_state: str
+    to_state: str
+    trigger: str
+    role: str
+    actor: str
+    reason: str
+    at: Time
+
+
+class DifferenceShape(Shape):
+    """What does not agree, with both values."""
+
+    code: str
+    where: str
+    sentence: Sentence
+
+
+class WaitingShape(Shape):
+    """On whom it waits, in the document's word, since when."""
+
+    role: str
+    label: str
+    since: Time
+
+
+class DisputeShape(Shape):
+    """A line's dispute."""
+
+    id: str
+    line: int
+    reason: str
+    opened_at: Time
+    outcome: str
+    finding: str
+    resolved_at: Time | None
+
+
+class LineShape(Shape):
+    """One order of a claim."""
+
+    number: int
+    order: str
+    voucher: str
+    kind: str
+    charge_yuan: Yuan
+    subsidy_yuan: Yuan
+    net_yuan: Yuan
+    shares: list[ShareShape]
+    state: str
+    disputes: list[DisputeShape]
+
+
+class ClaimShape(Shape):
+    """A claim at a glance."""
+
+    id: str
+    programme: str
+    programme_version: str
+    flow: str
+    claimant: str
+    holder: str
+    centre: str
+    period: str
+    state: str
+    batch: str | None
+    publicity_until: str | None
+    charge_yuan: Yuan
+    subsidy_yuan: Yuan
+    net_yuan: Yuan
+    disputed_yuan: Yuan
+    paid_yuan: Yuan
+    waiting_on: WaitingShape | None
+    created_at: Time
+
+
+class ClaimFull(ClaimShape):
+    """A claim with everything."""
+
+    papers: JsonObject
+    lines: list[LineShape]
+    matched: bool | None
+    tolerance_yuan: Yuan
+    differences: list[DifferenceShape]
+    steps: list[StepShape]
+
+
+class ClaimableShape(Shape):
+    """A settled order that may be claimed."""
+
+    id: str
+    order: str
+    organisation: str
+    charge_yuan: Yuan
+    captured_yuan: Yuan
+    settled_at: Time
+
+
+class BatchShape(Shape):
+    """What is paid together."""
+
+    id: str
+    programme: str
+    period: str
+    state: str
+    claims: list[str]
+    shares: list[ShareShape]
+    total_yuan: Yuan
+    opened_at: Time
+    steps: list[StepShape]
+
+
+class ClawbackShape(Shape):
+    """What has to come back."""
+
+    id: str
+    claim: str
+    party: str
+    reason: str
+    amount_yuan: Yuan
+    left_yuan: Yuan
+    state: str
+    write_off_proposed: bool
+    due_at: Time
+
+
+class FloatShape(Shape):
+    """One movement of a float."""
+
+    id: str
+    kind: str
+    amount_yuan: Yuan
+    reference: str
+    booked_at: Time
+
+
+class FloatStatementShape(Shape):
+    """A supplier's float in a year."""
+
+    opening_yuan: Yuan
+    funded_yuan: Yuan
+    drawn_yuan: Yuan
+    refunded_yuan: Yuan
+    closing_yuan: Yuan
+    movements: list[FloatShape]
+
+
+class QuarterShape(Shape):
+    """One quarter of a centre."""
+
+    period: str
+    captured_yuan: Yuan
+    reduced_yuan: Yuan
+    raised_yuan: Yuan
+    paid_yuan: Yuan
+    demanded_yuan: Yuan
+    returned_yuan: Yuan
+    owed_yuan: Yuan
+
+
+class StatementShape(Shape):
+    """What a programme owes and paid a centre."""
+
+    programme: str
+    centre: str
+    owed_yuan: Yuan
+    quarters: list[QuarterShape]
+
+
+def claim_shape(row: Claim) -> ClaimShape:
+    """A claim at a glance."""
+    return ClaimShape(**_glance(row))
+
+
+def claim_full(row: Claim, lines: Sequence[ClaimLine], steps: Sequence[RedemptionStep]) -> ClaimFull:
+    """A claim with everything."""
+    match = row.matches.order_by("-id").first()
+    return ClaimFull(
+        **_glance(row),
+        papers=row.papers,
+        lines=[_line(one) for one in lines],
+        matched=match.matched if match else None,
+        tolerance_yuan=match.tolerance_fen if match else 0,
+        differences=[
+            DifferenceShape(
+                code=one["code"], where=one["where"], sentence=Sentence(en=one["en"], zh=one["zh"])
+            )
+            for one in (match.differences if match else [])
+        ],
+        steps=[step_shape(one) for one in steps],
+    )
+
+
+def _glance(row: Claim) -> JsonObject:
+    totals, waiting = reads.totals(row), reads.waiting_on(row)
+    return {
+        "id": row.id,
+        "programme": row.programme_version.programme_id,
+        "programme_version": row.programme_version_id,
+        "flow": row.flow,
+        "claimant": row.claimant_id,
+        "holder": row.holder_id,
+        "centre": row.centre_id,
+        "period": row.period,
+        "state": row.state,
+        "batch": row.batch_id,
+        "publicity_until": row.publicity_until.isoformat() if row.publicity_until else None,
+        "charge_yuan": totals.charge_fen,
+        "subsidy_yuan": totals.subsidy_fen,
+        "net_yuan": totals.net_fen,
+        "disputed_yuan": totals.disputed_fen,
+        "paid_yuan": totals.paid_fen,
+        "waiting_on": WaitingShape(role=waiting.role, label=waiting.label, since=waiting.since)
+        if waiting
+        else None,
+        "created_at": row.created_at,
+    }
+
+
+def step_shape(row: RedemptionStep) -> StepShape:
+    """One transition."""
+    return StepShape(
+        from_state=row.from_state,
+        to_state=row.to_state,
+        trigger=row.trigger,
+        role=row.role,
+        actor=row.actor,
+        reason=row.reason,
+        at=row.at,
+    )
+
+
+def dispute_shape(row: Dispute) -> DisputeShape:
+    """A line's dispute."""
+    return DisputeShape(
+        id=row.id,
+        line=row.line.number,
+        reason=row.reason,
+        opened_at=row.opened_at,
+        outcome=row.outcome,
+        finding=row.finding,
+        resolved_at=row.resolved_at,
+    )
+
+
+def _line(row: ClaimLine) -> LineShape:
+    return LineShape(
+        number=row.number,
+        order=row.settlement.order_id,
+        voucher=row.voucher.code,
+        kind=row.kind,
+        charge_yuan=row.charge_fen,
+        subsidy_yuan=row.subsidy_fen,
+        net_yuan=sum(net_shares(row).values()),
+        shares=[ShareShape(payer=one["payer"], amount_yuan=one["fen"]) for one in row.shares],
+        state=row.state,
+        disputes=[dispute_shape(one) for one in row.disputes.all()],
+    )
+
+
+def claimable_shape(row: Settlement) -> ClaimableShape:
+    """A settled order that may be claimed."""
+    return ClaimableShape(
+        id=row.id,
+        order=row.order_id,
+        organisation=row.order.organisation_id,
+        charge_yuan=row.charge_fen,
+        captured_yuan=row.voucher_captured_fen,
+        settled_at=row.settled_at,
+    )
+
+
+def batch_shape(row: Batch) -> BatchShape:
+    """What is paid together."""
+    shares = payers_of(row)
+    return BatchShape(
+        id=row.id,
+        programme=row.programme_id,
+        period=row.period,
+        state=row.state,
+        claims=sorted(row.claims.values_list("id", flat=True)),
+        shares=[ShareShape(payer=payer, amount_yuan=fen) for payer, fen in shares.items()],
+        total_yuan=sum(shares.values()),
+        opened_at=row.opened_at,
+        steps=[step_shape(one) for one in row.steps.order_by("id")],
+    )
+
+
+def clawback_shape(row: Clawback) -> ClawbackShape:
+    """What has to come back."""
+    return ClawbackShape(
+        id=row.id,
+        claim=row.claim_id,
+        party=row.party_id,
+        reason=row.reason,
+        amount_yuan=row.amount_fen,
+        left_yuan=sum(left_of(row).values()),
+        state=row.state,
+        write_off_proposed=bool(row.proposed_write_off_by),
+        due_at=row.due_at,
+    )
+
+
+def float_shape(row: FloatMovement) -> FloatShape:
+    """One movement of a float."""
+    return FloatShape(
+        id=row.id,
+        kind=row.kind,
+        amount_yuan=row.amount_fen,
+        reference=row.reference,
+        booked_at=row.booked_at,
+    )
