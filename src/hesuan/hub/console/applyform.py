@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
 from hesuan.errors import Faults, HesuanError, InputFault, declare
 from hesuan.hub.console.faults import FaultLine, lines
-from hesuan.money import parse_yuan
+from hesuan.hub.programmes.asking import AskedFact
+from hesuan.money import decimal_yuan, parse_yuan
 from hesuan.wire.canonical import Json
 from hesuan.wire.ids import new_id
 
@@ -20,6 +22,9 @@ FACTS_UNREADABLE = declare(
     zh='事实无法读取（{reason}）。请每行写一项，例如：project.level = "national"',
 )
 FIELDS = ("organisation", "planned", "facts", "application_id")
+FACT = "facts."
+"""A fact with a field of its own is sent under ``facts.`` and its name, as faults say where it is wrong."""
+_COMMA = re.compile(r"\s*[,，、]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,24 @@ class Values(TypedDict):
 def typed(sent: Mapping[str, str], organisation_id: str) -> dict[str, str]:
     """The texts as sent, or those of an empty form with a fresh id: sent twice, it is one application."""
     defaults = {"organisation": organisation_id, "application_id": new_id()}
-    return {name: str(sent.get(name, defaults.get(name, ""))) for name in FIELDS}
+    texts = {name: str(sent.get(name, defaults.get(name, ""))) for name in FIELDS}
+    return texts | {name: str(text).strip() for name, text in sent.items() if name.startswith(FACT)}
 
 
-def values(texts: Mapping[str, str]) -> Values:
-    """The arguments that the texts say.
+def written(planned_fen: int, facts: Mapping[str, Json], organisation_id: str) -> dict[str, str]:
+    """The texts of an application that exists: what a draft, or one that was returned, says so far."""
+    texts = typed({"planned": decimal_yuan(planned_fen)}, organisation_id)
+    return texts | {FACT + name: _text(value) for name, value in facts.items()}
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def values(texts: Mapping[str, str], asked: Iterable[AskedFact] = ()) -> Values:
+    """The arguments that the texts say; a fact's field that is empty states nothing.
 
     Raises:
         Faults: ``money.not_an_amount``, ``console.facts_unreadable``, both where both are wrong.
@@ -59,7 +77,7 @@ def values(texts: Mapping[str, str]) -> Values:
     except InputFault as fault:
         faults.append(fault)
     try:
-        facts = _facts(texts["facts"])
+        facts = _facts(texts["facts"]) | _fields(texts, asked)
     except InputFault as fault:
         faults.append(fault)
     if faults:
@@ -70,6 +88,24 @@ def values(texts: Mapping[str, str]) -> Values:
         facts=facts,
         application_id=texts["application_id"],
     )
+
+
+def readable_facts(texts: Mapping[str, str], asked: Iterable[AskedFact]) -> dict[str, Json]:
+    """The facts of the fields alone: they can be looked at although an amount or a line is wrong."""
+    return _fields(texts, asked)
+
+
+def _fields(texts: Mapping[str, str], asked: Iterable[AskedFact]) -> dict[str, Json]:
+    """The facts that have fields of their own; of names that stand in a list, the list."""
+    listed = {fact.name for fact in asked if fact.kind == "names"}
+    found: dict[str, Json] = {}
+    for key, text in texts.items():
+        name = key.removeprefix(FACT)
+        if not key.startswith(FACT) or not text:
+            continue
+        parts: list[Json] = [part for part in _COMMA.split(text) if part]
+        found[name] = parts if name in listed else text
+    return found
 
 
 def _facts(text: str) -> dict[str, Json]:
@@ -90,11 +126,14 @@ def _flat(table: Mapping[str, Json], prefix: str) -> dict[str, Json]:
     return found
 
 
-def by_field(error: HesuanError | Faults) -> dict[str, tuple[FaultLine, ...]]:
-    """The faults under the field that each speaks of; ``""`` where there is none."""
+def by_field(error: HesuanError | Faults, fields: Collection[str] = ()) -> dict[str, tuple[FaultLine, ...]]:
+    """The faults under the field that each speaks of; ``""`` where there is none.
+
+    A fact's faults stand under its own field where it has one (``fields``), else under the lines of facts.
+    """
     found: dict[str, tuple[FaultLine, ...]] = {}
     for line in lines(error):
         first = line.where.partition(".")[0]
-        name = first if first in FIELDS else ""
+        name = line.where if line.where in fields else first if first in FIELDS else ""
         found[name] = (*found.get(name, ()), line)
     return found

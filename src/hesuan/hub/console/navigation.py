@@ -44,6 +44,7 @@ VOUCHERS = Entry("console:vouchers", _("Vouchers"), ("vouchers",))
 PROGRAMMES = Entry("console:programmes", _("Programmes"), ("programmes",))
 APPLICATIONS = Entry("console:applications", _("Applications"), ("applications",))
 RECORDS = Entry("console:records", _("Records"), ("registry",))
+PUBLICITY = Entry("console:publicity", _("Publicity"), ("publicity",))
 CENTRES = Entry("console:centres", _("Centres"), ("centres",))
 LOG = Entry("console:log", _("Public log"), ("log",))
 
@@ -61,6 +62,7 @@ def groups(actor: Actor) -> tuple[Group, ...]:
         funding += [APPLICATIONS, VOUCHERS]
     if roles:
         funding.append(RECORDS)
+    funding.append(PUBLICITY)
     return (
         Group(_("Work"), tuple(work)),
         Group(_("Funding"), tuple(funding)),

@@ -92,6 +92,64 @@ PAYER: Words = {
     "city": _("city"),
     "county": _("county"),
 }
+STEP: Words = {
+    "draft": pgettext_lazy("step", "begun"),
+    "submit": pgettext_lazy("step", "submitted"),
+    "engine": pgettext_lazy("step", "approved by the rule"),
+    "review.pass": pgettext_lazy("step", "reviewed and passed on"),
+    "review.return": pgettext_lazy("step", "returned for completion"),
+    "review.reject": pgettext_lazy("step", "rejected on review"),
+    "approve.pass": pgettext_lazy("step", "approved"),
+    "approve.return": pgettext_lazy("step", "returned by the approver"),
+    "approve.reject": pgettext_lazy("step", "rejected by the approver"),
+    "publicise": pgettext_lazy("step", "put on the public list"),
+    "object": pgettext_lazy("step", "objected to"),
+    "resolve.dismiss": pgettext_lazy("step", "objection dismissed"),
+    "resolve.return": pgettext_lazy("step", "returned after an objection"),
+    "resolve.reject": pgettext_lazy("step", "rejected after an objection"),
+    "issue": pgettext_lazy("step", "voucher issued"),
+    "clock": pgettext_lazy("step", "voucher issued by the clock"),
+    "opened": pgettext_lazy("step", "claim opened"),
+    "corrected": pgettext_lazy("step", "papers corrected"),
+    "submitted": pgettext_lazy("step", "submitted"),
+    "matched": pgettext_lazy("step", "contract, invoice and meter agree"),
+    "mismatch": pgettext_lazy("step", "contract, invoice and meter differ"),
+    "waived": pgettext_lazy("step", "differences waived"),
+    "verified": pgettext_lazy("step", "verified"),
+    "approved": pgettext_lazy("step", "approved"),
+    "publicised": pgettext_lazy("step", "put on the public list"),
+    "payable": pgettext_lazy("step", "made payable"),
+    "paid": pgettext_lazy("step", "paid"),
+    "returned": pgettext_lazy("step", "returned for completion"),
+    "rejected": pgettext_lazy("step", "rejected"),
+    "withdrawn": pgettext_lazy("step", "withdrawn"),
+    "closed": pgettext_lazy("step", "batch closed"),
+    "reviewed": pgettext_lazy("step", "batch reviewed"),
+}
+OBJECTION: Words = {
+    "open": pgettext_lazy("objection", "not decided yet"),
+    "dismissed": pgettext_lazy("objection", "dismissed"),
+    "returned": pgettext_lazy("objection", "upheld, returned for completion"),
+    "rejected": pgettext_lazy("objection", "upheld, application rejected"),
+}
+VALUE: Words = {
+    "national": _("national"),
+    "provincial": _("provincial"),
+    "municipal": _("municipal"),
+    "micro": _("micro"),
+    "small": _("small"),
+    "medium": _("medium"),
+    "large": _("large"),
+    "lead": _("lead"),
+    "participant": _("participant"),
+    "training": _("training"),
+    "inference": _("inference"),
+    "research": _("research"),
+    "enterprise": _("enterprise"),
+    "startup": _("start-up"),
+    "university": _("university"),
+}
+"""Values that documents name; unknown ones are shown as they stand."""
 
 FACT: Words = {
     "kind": _("kind of organisation"),
@@ -142,6 +200,38 @@ RECORD: Words = {
     "aid": _("other aid"),
 }
 
+ASKED: Words = {
+    **{f"applicant.{name}": text for name, text in FACT.items()},
+    "applicant.age_months": _("Months since founding"),
+    "applicant.subsidy_declared": _("Other subsidies are declared"),
+    "contract.id": _("Contract number"),
+    "contract.amount": _("Amount of the contract"),
+    "contract.signed_on": _("Contract signed on"),
+    "contract.starts_on": _("Contract begins on"),
+    "contract.ends_on": _("Contract ends on"),
+    "contract.months": _("Months of the contract"),
+    "project.id": _("Project number"),
+    "project.amount": _("Amount of the project"),
+    "project.level": _("Level of the project"),
+    "project.role": _("Role in the project"),
+    "relation.related_party": _("Related to the supplier"),
+    "relation.counterpart_claimed": _("The other side has claimed too"),
+    "relation.same_group": _("In one group with the supplier"),
+    "request.draw": _("Amount drawn"),
+    "request.gpu_hours": _("GPU hours asked for"),
+    "request.kind": _("Kind of request"),
+    "request.matches": _("Answers the call"),
+    "request.months": _("Months asked for"),
+    "request.ordinal": _("Which request this is, counted"),
+    "request.pool": _("Pool"),
+    "request.units": _("Units asked for"),
+    "use.kind": _("Kind of use"),
+    "use.purpose": _("Purpose of use"),
+    "use.is_own_use": _("For one's own use"),
+    "use.is_self_built": _("On one's own machines"),
+}
+"""What an applicant states, by the names of conditions."""
+
 TABLES: dict[str, Words] = {
     "run": RUN,
     "order": ORDER,
@@ -160,6 +250,10 @@ TABLES: dict[str, Words] = {
     "aid_scope": AID_SCOPE,
     "entry": ENTRY,
     "record": RECORD,
+    "step": STEP,
+    "objection": OBJECTION,
+    "asked": ASKED,
+    "value": VALUE,
 }
 
 _GOOD = frozenset({"checked", "COMPLETED", "SETTLED", "SIGNED", "ISSUED", "active", "admitted", "ACCEPTED"})

@@ -26,7 +26,8 @@ from hesuan.wire.canonical import MAX_INTEGER, Json
 from hesuan.wire.ids import new_id
 
 State = Application.State
-_APPLYING = ("Applying for a voucher", "申领算力券")
+APPLYING = ("Applying for a voucher", "申领算力券")
+"""The verb, for a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def amend(
         need_state(application, (State.DRAFT, State.RETURNED), verb)
         before = (application.planned_fen, application.declared)
         if planned_fen is not None:
-            _need_amount(planned_fen)
+            need_amount(planned_fen)
             application.planned_fen = planned_fen
         if facts is not None:
             programme_id = application.programme_version.programme_id
@@ -168,9 +169,9 @@ def _once(work: Callable[[], Application], asked: _Asked) -> Application:
 def _begin(actor: Actor, asked: _Asked, application_id: str | None) -> tuple[Application, bool]:
     """The application, and whether it was made now."""
     organisation = identity.organisation(actor, asked.organisation_id)
-    need_role(actor, organisation, ("owner",), _APPLYING)
+    need_role(actor, organisation, ("owner",), APPLYING)
     version = selectors.version(actor, asked.version_id)
-    _need_amount(asked.planned_fen)
+    need_amount(asked.planned_fen)
     before = Application.objects.filter(pk=application_id).first() if application_id else None
     if before is not None:
         return _same(before, asked), False
@@ -202,7 +203,8 @@ def _same(before: Application, asked: _Asked) -> Application:
     return before
 
 
-def _need_amount(planned_fen: object) -> None:
+def need_amount(planned_fen: object) -> None:
+    """Raises: Refused: ``application.not_an_amount``."""
     if type(planned_fen) is not int or not 0 < planned_fen <= MAX_INTEGER:
         raise Refused(errors.NOT_AN_AMOUNT, planned=planned_fen, limit=MAX_INTEGER)
 

@@ -19,9 +19,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from hesuan.hub.console import charts, present, words
-from hesuan.hub.console.applyform import ApplyForm
+from hesuan.hub.console.applyform import FACT, ApplyForm
 from hesuan.hub.console.faults import FaultLine
 from hesuan.hub.console.workform import WorkForm
+from hesuan.hub.programmes.asking import AskedFact
 from hesuan.money import format_yuan
 from hesuan.units import format_bytes
 from hesuan.wire.ids import new_id as fresh_id
@@ -159,6 +160,19 @@ def elapsed(start: datetime) -> str:
 def inline_svg(text: str) -> SafeString:
     """An SVG that this server drew itself, without its XML prologue."""
     return mark_safe(re.sub(r"<\?xml[^>]*\?>", "", text))  # noqa: S308 - drawn by this server, never by a user
+
+
+@register.inclusion_tag("console/parts/fact_field.html")
+def fact_field(form: ApplyForm, fact: AskedFact) -> dict[str, Any]:
+    """The field of one fact that a programme's rules ask for, by its type."""
+    key = FACT + fact.name
+    return {
+        "fact": fact,
+        "key": key,
+        "label": word(fact.name, "asked"),
+        "text": form.texts.get(key, ""),
+        "faults": form.faults.get(key, ()),
+    }
 
 
 @register.simple_tag

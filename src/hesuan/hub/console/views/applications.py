@@ -12,6 +12,7 @@ from hesuan.hub.console import faults
 from hesuan.hub.console.access import signed_in
 from hesuan.hub.console.paging import page_of
 from hesuan.hub.console.queue import next_verb, waiting, waiting_for
+from hesuan.hub.console.views.applying import WRITABLE
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors, services
@@ -63,10 +64,16 @@ def _about(actor: Actor, application_id: str) -> dict[str, Any]:
     found = selectors.application(actor, application_id)
     vouchers = [row.voucher for row in selectors.vouchers(actor, found.organisation_id)]
     state = waiting(found)
+    steps = selectors.steps(actor, application_id)
+    objections = selectors.objections(actor, application_id)
     return {
         "application": found,
         "voucher": next((one for one in vouchers if one.application_id == found.id), None),
-        "people": identity.names([found.submitted_by, found.reviewed_by, found.approved_by]),
+        "steps": steps,
+        "objections": objections,
+        "people": identity.names([*(one.actor for one in steps), *(one.raised_by for one in objections)]),
+        "waits": selectors.waiting_on(found),
+        "may_amend": found.state in WRITABLE and actor.has("owner", found.organisation_id),
         "waits_on": state.role,
         "since": state.since,
         "verb": next_verb(actor, found),

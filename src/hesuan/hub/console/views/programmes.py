@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from hesuan.errors import Faults, HesuanError, NotFound
+from hesuan.errors import Faults, HesuanError
 from hesuan.hub.centres import selectors as centres
-from hesuan.hub.console import applyform, faults, rulebook
-from hesuan.hub.console.access import public, signed_in
+from hesuan.hub.console import faults, rulebook
+from hesuan.hub.console.access import public
+from hesuan.hub.console.views.applying import applicants
 from hesuan.hub.console.views.drafts import chosen, offices_of
-from hesuan.hub.console.views.pages import NO_PAGE
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.identity.models import Organisation
 from hesuan.hub.programmes import drafting, selectors, services
 from hesuan.hub.programmes.models import ProgrammeVersion
 
@@ -87,35 +84,3 @@ def _act(request: HttpRequest, actor: Actor, programme_id: str) -> None:
         )
     else:
         services.activate(actor=actor, version_id=request.POST.get("version_id", ""))
-
-
-def applicants(actor: Actor) -> list[Organisation]:
-    """The organisations for which this person may apply."""
-    if not actor.has("owner"):
-        return []
-    return [one for one in identity.organisations(actor) if actor.has("owner", one.id)]
-
-
-@signed_in
-def apply(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpResponse:
-    """The form of an application; what is wrong stands beside its field."""
-    version = selectors.active_version(actor, programme_id)
-    if version is None:
-        selectors.programme(actor, programme_id)
-        raise NotFound(NO_PAGE, path=request.path)
-    mine = applicants(actor)
-    texts = applyform.typed(request.POST, mine[0].id if mine else "")
-    found: dict[str, tuple[faults.FaultLine, ...]] = {}
-    status = 200
-    if request.method == "POST":
-        try:
-            asked = services.apply(actor=actor, version_id=version.id, **applyform.values(texts))
-            return redirect("console:application", application_id=asked.id)
-        except (HesuanError, Faults) as error:
-            found, status = applyform.by_field(error), faults.status(error)
-    context: dict[str, Any] = {
-        "version": version,
-        "organisations": mine,
-        "form": applyform.ApplyForm(texts, found),
-    }
-    return render(request, "console/apply.html", context, status=status)
