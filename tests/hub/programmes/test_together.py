@@ -7,13 +7,16 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connection
-from tests.people import Person
+from tests.people import Person, make_person
 
 from hesuan.errors import Refused
+from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import checks
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.programmes import accounts, services
-from hesuan.hub.programmes.models import Application, Voucher
+from hesuan.hub.programmes.models import Application, ApplicationStep, ProgrammeVersion, Voucher
+
+from .office import Case, activate, henan_with
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -66,4 +69,37 @@ def test_many_applications_issued_at_once_stay_below_the_cap(
     assert faces == [30_000_000, 30_000_000, 30_000_000, 10_000_000]
     assert answers.count("application.not_eligible") == 1
     assert balances.balance(MONEY, accounts.BUDGET).debits_posted == 100_000_000
+    assert checks.check() == []
+
+
+def test_one_step_reviewed_by_many_at_once_is_taken_by_one(
+    henan: ProgrammeVersion, owner: Person, reviewer: Person
+) -> None:
+    application = services.apply(
+        actor=owner.actor,
+        organisation_id=owner.organisation.id,
+        version_id=henan.id,
+        planned_fen=100_000,
+        facts={},
+    )
+    people = [make_person(f"reviewer{number}", reviewer.organisation, "reviewer") for number in range(5)]
+    actors = [person.actor for person in people]
+
+    def reviewing(actor: Actor) -> Callable[[], object]:
+        return lambda: services.review(actor=actor, application_id=application.id, verdict="pass").state
+
+    answers = together([reviewing(actor) for actor in actors])
+    assert sorted(map(str, answers)) == ["UNDER_REVIEW", *["application.wrong_state"] * 4]
+    rows = ApplicationStep.objects.filter(application=application).order_by("number")
+    assert [row.trigger for row in rows] == ["draft", "submit", "review.pass"]
+
+
+def test_the_clock_of_many_workers_issues_once(officer: Person, owner: Person) -> None:
+    text = henan_with('auto_approve: "request.gpu_hours <= 5000"')
+    case = Case(activate(officer, text), owner, officer)
+    for _ in range(3):
+        case.apply(facts={"request.gpu_hours": 10})
+    together([services.advance_due for _ in range(4)])
+    assert Voucher.objects.count() == 3
+    assert set(Application.objects.values_list("state", flat=True)) == {"ISSUED"}
     assert checks.check() == []
