@@ -35,8 +35,9 @@ the trace of every amount that rests on it names it. Whoever runs a programme of
 | on assumptions | what is paid rests on an assumption about a rule, or on a source that is not official |
 | refused | rules that money depends on were not found, so it cannot be activated; nothing replaces them |
 
-The status speaks of the rules, and the engine decides all their cases. What the platform does not carry out
-yet of a programme (a unit, a flow) is named when a version is activated.
+The status speaks of the rules, and the engine decides all their cases. The last column says whether the
+platform runs the programme today; where not, what it does not carry out is named here, as it is when a
+version is activated.
 
 Evidence: **O** official text, **P** press or reprint of it, **M** mirror, **S** secondary.
 
@@ -59,22 +60,51 @@ Evidence: **O** official text, **P** press or reprint of it, **M** mirror, **S**
 | 依假定运行 | 金额取决于对某条规则的假定，或来源并非官方 |
 | 不予激活 | 金额所依赖的规则未能查到，因此不能激活；不以任何内容代替 |
 
-状态只就规则而言，引擎能决定全部算例。平台尚不能执行的部分（如某种单位或资金流）在激活版本时逐项指明。
+状态只就规则而言，引擎能决定全部算例。最后一列说明平台今天能否运行该计划；不能的，列出尚不能执行之处，激活版本时也会逐项指明。
 
 证据等级：**O** 官方文本，**P** 报刊或转载，**M** 镜像，**S** 二手。
 
 """,
 }
 HEADER = {
-    "en": "| Programme | Issuer | Status | Evidence | Open rules | Assumptions | Cases |\n",
-    "zh": "| 计划 | 发布机构 | 状态 | 证据 | 未定规则 | 假定 | 算例 |\n",
+    "en": "| Programme | Issuer | Status | Evidence | Open rules | Assumptions | Cases | On the platform |\n",
+    "zh": "| 计划 | 发布机构 | 状态 | 证据 | 未定规则 | 假定 | 算例 | 平台上 |\n",
 }
 STATUS = {
     "en": {"runnable": "runnable", "assumptions": "on assumptions", "refused": "refused"},
     "zh": {"runnable": "可运行", "assumptions": "依假定运行", "refused": "不予激活"},
 }
+LACKS = {
+    "en": {
+        "unit": "counts in {}, the ledger in CNY",
+        "counts": "a limit on what is redeemed, where users are paid back",
+        "key": "a limit by {}",
+        "base.kinds": "nothing of it is metered ({})",
+        "settlement.flow": "pays by {}",
+        "exchange": "units are exchanged",
+        "issuance.selection": "selects by {}",
+    },
+    "zh": {
+        "unit": "以 {} 计，账本为人民币",
+        "counts": "退还用户的方式下按兑付计的限额",
+        "key": "按 {} 计的限额",
+        "base.kinds": "其费用类别（{}）平台不计量",
+        "settlement.flow": "资金流为 {}",
+        "exchange": "单位须兑换",
+        "issuance.selection": "以 {} 遴选",
+    },
+}
+"""What the platform does not carry out, by the field's name or the last part of it."""
+ISSUED = {
+    "en": {"none": "nothing is issued, aid comes after use", "order": "issued with the order"},
+    "zh": {"none": "不发券，使用后直补", "order": "随订单发放"},
+}
 WORDS = {
     "en": {
+        "runs": "**runs**",
+        "beyond": "no: ",
+        "and": "; ",
+        "rules": "no: open rules",
         "sources": "Sources",
         "open": "Open rules",
         "assumed": "Assumptions",
@@ -83,6 +113,10 @@ WORDS = {
         "why": "Why",
     },
     "zh": {
+        "runs": "**可运行**",
+        "beyond": "否：",
+        "and": "；",
+        "rules": "否：规则未定",
         "sources": "来源",
         "open": "未定规则",
         "assumed": "假定",
@@ -114,7 +148,7 @@ def shipped() -> Iterator[Shipped]:
 def page(language: str = "en") -> str:
     """The whole page in one language."""
     found = list(shipped())
-    table = [HEADER[language], "| --- | --- | --- | --- | --- | --- | --- |\n"]
+    table = [HEADER[language], f"{'| --- ' * 8}|\n"]
     table += [_row(one, language) for one in found]
     return INTRODUCTION[language] + "".join(table) + "".join(_section(one, language) for one in found)
 
@@ -134,8 +168,30 @@ def _row(one: Shipped, language: str) -> str:
         str(len(one.open) or "–"),
         str(len(programme.interpreted) or "–"),
         str(len(one.cases.all)),
+        on_the_platform(one, language),
     ]
     return f"| {' | '.join(cells)} |\n"
+
+
+def on_the_platform(one: Shipped, language: str) -> str:
+    """Whether the platform runs it today, and what keeps it from that."""
+    # The hub's room stands on Django, which `prepare` has set up by now.
+    from hesuan.hub.programmes import reach
+
+    words = WORDS[language]
+    if one.open:
+        return words["rules"]
+    told = [
+        _lack(str(dict(found.facts)["value"]), found.field, language) for found in reach.beyond(one.programme)
+    ]
+    return words["beyond"] + words["and"].join(dict.fromkeys(told)) if told else words["runs"]
+
+
+def _lack(value: str, field: str, language: str) -> str:
+    if field == "issuance.event":
+        return ISSUED[language][value]
+    words = LACKS[language]
+    return words[field if field in words else field.rpartition(".")[2]].format(f"`{value}`")
 
 
 def _section(one: Shipped, language: str) -> str:

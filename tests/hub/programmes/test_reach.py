@@ -9,6 +9,7 @@ from hesuan.hub.programmes import reach
 
 APPROVAL = "issuance: {event: approval, validity: P12M"
 BEYOND = [
+    ("base: {measure: usage_fee, kinds: [ai_compute, storage], tax: incl}", "base.kinds"),
     ("settlement: {flow: post_award}", "settlement.flow"),
     ("unit: GPU_HOUR", "unit"),
     ("issuance: {event: order, validity: P12M}", "issuance.event"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hesuan.hub.programmes.engine import LINE_KIND
 from hesuan.policy.decision import NOT_EXECUTED
 from hesuan.policy.fields import Open
 from hesuan.policy.linter import Finding, lint
@@ -33,11 +34,16 @@ Lack = tuple[str, str]
 
 def findings(document: Programme) -> tuple[Finding, ...]:
     """The linter's findings, then what is beyond the platform; what is open is the linter's to tell."""
-    beyond = [
+    return (*lint(document), *beyond(document))
+
+
+def beyond(document: Programme) -> tuple[Finding, ...]:
+    """What the platform does not carry out of a document."""
+    lacks = (*_amounts(document), *_metered(document), *_steps(document))
+    return tuple(
         Finding(NOT_EXECUTED, True, field, document.cite(field), {"field": field, "value": value})
-        for field, value in (*_amounts(document), *_steps(document))
-    ]
-    return (*lint(document), *beyond)
+        for field, value in lacks
+    )
 
 
 def _amounts(document: Programme) -> Iterator[Lack]:
@@ -62,6 +68,13 @@ def _counter(document: Programme, limit: Cap | Budget) -> Iterator[Lack]:
     if not str(limit.window).startswith("rolling"):
         yield from _outside(f"{limit.path}.window", limit.window, WINDOWS)
     yield from _outside(f"{limit.path}.counts", limit.counts, COUNTS)
+
+
+def _metered(document: Programme) -> Iterator[Lack]:
+    """Kinds of line of which none is metered here: a voucher would be issued for nothing, and pay nothing."""
+    kinds = document.base.kinds if document.base else None
+    if isinstance(kinds, tuple) and LINE_KIND not in kinds:
+        yield "base.kinds", ", ".join(kinds)
 
 
 def _steps(document: Programme) -> Iterator[Lack]:
