@@ -1,4 +1,4 @@
-"""Two small drawings as plain SVG attributes: a predicted interval with what happened, and a split amount.
+"""Small drawings as plain SVG attributes: a predicted interval with what happened, a split amount, months.
 
 No script and no inline style, so the content security policy holds; the numbers stand beside them as text.
 """
@@ -50,3 +50,34 @@ def split(first: int, second: int) -> Split:
     if second:
         width = min(WIDTH - 2, width)
     return Split(width, WIDTH - width)
+
+
+MONTHS_HEIGHT = 120
+"""Height of the columns' ground in the drawing's own units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One month's column; what came back in sum has none."""
+
+    name: str
+    x: int
+    middle: int
+    y: int
+    width: int
+    height: int
+
+
+def columns(amounts: list[tuple[str, int]]) -> list[Column]:
+    """Columns side by side, to one scale; an amount that is not nothing stays visible."""
+    highest = max((fen for _, fen in amounts), default=0)
+    if highest <= 0:
+        return []
+    step = WIDTH // max(len(amounts), 6)
+    found = []
+    for place, (name, fen) in enumerate(amounts):
+        height = max(2, MONTHS_HEIGHT * fen // highest) if fen > 0 else 0
+        x = place * step + step // 5
+        width = max(2, step - 2 * (step // 5))
+        found.append(Column(name, x, x + width // 2, MONTHS_HEIGHT - height, width, height))
+    return found

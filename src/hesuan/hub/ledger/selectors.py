@@ -93,6 +93,20 @@ def net_flows(ledger: str, key: str) -> dict[str, int]:
     return net
 
 
+def balances(ledger: str) -> dict[str, Balance]:
+    """Every account of a ledger with its counters, in one query."""
+    names = ("key", "debits_posted", "credits_posted", "debits_pending", "credits_pending")
+    rows = Account.objects.filter(ledger=ledger).values_list(*names)
+    return {key: Balance(*counters) for key, *counters in rows}
+
+
+def all_flows(ledger: str) -> dict[tuple[str, str], int]:
+    """From which account to which how much went, over all time [fen]; open holds not counted."""
+    moved = Transfer.objects.filter(kind__in=("transfer", "capture"), debit__ledger=ledger).order_by()
+    rows = moved.values_list("debit__key", "credit__key").annotate(total=Sum("amount_fen"))
+    return {(debit, credit): total for debit, credit, total in rows}
+
+
 def moved_fen(ledger: str, key: str, *, to: str) -> int:
     """What went from one account to another outside of holds, over all time [fen]."""
     sides = Q(debit__ledger=ledger, debit__key=key, credit__ledger=ledger, credit__key=to)

@@ -69,6 +69,12 @@ def percent(ppm: int | str | None) -> str:
 
 
 @register.filter
+def permille(value: int) -> str:
+    """Thousandths → ``12.5 %``."""
+    return f"{Decimal(value) / 10:.1f} %"
+
+
+@register.filter
 def source(clause: str) -> str:
     """A document's source clause in the reader's language."""
     return present.source(clause)
@@ -214,3 +220,16 @@ def interval_bar(
 def split_bar(first: int, second: int) -> dict[str, Any]:
     """Two parts of one whole as a drawing."""
     return {"place": charts.split(first, second), "width": charts.WIDTH}
+
+
+@register.inclusion_tag("console/parts/columns.html")
+def month_columns(months: Iterable[Any], field: str = "fen") -> dict[str, Any]:
+    """Amounts by month as a drawing; the table beside it says the same in numbers."""
+    amounts = [(one.name, getattr(one, field)) for one in months]
+    return {
+        "columns": charts.columns(amounts),
+        "width": charts.WIDTH,
+        "height": charts.MONTHS_HEIGHT,
+        "whole": charts.MONTHS_HEIGHT + 22,
+        "every": max(1, -(-len(amounts) // 9)),
+    }

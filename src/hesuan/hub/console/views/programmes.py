@@ -9,6 +9,7 @@ from hesuan.errors import Faults, HesuanError
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.console import faults, rulebook
 from hesuan.hub.console.access import public
+from hesuan.hub.console.views import office
 from hesuan.hub.console.views.applying import applicants
 from hesuan.hub.console.views.drafts import chosen, offices_of
 from hesuan.hub.identity import selectors as identity
@@ -67,6 +68,7 @@ def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpR
             [one for row in versions for one in (row.loaded_by, row.activated_by) if one]
         ),
         "may_write": officer,
+        "is_office": office.sees_budget(actor, found),
         "may_activate": officer and version.state == ProgrammeVersion.State.DRAFT,
         "candidates": [one for one in centres.centres(actor) if one.id not in admitted] if officer else [],
         "faults": wrong,

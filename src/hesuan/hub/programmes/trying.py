@@ -1,0 +1,140 @@
+"""A year of claims through a version, before anybody applies: plain values for pages. Nothing is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from hesuan.errors import REGISTRY, InputFault, declare
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.programmes import engine, selectors
+from hesuan.policy import simulator
+from hesuan.policy.claims import load_claims
+
+MOST_ROWS = 10_000
+"""Rows tried while somebody waits for a page; the command has no such limit."""
+
+TOO_MANY_ROWS = declare(
+    "programme.too_many_rows",
+    en="The table has {rows} rows; the page tries at most {limit}."
+    " `hesuan programme simulate` takes any number.",
+    zh="表中有 {rows} 行；网页最多试算 {limit} 行。`hesuan programme simulate` 不限行数。",
+)
+NOT_UTF8 = declare(
+    "programme.claims_not_utf8",
+    en="`{name}` is not UTF-8 text. Save it as “CSV UTF-8” and send it again.",
+    zh="“{name}”不是 UTF-8 文本。请另存为“CSV UTF-8”后重新上传。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why claims get nothing."""
+
+    en: str
+    zh: str
+    where: str
+    claims: int
+    asked_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """One budget in one window of the year [fen]."""
+
+    id: str
+    window: str
+    limit_fen: int
+    used_fen: int
+    gone_on: date | None
+    """The first day on which it was gone or short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """One of the applicants that get most."""
+
+    applicant: str
+    subsidy_fen: int
+    permille: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a version does with a year of claims [fen]."""
+
+    claims: int
+    granted: int
+    asked_fen: int
+    subsidy_fen: int
+    gone_on: date | None
+    months: tuple[simulator.Month, ...]
+    budgets: tuple[Used, ...]
+    reasons: tuple[Reason, ...]
+    top: tuple[Top, ...]
+
+
+def try_claims(actor: Actor, version_id: str, *, file_name: str, content: bytes) -> Tried:
+    """Decides every claim of a table under a version.
+
+    Args:
+        actor: Who may see the version.
+        version_id: Drafts too.
+        file_name: What the table is called; faults name ``file:line:column`` with it.
+        content: A CSV as :mod:`hesuan.policy.claims` describes it.
+
+    Raises:
+        NotFound: ``programme.not_found``.
+        InputFault: ``programme.too_many_rows``, ``programme.claims_not_utf8``.
+        Faults: everything that is wrong with the table.
+    """
+    programme = engine.programme_of(selectors.version(actor, version_id))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputFault(NOT_UTF8, where="file", name=file_name) from None
+    if (rows := text.count("\n")) > MOST_ROWS:
+        raise InputFault(TOO_MANY_ROWS, where="file", rows=rows, limit=MOST_ROWS)
+    claims = load_claims(text, source=file_name, programme=programme)
+    return _told(simulator.simulate(programme, claims))
+
+
+def _told(year: simulator.Simulation) -> Tried:
+    return Tried(
+        claims=len(year.outcomes),
+        granted=len(year.granted),
+        asked_fen=year.asked_fen,
+        subsidy_fen=year.subsidy_fen,
+        gone_on=year.gone_on,
+        months=simulator.months(year),
+        budgets=tuple(
+            Used(one.id, one.window, one.limit_fen, one.used_fen, one.gone_on or one.short_on)
+            for one in year.budgets
+        ),
+        reasons=tuple(_reason(one, year) for one in simulator.nothing(year)),
+        top=tuple(
+            Top(one.applicant, one.subsidy_fen, round(one.share * 1000)) for one in simulator.top(year)
+        ),
+    )
+
+
+def _reason(one: simulator.Nothing, year: simulator.Simulation) -> Reason:
+    """In the words of the first claim that it stands in the way of."""
+    failures = next((done.decision.failures for done in year.outcomes if done.claim.id == one.first), ())
+    failure = next(
+        (each for each in failures if each.code.name == one.code and each.field == one.field), None
+    )
+    if failure is None:
+        assert not one.code or one.code in REGISTRY
+        return Reason("Below a floor.", "低于下限。", one.where, one.claims, one.asked_fen)
+    return Reason(
+        _plain(failure.sentence("en"), one.where),
+        _plain(failure.sentence("zh"), one.where),
+        one.where,
+        one.claims,
+        one.asked_fen,
+    )
+
+
+def _plain(sentence: str, where: str) -> str:
+    return sentence.removeprefix(f"{where}: ")
