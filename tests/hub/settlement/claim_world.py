@@ -149,6 +149,7 @@ def make_claim_world(
     *,
     text: str,
     planned_fen: int = 5_000_000,
+    people: tuple[Person, Person] | None = None,
 ) -> ClaimWorld:
     """An active version with the road's centre admitted, and one voucher."""
     draft = programmes.load_programme(actor=officer.actor, text=text, source_name="test.yaml")
@@ -160,7 +161,10 @@ def make_claim_world(
         reason="on the list",
     )
     office = officer.organisation
-    second, payer = (make_person(name, office, "approver") for name in ("ada", "paul"))
+    second, payer = people or (
+        make_person("ada", office, "approver"),
+        make_person("paul", office, "approver"),
+    )
     world = ClaimWorld(road, officer, reviewer, approver, second, payer, version)
     world.issue(planned_fen)
     return world

@@ -108,6 +108,8 @@ def test_a_note_on_a_whole_line_equals_never_having_had_it(world: World) -> None
     assert list(effects) == [("reduced", 84, 0), ("raised", 16, 84)]
     here.pay_batch(second)
     assert sum(paid(here).values()) == 84
+    # The voucher was used up and is over: what no later line takes is the budget's again.
+    assert posted(here, programme_accounts.voucher_account(here.voucher.id)) == 0  # type: ignore[union-attr]
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

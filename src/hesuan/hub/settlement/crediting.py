@@ -8,7 +8,7 @@ more, the difference is taken from its voucher and is payable.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts as programme_accounts
-from hesuan.hub.programmes.life import OVER
+from hesuan.hub.programmes.life import OVER, give_back
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import Difference, PastLine, differences_after
 from hesuan.hub.programmes.redemption import available_fen
@@ -77,6 +77,7 @@ def book_credit_note(
             return found
         gate.need_state(claim, BOOKABLE, verb)
         # One note after another: each decides what the notes before it left.
+        vouchers = _lock_vouchers(claim.programme_version.programme_id)
         lock(claim.programme_version.programme_id)
         before = taken_by_line(claim.programme_version.programme_id)
         _check(claim, lines, before)
@@ -96,7 +97,7 @@ def book_credit_note(
             used_by=f"credit_note:{note.id}",
             programme=claim.programme_version.programme_id,
         )
-        changed = _adjust(note, before, actor=actor)
+        changed = _adjust(note, before, vouchers, actor=actor)
         audit.record(
             kind="credit_note.booked",
             subject=claim.id,
@@ -146,7 +147,7 @@ def _check(claim: Claim, lines: Mapping[int, int], before: Mapping[str, int]) ->
             )
 
 
-def _adjust(note: CreditNote, before: Mapping[str, int], *, actor: Actor) -> int:
+def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Voucher], *, actor: Actor) -> int:
     """Writes every adjustment that follows; how many lines came out otherwise."""
     programme_id = note.claim.programme_version.programme_id
     rows = (
@@ -171,7 +172,24 @@ def _adjust(note: CreditNote, before: Mapping[str, int], *, actor: Actor) -> int
     changed = 0
     for difference in differences_after(past, before=before, now=now):
         changed += _carry_out(note, difference, actor=actor)
+    for voucher in vouchers:
+        if _is_over(voucher):
+            give_back(voucher, None, subject=f"note:{note.id}:{voucher.id}")
     return changed
+
+
+def _lock_vouchers(programme_id: str) -> list[Voucher]:
+    """The vouchers of a programme's claims, taken before its own row as everywhere else."""
+    lines = ClaimLine.objects.filter(claim__programme_version__programme_id=programme_id)
+    rows = Voucher.objects.select_for_update(of=("self",)).select_related("programme_version__programme")
+    return list(rows.filter(pk__in=lines.values("voucher_id")).order_by("id"))
+
+
+def _is_over(voucher: Voucher) -> bool:
+    """What comes back to such a voucher, and no later line of it takes, goes on to the budget."""
+    if voucher.state in (*OVER, Voucher.State.CLOSED):
+        return True
+    return voucher.expires_at is not None and voucher.expires_at <= timezone.now()
 
 
 def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int:
@@ -217,11 +235,7 @@ def _spendable(line: ClaimLine) -> int:
 
 def _reduce(claim: Claim, line: ClaimLine, less: Mapping[str, int], tail: str) -> None:
     """Not yet paid: the difference goes back where it came from."""
-    voucher = line.voucher
-    ended = voucher.state in (*OVER, Voucher.State.CLOSED) or (
-        voucher.expires_at is not None and voucher.expires_at <= timezone.now()
-    )
-    home = programme_accounts.BUDGET if ended else programme_accounts.voucher_account(voucher.id)
+    home = programme_accounts.voucher_account(line.voucher_id)
     events = []
     if line.state == Line.PAYABLE:
         for payer, fen in less.items():

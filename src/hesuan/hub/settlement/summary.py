@@ -6,6 +6,7 @@ The same document gives the same bytes: no time of printing, no random id.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
@@ -21,6 +22,10 @@ from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, T
 from hesuan.money import format_yuan
 
 FONT = "STSong-Light"
+LATIN = "Helvetica"
+"""Letters and digits stand in a font that every reader has too: not every substitute for the Chinese one has
+them, and an amount must never be blank."""
+_LATIN = re.compile("[!-~¥–][ -~¥–]*")
 STATES = {
     "MATCHED": "核对相符",
     "MISMATCH": "核对不符",
@@ -135,7 +140,7 @@ def _lines(lines: Sequence[Mapping[str, Any]]) -> Table:
         for one in lines
     ]
     sums = [format_yuan(sum(one[key] for one in lines)) for key in ("charge_fen", "subsidy_fen", "net_fen")]
-    widths = [9 * mm, 52 * mm, 24 * mm, 20 * mm, 25 * mm, 24 * mm, 24 * mm]
+    widths = [11 * mm, 50 * mm, 24 * mm, 20 * mm, 25 * mm, 24 * mm, 24 * mm]
     return _table([head, *rows, ("合计", "", "", "", *sums)], widths)
 
 
@@ -201,4 +206,5 @@ def _table(rows: Sequence[Sequence[str]], widths: Sequence[float], *, head: bool
 
 
 def _said(text: str, style: ParagraphStyle = _BODY) -> Paragraph:
-    return Paragraph(escape(text), style)
+    told = _LATIN.sub(lambda run: f'<font name="{LATIN}">{run[0]}</font>', escape(text))
+    return Paragraph(told, style)
