@@ -77,10 +77,19 @@ def faults_of_page(text: str, language: str) -> list[str]:
     return found
 
 
-PUBLIC = ("/", "/offerings/", "/programmes/", "/centres/", "/log/", "/accounts/login/", "/accounts/signup/")
+PUBLIC = (
+    "/",
+    "/publicity/",
+    "/offerings/",
+    "/programmes/",
+    "/centres/",
+    "/log/",
+    "/accounts/login/",
+    "/accounts/signup/",
+)
 OWN = (
     "/quotes/", "/quotes/new/", "/orders/", "/applications/", "/vouchers/", "/account/", "/accounts/logout/",
-    "/accounts/2fa/", "/registry/",
+    "/accounts/2fa/", "/registry/", "/claims/",
 )  # fmt: skip
 
 
@@ -242,9 +251,9 @@ def test_the_navigation_follows_the_role(
         rail = client.get("/log/").content.decode().partition("</nav>")[0]
         return set(re.findall(r'<li><a href="(/[^"]*)"', rail))
 
-    everybody = {"/", "/offerings/", "/programmes/", "/centres/", "/log/"}
+    everybody = {"/", "/offerings/", "/programmes/", "/publicity/", "/centres/", "/log/"}
     assert entries(nobody) == everybody
-    everybody |= {"/registry/"}
+    everybody |= {"/registry/", "/claims/"}
     assert entries(owner.client) == everybody | {"/quotes/", "/orders/", "/applications/", "/vouchers/"}
     assert entries(reviewer.client) == everybody | {"/applications/", "/vouchers/"}
     assert entries(centre_operator.client) == everybody | {"/orders/"}

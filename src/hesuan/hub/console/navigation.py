@@ -44,6 +44,7 @@ VOUCHERS = Entry("console:vouchers", _("Vouchers"), ("vouchers",))
 PROGRAMMES = Entry("console:programmes", _("Programmes"), ("programmes",))
 APPLICATIONS = Entry("console:applications", _("Applications"), ("applications",))
 RECORDS = Entry("console:records", _("Records"), ("registry",))
+CLAIMS = Entry("console:claims", _("Redemption"), ("claims", "batches"))
 PUBLICITY = Entry("console:publicity", _("Publicity"), ("publicity",))
 CENTRES = Entry("console:centres", _("Centres"), ("centres",))
 LOG = Entry("console:log", _("Public log"), ("log",))
@@ -60,6 +61,8 @@ def groups(actor: Actor) -> tuple[Group, ...]:
     funding = [PROGRAMMES]
     if roles & (USERS | OFFICE | SEE_ALL):
         funding += [APPLICATIONS, VOUCHERS]
+    if roles & (USERS | OFFICE | SEE_ALL | {"centre_operator"}):
+        funding.append(CLAIMS)
     if roles:
         funding.append(RECORDS)
     funding.append(PUBLICITY)

@@ -126,6 +126,74 @@ STEP: Words = {
     "closed": pgettext_lazy("step", "batch closed"),
     "reviewed": pgettext_lazy("step", "batch reviewed"),
 }
+CLAIM: Words = {
+    "DRAFT": pgettext_lazy("claim", "being written"),
+    "MATCHED": pgettext_lazy("claim", "papers agree"),
+    "MISMATCH": pgettext_lazy("claim", "papers differ"),
+    "VERIFIED": pgettext_lazy("claim", "verified"),
+    "APPROVED": pgettext_lazy("claim", "approved"),
+    "PUBLICISED": pgettext_lazy("claim", "public, open to objection"),
+    "PAYABLE": pgettext_lazy("claim", "payable"),
+    "PAID": pgettext_lazy("claim", "paid"),
+    "REJECTED": pgettext_lazy("claim", "rejected"),
+    "WITHDRAWN": pgettext_lazy("claim", "withdrawn"),
+}
+CLAIM_LINE: Words = {
+    "CLAIMED": pgettext_lazy("claim line", "claimed"),
+    "PAYABLE": pgettext_lazy("claim", "payable"),
+    "PAID": pgettext_lazy("claim", "paid"),
+    "REFUSED": pgettext_lazy("claim line", "not paid"),
+}
+BATCH: Words = {
+    "OPEN": pgettext_lazy("batch", "open"),
+    "CLOSED": pgettext_lazy("batch", "closed, waits for review"),
+    "REVIEWED": pgettext_lazy("batch", "reviewed, waits for payment"),
+    "PAID": pgettext_lazy("batch", "paid"),
+}
+CLAWBACK: Words = {
+    "DUE": pgettext_lazy("clawback", "due"),
+    "RECOVERED": pgettext_lazy("clawback", "came back"),
+    "OFFSET": pgettext_lazy("clawback", "set off"),
+    "WRITTEN_OFF": pgettext_lazy("clawback", "written off"),
+}
+FLOW: Words = {
+    "reimburse_user": _("the user is reimbursed"),
+    "deduct_pay_supplier": _("deducted at once, the centre is paid"),
+    "prefund_supplier": _("the centre has a float in advance"),
+}
+PAPER: Words = {
+    "contract": _("Contract"),
+    "invoice": _("Invoice"),
+    "payment": _("Payment"),
+    "delivery_proof": _("Proof of delivery"),
+}
+PAPER_FIELD: Words = {
+    "number": _("Number"),
+    "signed_on": _("Signed on"),
+    "issued_on": _("Issued on"),
+    "paid_on": _("Paid on"),
+    "accepted_on": _("Accepted on"),
+    "starts_on": _("Begins on"),
+    "ends_on": _("Ends on"),
+    "amount_fen": _("Amount, in yuan"),
+    "buyer": _("Buyer"),
+    "seller": _("Seller"),
+    "kinds": _("Kinds"),
+}
+CLAIM_VERB: Words = {
+    "submit": _("Submit and compare"),
+    "withdraw": _("Withdraw"),
+    "verify": _("Verify"),
+    "approve": _("Approve"),
+    "waive": _("Let the differences pass"),
+    "make_payable": _("Make it payable"),
+    "pay": _("Pay"),
+    "send_back": _("Return for completion"),
+    "reject": _("Reject"),
+    "close_batch": _("Close the batch"),
+    "review_batch": _("The batch is right"),
+    "pay_batch": _("Pay the batch"),
+}
 OBJECTION: Words = {
     "open": pgettext_lazy("objection", "not decided yet"),
     "dismissed": pgettext_lazy("objection", "dismissed"),
@@ -250,13 +318,23 @@ TABLES: dict[str, Words] = {
     "aid_scope": AID_SCOPE,
     "entry": ENTRY,
     "record": RECORD,
+    "claim": CLAIM,
+    "claim_line": CLAIM_LINE,
+    "claim_verb": CLAIM_VERB,
+    "batch": BATCH,
+    "clawback": CLAWBACK,
+    "flow": FLOW,
+    "paper": PAPER,
+    "paper_field": PAPER_FIELD,
     "step": STEP,
     "objection": OBJECTION,
     "asked": ASKED,
     "value": VALUE,
 }
 
-_GOOD = frozenset({"checked", "COMPLETED", "SETTLED", "SIGNED", "ISSUED", "active", "admitted", "ACCEPTED"})
+_GOOD = frozenset(
+    {"checked", "COMPLETED", "SETTLED", "SIGNED", "ISSUED", "active", "admitted", "ACCEPTED", "PAID"}
+)
 _GOING = frozenset(
     {
         "RUNNING",
@@ -271,10 +349,26 @@ _GOING = frozenset(
         "applied",
         "declared",
         "PENDING",
+        "MATCHED",
+        "VERIFIED",
+        "PAYABLE",
+        "CLOSED",
+        "REVIEWED",
     }
 )
 _BAD = frozenset(
-    {"refused", "FAILED", "KILLED", "TIMEOUT", "REFUSED", "UNKNOWN", "REJECTED", "RETURNED", "OBJECTED"}
+    {
+        "refused",
+        "MISMATCH",
+        "FAILED",
+        "KILLED",
+        "TIMEOUT",
+        "REFUSED",
+        "UNKNOWN",
+        "REJECTED",
+        "RETURNED",
+        "OBJECTED",
+    }
 )
 
 

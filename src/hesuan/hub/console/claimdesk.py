@@ -1,0 +1,126 @@
+"""Which verbs of redemption a page offers to whom. A courtesy: the services decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hesuan.hub.centres import selectors as centres
+from hesuan.hub.centres.models import Centre
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.programmes import selectors as programmes
+from hesuan.hub.programmes.models import ProgrammeVersion
+from hesuan.hub.programmes.paying import paying_terms
+from hesuan.hub.settlement import claim_selectors as reads
+from hesuan.hub.settlement.crediting import BOOKABLE
+from hesuan.hub.settlement.gate import CARRIED_OUT, EVIDENCE, SUPPLIER_FLOWS, USER_FLOWS, stages
+from hesuan.hub.settlement.models import Batch, Claim
+
+State = Claim.State
+OFFICE = ("programme_officer", "reviewer", "approver")
+REVIEWED = (State.MATCHED, State.MISMATCH, State.VERIFIED, State.PUBLICISED)
+BATCH_VERBS = {
+    Batch.State.OPEN: ("close_batch", ("programme_officer",)),
+    Batch.State.CLOSED: ("review_batch", ("reviewer", "approver")),
+    Batch.State.REVIEWED: ("pay_batch", ("approver", "programme_officer")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Orders of one version at one centre that this person could claim."""
+
+    version: ProgrammeVersion
+    centre: Centre
+    flow: str
+    orders: int
+    charge_fen: int
+
+
+def is_claimant(actor: Actor, claim: Claim) -> bool:
+    """Whether this person speaks for the one who is to be paid."""
+    role = "owner" if claim.flow in USER_FLOWS else "centre_operator"
+    return actor.has(role, claim.claimant_id)
+
+
+def verbs(actor: Actor, claim: Claim) -> list[str]:
+    """What this person may try now, in the order of the buttons."""
+    found: list[str] = []
+    if is_claimant(actor, claim):
+        if claim.state == State.DRAFT:
+            found.append("submit")
+        if claim.state in (State.DRAFT, State.MATCHED, State.MISMATCH, State.VERIFIED):
+            found.append("withdraw")
+    return found + _office_verbs(actor, claim)
+
+
+def may_correct(actor: Actor, claim: Claim) -> bool:
+    """Whether the papers are open to this person."""
+    return is_claimant(actor, claim) and claim.state in (State.DRAFT, State.MISMATCH)
+
+
+def may_credit(actor: Actor, claim: Claim) -> bool:
+    """Whether this person may book a credit note."""
+    office = claim.programme_version.programme.office_id
+    theirs = actor.has("owner", claim.holder_id) or actor.has("centre_operator", claim.centre.organisation_id)
+    return claim.state in BOOKABLE and (theirs or _any(actor, ("reviewer", "approver"), office))
+
+
+def _office_verbs(actor: Actor, claim: Claim) -> list[str]:
+    office = claim.programme_version.programme.office_id
+    found: list[str] = []
+    if claim.state in (State.MATCHED, State.VERIFIED):
+        steps = stages(paying_terms(claim.programme_version_id))
+        last = claim.stage == len(steps) - 1
+        if actor.has(steps[claim.stage].role, office):
+            found.append("approve" if last else "verify")
+    if claim.state == State.MISMATCH and actor.has("reviewer", office):
+        found.append("waive")
+    if claim.state == State.PUBLICISED and _any(actor, ("programme_officer", "approver"), office):
+        found.append("make_payable")
+    if claim.state == State.PAYABLE and claim.batch is None:
+        found += ["pay"] if _any(actor, ("programme_officer", "approver"), office) else []
+    if claim.state in REVIEWED and _any(actor, ("reviewer", "approver"), office):
+        found += ["send_back", "reject"]
+    return found
+
+
+def batch_verb(actor: Actor, batch: Batch) -> str:
+    """The next step of a batch where this person may take it."""
+    verb, roles = BATCH_VERBS.get(Batch.State(batch.state), ("", ()))
+    return verb if _any(actor, roles, batch.programme.office_id) else ""
+
+
+def evidence(version_id: str) -> tuple[str, ...]:
+    """The papers that a claim under a version needs."""
+    terms = paying_terms(version_id)
+    return terms.evidence or EVIDENCE.get(terms.flow, ())
+
+
+def chances(actor: Actor) -> list[Chance]:
+    """What this person could claim now, by version and centre."""
+    found = []
+    for version in programmes.versions(actor):
+        if version.state == ProgrammeVersion.State.DRAFT:
+            continue
+        flow = paying_terms(version.id).flow
+        if flow not in CARRIED_OUT:
+            continue
+        for centre in _centres(actor, version, flow):
+            rows = reads.claimable(actor, version_id=version.id, centre_id=centre.id)
+            if rows:
+                charge = sum(one.charge_fen for one in rows)
+                found.append(Chance(version, centre, flow, len(rows), charge))
+    return found
+
+
+def _centres(actor: Actor, version: ProgrammeVersion, flow: str) -> list[Centre]:
+    """The centres at which this person may claim: an operator's own, for a user those admitted."""
+    if flow in SUPPLIER_FLOWS:
+        return [one for one in centres.centres(actor) if actor.has("centre_operator", one.organisation_id)]
+    if not actor.has("owner"):
+        return []
+    return [one.centre for one in programmes.admissions(actor, version.programme_id)]
+
+
+def _any(actor: Actor, roles: tuple[str, ...], organisation_id: str) -> bool:
+    return any(actor.has(role, organisation_id) for role in roles)
