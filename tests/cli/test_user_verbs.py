@@ -296,9 +296,10 @@ def test_settle_shows_what_a_voucher_paid_and_why(
     officer: Person,
     reviewer: Person,
     approver: Person,
+    stranger: Person,
 ) -> None:
     people = {"owner": owner, "officer": officer, "reviewer": reviewer, "approver": approver}
-    office = make_office(people)
+    office = make_office({**people, "stranger": stranger})
     programmes.admit_supplier(
         actor=officer.actor,
         programme_id="cn.henan.suanliquan.2023",

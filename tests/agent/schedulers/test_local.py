@@ -152,6 +152,14 @@ def test_a_job_that_talks_too_much_is_told_so_in_its_log(engine: LocalScheduler)
     assert b"log ended at its bound" in engine.log(observed.run, LOG_LIMIT_BYTES, 1000)
 
 
+def test_a_log_that_is_full_to_the_byte_says_so_when_more_comes(engine: LocalScheduler) -> None:
+    exactly = f"head -c {LOG_LIMIT_BYTES} /dev/zero; sleep 0.5"
+    silent, _ = ended(engine, spec("sh", "-c", exactly))
+    assert (engine.root / silent.run / "log").stat().st_size == LOG_LIMIT_BYTES
+    talking, _ = ended(engine, spec("sh", "-c", f"{exactly}; echo more"))
+    assert b"log ended at its bound" in engine.log(talking.run, LOG_LIMIT_BYTES, 1000)
+
+
 def test_output_and_errors_are_both_in_the_log(engine: LocalScheduler) -> None:
     observed, _ = ended(engine, spec("sh", "-c", "echo out; echo err >&2"))
     assert engine.log(observed.run, 0, 100) == b"out\nerr\n"

@@ -218,7 +218,7 @@ class Supervision:
             if not chunk:
                 return False
             room = LOG_LIMIT_BYTES - self.logged
-            if room > 0:
+            if room >= 0:  # a log that is full to the byte still has to say so once more comes
                 os.write(log, chunk[:room])
                 if len(chunk) > room:
                     os.write(log, f"\n[log ended at its bound of {LOG_LIMIT_BYTES} bytes]\n".encode())
