@@ -11,7 +11,8 @@ from ninja import Query, Router
 from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
-from hesuan.hub.api.routes.claim_shapes import (
+from hesuan.hub.api.routes.claim_shapes import Payment, Reason, Remark
+from hesuan.hub.api.routes.payout_shapes import (
     BatchShape,
     ClawbackShape,
     FloatRefund,
@@ -19,10 +20,7 @@ from hesuan.hub.api.routes.claim_shapes import (
     FloatStatementShape,
     NewClawback,
     NewFloat,
-    Payment,
     QuarterShape,
-    Reason,
-    Remark,
     StatementShape,
     batch_shape,
     clawback_shape,
