@@ -77,6 +77,17 @@ def test_a_command_prints_what_the_page_shows(
     assert printed.out.strip("\n") == answer
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readmes_commands_answer(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The draft's open rules block it (1); decided, it grants (0) and is simulated (0)."""
+    monkeypatch.chdir(ROOT)
+    lines = re.findall(r"^hesuan (programme [^#\n]*)", (ROOT / name).read_text(), re.M)
+    assert [main(shlex.split(line)) for line in lines] == [1, 0, 0]
+    assert capsys.readouterr().err == ""
+
+
 def test_both_languages_show_the_same_commands() -> None:
     english, chinese = ([command for command, _ in shown(page)] for page in PAGES)
     assert [command.removeprefix("--lang zh ") for command in chinese] == english != []

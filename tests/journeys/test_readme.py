@@ -23,8 +23,8 @@ VERBS = ("find", "quote", "run", "meter", "settle", "audit", "warn", "verify")
 
 
 def commands(readme: Path) -> list[str]:
-    """The ``hesuan`` lines without remarks; those of ``plan`` are tested with its guide."""
-    lines = re.findall(r"^hesuan (?!hub|plan).*$", readme.read_text(), re.M)
+    """The ``hesuan`` lines without remarks; ``plan`` and ``programme`` are tested with their guides."""
+    lines = re.findall(r"^hesuan (?!hub|plan|programme ).*$", readme.read_text(), re.M)
     return [line.split("#")[0].strip() for line in lines]
 
 
