@@ -145,6 +145,8 @@ def make_office(people: dict[str, Any]) -> Office:
     voucher = services.issue(actor=people["approver"].actor, application_id=carried["ISSUED"])
     public = make_public(people)
     calls = {"call_id": selectors.open_calls()[0].id}
+    staged = make_staged(people)
+    its = "/vouchers/{voucher_id}"
     here = "/applications/{application_id}"
     return Office(
         ids={
@@ -164,6 +166,8 @@ def make_office(people: dict[str, Any]) -> Office:
             f"POST {here}/review": {"application_id": carried["SUBMITTED"]},
             f"POST {here}/approve": {"application_id": carried["UNDER_REVIEW"]},
             f"POST {here}/issue": {"application_id": carried["APPROVED"]},
+            **{f"POST {its}/{verb}": {"voucher_id": staged[0]} for verb in ("release", "exempt")},
+            **{f"POST {its}/{verb}": {"voucher_id": staged[1]} for verb in ("answer", "reinstate", "revoke")},
         },
         active_version=active.id,
     )
@@ -183,6 +187,32 @@ def make_public(people: dict[str, Any]) -> dict[str, str]:
     returned = application(people, version.id, "SUBMITTED")
     services.review(actor=people["reviewer"].actor, application_id=returned, verdict="return", note="page 3")
     return {**made, "objection": objection.id, "returned": returned}
+
+
+def make_staged(people: dict[str, Any]) -> list[str]:
+    """A voucher in two tranches with a checkpoint, and one that is suspended and was answered for."""
+    officer, owner = people["officer"].actor, people["owner"].actor
+    text = HENAN.replace("programme: cn.henan.suanliquan.2023", "programme: cn.henan.staged")
+    text = text.replace(
+        'transferable: "?"}',
+        'transferable: "?", tranches: [{id: a, share: 1/2, release: issuance},'
+        " {id: b, share: 1/2, release: progress_report}]}",
+    )
+    text += (
+        "\nexpiry: {mode: decay, exemption: manager, returns_to: budget, checkpoints: [{date: 2026-12-31,"
+        " reference: current, brackets: [{lt: 1/2, remove_of_unused: 1/2}]}]}\n"
+    )
+    version = services.load_programme(actor=officer, text=text, source_name="staged.yaml")
+    services.activate(actor=officer, version_id=version.id)
+    made = [
+        services.issue(
+            actor=people["approver"].actor, application_id=application(people, version.id, "ISSUED")
+        ).id
+        for _ in range(2)
+    ]
+    services.suspend(actor=officer, voucher_id=made[1], reason="idle")
+    services.answer(actor=owner, voucher_id=made[1], statement="it is not")
+    return made
 
 
 def application(people: dict[str, Any], version_id: str, state: str) -> str:
@@ -253,6 +283,14 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
         "POST /applications/{application_id}/interests": {"conflicted": False},
         "POST /applications/{application_id}/objections": {"reason": "a shell"},
         "POST /objections/{objection_id}/resolve": {"verdict": "dismiss", "reason": "it is not"},
+        "POST /vouchers/{voucher_id}/surrender": {"reason": "not needed"},
+        "POST /vouchers/{voucher_id}/transfer": {"organisation": ids["other_id"]},
+        "POST /vouchers/{voucher_id}/release": {"event": "progress_report", "reason": "report seen"},
+        "POST /vouchers/{voucher_id}/exempt": {"day": "2026-12-31", "reason": "the machine was down"},
+        "POST /vouchers/{voucher_id}/suspend": {"reason": "resold"},
+        "POST /vouchers/{voucher_id}/answer": {"statement": "we did not"},
+        "POST /vouchers/{voucher_id}/reinstate": {"reason": "explained"},
+        "POST /vouchers/{voucher_id}/revoke": {"reason": "the proof stands"},
         "POST /calls": {"opens_on": "2026-12-01", "closes_on": "2026-12-31"},
         "POST /calls/{call_id}/close": {"reason": "the budget is used up"},
         "POST /programmes/{programme_id}/steps": {

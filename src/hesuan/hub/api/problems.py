@@ -55,6 +55,8 @@ STATUS: dict[str, int] = {
     "identity.kind_not_yours": 403,
     "application.same_person": 403,
     "application.own_organisation": 403,
+    "voucher.same_person": 403,
+    "voucher.own_organisation": 403,
     "application.conflicted": 403,
     "application.related": 403,
     "objection.own": 403,

@@ -32,6 +32,7 @@ from hesuan.hub.api.routes import (
     publicity,
     records,
     registry,
+    voucher_life,
     vouchers,
 )
 
@@ -85,6 +86,7 @@ api.add_router("", calls.router, tags=["programmes"])
 api.add_router("", applications.router, tags=["applications and vouchers"])
 api.add_router("", publicity.router, tags=["applications and vouchers"])
 api.add_router("", vouchers.router, tags=["applications and vouchers"])
+api.add_router("", voucher_life.router, tags=["applications and vouchers"])
 api.add_router("", market.router, tags=["find and quote"])
 api.add_router("", orders.router, tags=["run, meter and settle"])
 api.add_router("", claims.router, tags=["redemption"])

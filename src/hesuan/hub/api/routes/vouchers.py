@@ -16,7 +16,7 @@ router = Router()
 
 
 class VoucherShape(Shape):
-    """A voucher with its balance: face = available + held + redeemed, and what expired."""
+    """A voucher with its balance: face = available + locked + held + redeemed + returned."""
 
     id: str
     code: str
@@ -24,10 +24,13 @@ class VoucherShape(Shape):
     programme_version: str
     organisation: str
     application: str
+    state: str
     face_yuan: Yuan
     available_yuan: Yuan
+    locked_yuan: Yuan
     held_yuan: Yuan
     redeemed_yuan: Yuan
+    returned_yuan: Yuan
     issued_at: Time
     expires_at: Time | None
 
@@ -39,7 +42,7 @@ def issue(request: HttpRequest, application_id: str) -> HttpResponse:
 
     def work(_: str) -> VoucherShape:
         made = services.issue(actor=actor, application_id=application_id)
-        return _voucher(selectors.voucher(actor, made.id))
+        return voucher_shape(selectors.voucher(actor, made.id))
 
     return once(request, work)
 
@@ -49,14 +52,14 @@ def list_vouchers(
     request: HttpRequest, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""
 ) -> Page[VoucherShape]:
     """The vouchers one may see with their balances, newest first."""
-    views = [_voucher(view) for view in selectors.vouchers(actor_of(request))]
+    views = [voucher_shape(view) for view in selectors.vouchers(actor_of(request))]
     return page(views, lambda view: view, limit=limit, cursor=cursor)
 
 
 @router.get("/vouchers/{voucher_id}", response=VoucherShape)
-def get_voucher(request: HttpRequest, voucher_id: str) -> VoucherShape:
+def getvoucher_shape(request: HttpRequest, voucher_id: str) -> VoucherShape:
     """One voucher, by id or by code."""
-    return _voucher(selectors.voucher(actor_of(request), voucher_id))
+    return voucher_shape(selectors.voucher(actor_of(request), voucher_id))
 
 
 @router.get("/vouchers/{voucher_id}/transfers", response=Page[TransferShape])
@@ -70,7 +73,8 @@ def list_voucher_transfers(
     return page(rows, lambda row: transfer_shape(row, account), limit=limit, cursor=cursor)
 
 
-def _voucher(view: selectors.VoucherView) -> VoucherShape:
+def voucher_shape(view: selectors.VoucherView) -> VoucherShape:
+    """A voucher as the API tells it."""
     row = view.voucher
     return VoucherShape(
         id=row.id,
@@ -79,6 +83,9 @@ def _voucher(view: selectors.VoucherView) -> VoucherShape:
         programme_version=row.programme_version_id,
         organisation=row.organisation_id,
         application=row.application_id,
+        state=view.shown_state,
+        locked_yuan=view.locked_fen,
+        returned_yuan=view.returned_fen,
         face_yuan=row.face_fen,
         available_yuan=view.available_fen,
         held_yuan=view.held_fen,
