@@ -145,3 +145,23 @@ def test_accepting_with_a_voucher_names_both_holds(office: Office, world: World,
     assert re.search(
         rf"holds ¥\d+\.\d\d on voucher {office.voucher.code} and ¥\d+\.\d\d of your balance", text
     )
+
+
+def test_a_voucher_tells_every_step_of_its_life(office: Office, owner: Person) -> None:
+    services.surrender(actor=owner.actor, voucher_id=office.voucher.id, reason="<b>not needed</b>")
+    life = english(owner, f"/vouchers/{office.voucher.id}/").partition('data-test="life"')[2]
+    life = life.partition("</section>")[0]
+    assert 'data-state="CLOSED"' in life and "surrendered" in life
+    assert "&lt;b&gt;not needed&lt;/b&gt;" in life and "closed, the rest given back" in life
+
+
+def test_a_reviewer_returns_an_application_with_the_reason(
+    office: Office, owner: Person, reviewer: Person
+) -> None:
+    asked = apply_for(owner, office.version, 100_000)
+    page = f"/applications/{asked.id}/"
+    assert 'data-test="return"' in english(reviewer, page)
+    assert send(reviewer, page, verb="review", verdict="return")[0] == 409, "without a reason"
+    assert send(reviewer, page, verb="review", verdict="return", note="the licence is missing")[0] == 302
+    text = english(owner, page)
+    assert "the licence is missing" in text and 'data-state="RETURNED"' in text

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from hesuan.errors import Faults, HesuanError, InputFault, declare
-from hesuan.hub.console import words
+from hesuan.hub.console import record_words
 from hesuan.hub.console.faults import FaultLine, lines
 from hesuan.hub.registry.fact_types import FACT_TYPES, Type
 from hesuan.hub.registry.models import Document
@@ -47,7 +47,7 @@ PROOF = (
     Input("document", _("Evidence"), "choice"),
 )
 FACT = (
-    Input("name", _("Fact"), "choice", tuple((name, words.FACT[name]) for name in FACT_TYPES)),
+    Input("name", _("Fact"), "choice", tuple((name, record_words.FACT[name]) for name in FACT_TYPES)),
     Input(
         "value",
         _("Value"),
@@ -57,7 +57,7 @@ FACT = (
     ),
 )
 RELATION = (
-    Input("kind", _("Kind"), "choice", tuple(words.RELATION.items())),
+    Input("kind", _("Kind"), "choice", tuple(record_words.RELATION.items())),
     Input(
         "value",
         _("To whom or what"),
@@ -74,7 +74,7 @@ RELATION = (
 AID = (
     Input("authority", _("Given by"), help=_("By the name programmes use, such as zhengzhou.")),
     Input("programme", _("Its programme")),
-    Input("scope", _("Covers"), "choice", tuple(words.AID_SCOPE.items())),
+    Input("scope", _("Covers"), "choice", tuple(record_words.AID_SCOPE.items())),
     Input("amount", _("Amount, in yuan"), "amount"),
     Input("contract_number", _("Contract number")),
     Input("invoice_number", _("Invoice number")),

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from hesuan.errors import Faults, HesuanError
+from hesuan.errors import Faults, HesuanError, NotFound
 from hesuan.hub.console import faults
 from hesuan.hub.console.access import signed_in
 from hesuan.hub.console.paging import page_of
@@ -17,6 +17,7 @@ from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.models import Application
+from hesuan.hub.registry import selectors as registry
 
 
 @signed_in
@@ -68,6 +69,7 @@ def _about(actor: Actor, application_id: str) -> dict[str, Any]:
     objections = selectors.objections(actor, application_id)
     return {
         "application": found,
+        "sees_record": _sees_record(actor, found),
         "voucher": next((one for one in vouchers if one.application_id == found.id), None),
         "steps": steps,
         "objections": objections,
@@ -78,3 +80,12 @@ def _about(actor: Actor, application_id: str) -> dict[str, Any]:
         "since": state.since,
         "verb": next_verb(actor, found),
     }
+
+
+def _sees_record(actor: Actor, found: Application) -> bool:
+    """Whether the applicant's record is open to this person; another office's desk may see no more than this."""
+    try:
+        registry.organisation(actor, found.organisation_id)
+    except NotFound:
+        return False
+    return True

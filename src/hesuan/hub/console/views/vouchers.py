@@ -9,6 +9,7 @@ from hesuan.hub.centres import selectors as centres
 from hesuan.hub.console.access import signed_in
 from hesuan.hub.console.paging import page_of
 from hesuan.hub.console.purse import movements
+from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors
 
@@ -22,11 +23,14 @@ def vouchers(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 @signed_in
 def voucher(request: HttpRequest, actor: Actor, *, voucher_id: str) -> HttpResponse:
-    """One voucher and its ledger."""
+    """One voucher, every step of its life, and its ledger."""
     found = selectors.voucher(actor, voucher_id)
     names = {centre.id: centre.name for centre in centres.centres(actor)}
     rows = selectors.voucher_transfers(actor, found.voucher.id)
+    steps = selectors.voucher_steps(actor, found.voucher.id)
     context = {
+        "steps": steps,
+        "people": identity.names({one.actor for one in steps}),
         "row": found,
         "voucher": found.voucher,
         "transfers": movements(rows, code=found.voucher.code, centre_names=names),
