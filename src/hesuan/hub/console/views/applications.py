@@ -83,7 +83,7 @@ def _about(actor: Actor, application_id: str) -> dict[str, Any]:
 
 
 def _sees_record(actor: Actor, found: Application) -> bool:
-    """Whether the applicant's record is open to this person; another office's desk may see no more than this."""
+    """Whether the applicant's record is open to this person; it need not be to a desk."""
     try:
         registry.organisation(actor, found.organisation_id)
     except NotFound:
