@@ -221,6 +221,37 @@ VALUE: Words = {
 }
 """Values that documents name; unknown ones are shown as they stand."""
 
+ASKED: Words = {
+    **{f"applicant.{name}": text for name, text in record_words.FACT.items()},
+    "applicant.age_months": _("Months since founding"),
+    "applicant.subsidy_declared": _("Other subsidies are declared"),
+    "contract.id": _("Contract number"),
+    "contract.amount": _("Amount of the contract"),
+    "contract.signed_on": _("Contract signed on"),
+    "contract.starts_on": _("Contract begins on"),
+    "contract.ends_on": _("Contract ends on"),
+    "contract.months": _("Months of the contract"),
+    "project.id": _("Project number"),
+    "project.amount": _("Amount of the project"),
+    "project.level": _("Level of the project"),
+    "project.role": _("Role in the project"),
+    "relation.related_party": _("Related to the supplier"),
+    "relation.counterpart_claimed": _("The other side has claimed too"),
+    "relation.same_group": _("In one group with the supplier"),
+    "request.draw": _("Amount drawn"),
+    "request.gpu_hours": _("GPU hours asked for"),
+    "request.kind": _("Kind of request"),
+    "request.matches": _("Answers the call"),
+    "request.months": _("Months asked for"),
+    "request.ordinal": _("Which request this is, counted"),
+    "request.pool": _("Pool"),
+    "request.units": _("Units asked for"),
+    "use.kind": _("Kind of use"),
+    "use.purpose": _("Purpose of use"),
+    "use.is_own_use": _("For one's own use"),
+    "use.is_self_built": _("On one's own machines"),
+}
+"""What an applicant states, by the names of conditions."""
 VOUCHER: Words = {
     "ISSUED": pgettext_lazy("voucher", "issued, nothing released yet"),
     "ACTIVE": pgettext_lazy("voucher", "may be used"),
