@@ -88,6 +88,25 @@ def test_a_withdrawn_claim_gives_the_hold_back_and_its_orders_may_be_claimed_ane
     assert here.approve(again).state == "PAYABLE"
 
 
+def test_a_suspended_voucher_is_neither_drawn_on_nor_paid_from_until_it_is_reinstated(world: World) -> None:
+    here = world("reimburse_user")
+    first, second = here.settle(), here.settle()
+    drawn = here.claim(first)
+    claim_review.verify(actor=here.reviewer.actor, claim_id=drawn.id)
+    voucher = here.voucher
+    assert voucher is not None
+    programmes.suspend(actor=here.reviewer.actor, voucher_id=voucher.id, reason="a shell company?")
+    with pytest.raises(Refused, match=r"voucher\.not_drawn_on.*SUSPENDED"):
+        here.claim(second)
+    with pytest.raises(Refused, match=r"voucher\.not_drawn_on"):
+        claim_review.approve(actor=here.approver.actor, claim_id=drawn.id)
+    assert paid(here) == {"province": 0, "city": 0}
+    programmes.reinstate(actor=here.approver.actor, voucher_id=voucher.id, reason="it is none")
+    waiting = Claim.objects.get(state="DRAFT")
+    assert claims.submit(actor=here.claimant.actor, claim_id=waiting.id).state == "MATCHED"
+    assert claim_review.approve(actor=here.approver.actor, claim_id=drawn.id).state == "PAYABLE"
+
+
 def test_a_claim_sent_back_is_corrected_and_submitted_again(world: World) -> None:
     here = world("reimburse_user")
     settled = here.settle()

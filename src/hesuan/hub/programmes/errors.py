@@ -272,6 +272,11 @@ ANSWER_AWAITED = declare(
     " before that, unless it has spoken.",
     zh="{organisation} 可在 {until} 之前就算力券 {voucher} 陈述意见，现在是 {now}。此前未陈述的，不得撤销。",
 )
+NOT_DRAWN_ON = declare(
+    "voucher.not_drawn_on",
+    en="Voucher {voucher} is {state}; no claim draws on it or is paid from it while it is.",
+    zh="算力券 {voucher} 目前为 {state}，在此期间不能据以申报或支付。",
+)
 NOT_USABLE = declare(
     "voucher.not_usable",
     en="Voucher {voucher} is {state} now; nothing new is held of it. Ask for new quotes.",

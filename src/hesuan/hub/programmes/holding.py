@@ -23,6 +23,8 @@ from hesuan.hub.programmes.models import Count, Voucher
 from hesuan.hub.programmes.redemption import Charge, use_facts
 from hesuan.hub.programmes.rules import Use, VoucherShare
 
+FROZEN = (Voucher.State.SUSPENDED, Voucher.State.REVOKED)
+
 
 def hold(
     *,
@@ -69,6 +71,33 @@ def hold(
             events += took.preparing(use.hold_id)
         events += took.holding(use.most_fen, f"{use.hold_id}:count")
     return events
+
+
+def need_drawable(voucher_id: str) -> None:
+    """Locks a voucher that a claim draws on, so that it cannot be suspended meanwhile.
+
+    Its state decides, not its last day: what was used before that day may be claimed after it, and the ledger
+    knows what is left.
+
+    Raises:
+        Refused: ``voucher.not_drawn_on``: it is frozen or given back.
+    """
+    _refuse(voucher_id, (*FROZEN, Voucher.State.SURRENDERED, Voucher.State.CLOSED))
+
+
+def need_unfrozen(voucher_id: str) -> None:
+    """Locks a voucher out of which a claim is about to be paid.
+
+    Raises:
+        Refused: ``voucher.not_drawn_on``: it is suspended or revoked, and so is what was drawn on it before.
+    """
+    _refuse(voucher_id, FROZEN)
+
+
+def _refuse(voucher_id: str, states: Sequence[str]) -> None:
+    voucher = locked(voucher_id)
+    if voucher.state in states:
+        raise Refused(errors.NOT_DRAWN_ON, voucher=voucher.code, state=voucher.state)
 
 
 def lock_vouchers(uses: Sequence[Use]) -> list[Voucher]:

@@ -8,7 +8,14 @@ from hesuan.hub.programmes.calls import close_call, open_call
 from hesuan.hub.programmes.clock import advance_due
 from hesuan.hub.programmes.conflicts import declare_interest
 from hesuan.hub.programmes.decaying import exempt, keep_dates
-from hesuan.hub.programmes.holding import end_counts, hold, lock_vouchers, note_redeemed
+from hesuan.hub.programmes.holding import (
+    end_counts,
+    hold,
+    lock_vouchers,
+    need_drawable,
+    need_unfrozen,
+    note_redeemed,
+)
 from hesuan.hub.programmes.issuing import issue
 from hesuan.hub.programmes.life import expire_vouchers, release_tranche, surrender, transfer
 from hesuan.hub.programmes.publicity import object_to, resolve
@@ -37,6 +44,8 @@ __all__ = [
     "keep_dates",
     "load_programme",
     "lock_vouchers",
+    "need_drawable",
+    "need_unfrozen",
     "note_redeemed",
     "object_to",
     "open_call",

@@ -23,7 +23,7 @@ from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import PayingTerms, paying_terms
 from hesuan.hub.programmes.redemption import available_fen
 from hesuan.hub.programmes.rules import programme_day
-from hesuan.hub.programmes.services import subsidy
+from hesuan.hub.programmes.services import need_drawable, subsidy
 from hesuan.hub.registry import selectors as registry
 from hesuan.hub.registry import services as recording
 from hesuan.hub.settlement import accounts, comparing, gate, papers
@@ -152,7 +152,7 @@ def submit(*, actor: Actor, claim_id: str) -> Claim:
     Raises:
         NotFound: ``claim.not_found``.
         Refused: ``claim.role_missing``, ``claim.wrong_state``, ``claim.nothing_paid``; a ledger's refusal
-            where the voucher has not enough left.
+            where the voucher has not enough left; ``voucher.not_drawn_on`` where it is suspended or over.
     """
     verb = ("Submitting", "提交")
     with ledger.atomic():
@@ -367,6 +367,7 @@ def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[_Wanted]:
 
 def _hold(claim: Claim) -> None:
     """Holds what the claim draws on the voucher; the ledger refuses what it has not."""
+    need_drawable(str(claim.voucher_id))
     book = ledger_of(claim)
     key = accounts.user_account(claim.claimant_id)
     ledger.open_account(ledger=book, key=key, kind="user")

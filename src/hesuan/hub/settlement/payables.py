@@ -15,6 +15,7 @@ from hesuan.hub.ledger.rules import Code
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes.paying import PayingTerms
 from hesuan.hub.programmes.rules import programme_day
+from hesuan.hub.programmes.services import need_unfrozen
 from hesuan.hub.settlement import accounts, gate
 from hesuan.hub.settlement.claims import hold_id, ledger_of, source_account
 from hesuan.hub.settlement.models import Adjustment, Batch, Claim, ClaimLine, Dispute
@@ -41,6 +42,7 @@ def line_payable(claim: Claim, line: ClaimLine) -> None:
     net = net_shares(line)
     events = []
     if claim.flow in gate.USER_FLOWS:
+        need_unfrozen(line.voucher_id)
         events += _capture(claim, line, sum(net.values()))
     for payer, fen in net.items():
         events += move(
