@@ -236,9 +236,15 @@ def test_pieces_hold_every_number_once(count: int, workers: int) -> None:
 def test_ctrl_c_ends_all_processes_without_a_traceback() -> None:
     """As a terminal does it: the signal goes to the command and to all of its workers."""
     words = ["plan", "sweep", "examples", "--clusters", "*", "--cards", "1024,2048,4096,8192", "--jobs", "2"]
-    command = [sys.executable, "-m", "hesuan.cli", *words]
+    # In the background of a shell the tests themselves ignore the signal, and a child would inherit that.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "hesuan.cli", *words]
     started = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     children = Path(f"/proc/{started.pid}/task/{started.pid}/children")
     until = time.monotonic() + 60

@@ -18,7 +18,7 @@ from tests.journeys.test_journey import Journey
 
 from hesuan.cli.demo.command import cast
 from hesuan.cli.demo.stage import Stage
-from hesuan.cli.demo.story import Story, wait_for
+from hesuan.cli.demo.story import APP, Story, wait_for
 from hesuan.wire.ids import new_id
 
 pytestmark = [
@@ -70,6 +70,10 @@ def _measure(journey: Journey) -> None:
         )
         story.tale.evidence = found["items"][0]
     story.offer(centre, story.tale.evidence["cores"])
+    with story.hub("centre") as hub:
+        for one in hub.items("offerings"):
+            # So dear that a fifth of the charge can be claimed, however fast the machine is.
+            hub.post(f"offerings/{one['id']}/prices", {"price_yuan_per_core_hour": "360.00"}, key=new_id())
     with story.hub("operator") as hub:
         lab = story.people["owner"].organisation
         hub.post(f"organisations/{lab}/deposits", {"amount_yuan": "500.00"}, key=new_id())
@@ -146,7 +150,7 @@ def test_3_it_is_returned_completed_reviewed_approved_and_issued(journey: Journe
 
 def test_4_the_voucher_is_used_and_the_order_settled(journey: Journey) -> None:
     story = journey.story
-    work = {"kind": "app", "app": "omics-match", "units": 6000, "cores": story.tale.evidence["cores"]}
+    work = {"kind": "app", "app": APP, "units": story.units(), "cores": story.tale.evidence["cores"]}
     with story.hub("owner") as hub:
         body = {"organisation": story.people["owner"].organisation, "work": work}
         asked = hub.post("quote-requests", body, key=new_id())

@@ -255,6 +255,10 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
             "office": people["officer"].organisation.id,
             "because": "asked",
         },
+        "POST /documents/{document_id}/openings": {
+            "office": people["officer"].organisation.id,
+            "because": "asked",
+        },
         "POST /registry-entries/{entry_id}/steps": {"to": "checked"},
         "POST /centres": {
             "organisation": people["centre_operator"].organisation.id,

@@ -147,13 +147,13 @@ class Story:
         self.tale.request = self._request_quotes()
 
     def _request_quotes(self) -> dict[str, Any]:
-        work = {"kind": "app", "app": APP, "units": self._units(), "cores": self.tale.evidence["cores"]}
+        work = {"kind": "app", "app": APP, "units": self.units(), "cores": self.tale.evidence["cores"]}
         with self.hub("owner") as hub:
             body = {"organisation": self.people["owner"].organisation, "work": work}
             request: dict[str, Any] = hub.post("quote-requests", body, key=new_id())
         return request
 
-    def _units(self) -> int:
+    def units(self) -> int:
         """Samples that take about ``WANTED_RUN_MS`` here, to two figures: a demonstration is not a wait."""
         points = self.tale.evidence["points"]
         largest = max(points, key=lambda point: point["units"])

@@ -25,6 +25,11 @@ def offices(actor: Actor) -> list[str]:
     ]
 
 
+def may_check(actor: Actor) -> bool:
+    """Whether somebody judges what others entered, wherever the record is open to them."""
+    return is_clerk(actor) or any(actor.has("reviewer", one) for one in offices(actor))
+
+
 def need_role(actor: Actor, organisation: Organisation, roles: tuple[str, ...], verb: Verb) -> None:
     """Asks for one of the roles in an organisation that the actor already knows of; the clerk needs none.
 

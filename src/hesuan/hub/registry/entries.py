@@ -21,7 +21,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.registry import access, errors, fact_types, keys, numbers, rules, selectors
 from hesuan.hub.registry.models import AidEntry, Entry, NumberUse, OrganisationFact, Relation
-from hesuan.hub.registry.steps import may_check, record_step
+from hesuan.hub.registry.steps import record_step
 from hesuan.wire.canonical import MAX_INTEGER
 from hesuan.wire.ids import new_id
 
@@ -279,7 +279,7 @@ def _source(actor: Actor, organisation: Organisation) -> str:
     """Declared by its owner, or entered from a registry by somebody who may check."""
     if actor.has("owner", organisation.id):
         return Entry.Source.DECLARED
-    if organisation.id not in actor.organisations() and may_check(actor):
+    if organisation.id not in actor.organisations() and access.may_check(actor):
         return Entry.Source.REGISTRY
     raise access.role_missing(actor, organisation, ("owner",), _ENTERING)
 

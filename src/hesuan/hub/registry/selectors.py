@@ -42,6 +42,11 @@ class Download:
         }
 
 
+def may_check(actor: Actor, organisation: Organisation) -> bool:
+    """Whether checking this organisation's entries is somebody's; each entry is decided about by the verb."""
+    return organisation.id not in actor.organisations() and access.may_check(actor)
+
+
 # --- Organisations ---
 
 

@@ -10,14 +10,13 @@ from hesuan.hub.registry.entries import (
     enter_relation,
     note_number,
 )
-from hesuan.hub.registry.steps import may_check, take_step
+from hesuan.hub.registry.steps import take_step
 
 __all__ = [
     "Proof",
     "enter_aid",
     "enter_fact",
     "enter_relation",
-    "may_check",
     "may_upload",
     "note_number",
     "open_document",

@@ -54,18 +54,13 @@ def take_step(*, actor: Actor, entry_id: str, to: str, reason: str = "") -> AnyE
         return entry
 
 
-def may_check(actor: Actor) -> bool:
-    """The selector has asked already whether the record is open to an office of theirs."""
-    return access.is_clerk(actor) or any(actor.has("reviewer", one) for one in access.offices(actor))
-
-
 def _need_leave(actor: Actor, entry: AnyEntry, to: str) -> None:
     organisation = entry.organisation
     own_fact = isinstance(entry, OrganisationFact) and entry.state in (State.DECLARED, State.WITHDRAWN)
     if to == rules.WITHDRAWN and own_fact and actor.has("owner", organisation.id):
         return
     verb = ("Judging what is on record", "核验档案")
-    if not may_check(actor):
+    if not access.may_check(actor):
         raise access.role_missing(actor, organisation, ("reviewer", "platform_operator"), verb)
     told = {"name": actor.name, "verb": verb[0], "verb_zh": verb[1]}
     if organisation.id in actor.organisations():

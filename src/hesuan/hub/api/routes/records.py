@@ -174,6 +174,21 @@ def open_record(request: HttpRequest, organisation_id: str, body: NewOpening) ->
     return once(request, work)
 
 
+@router.post("/documents/{document_id}/openings", response={201: OpeningShape})
+def open_document(request: HttpRequest, document_id: str, body: NewOpening) -> HttpResponse:
+    """Lets a programme office see one document; sending it with a claim does it by itself."""
+    actor = actor_of(request)
+
+    def work(_: str) -> OpeningShape:
+        return _opening(
+            services.open_document(
+                actor=actor, document_id=document_id, office_id=body.office, because=body.because
+            )
+        )
+
+    return once(request, work)
+
+
 @router.get("/organisations/{organisation_id}/openings", response=Page[OpeningShape])
 def list_openings(
     request: HttpRequest, organisation_id: str, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""

@@ -65,7 +65,7 @@ def _on_record(actor: Actor, found: Organisation) -> dict[str, object]:
     relations = selectors.relations(actor, found.id)
     aid = selectors.aid(actor, found.id)
     entries = [*selectors.facts(actor, found.id), *relations, *aid]
-    clerk = _may_check(actor, found)
+    clerk = selectors.may_check(actor, found)
     return {
         "organisation": found,
         "holds": list(held.holds.values()),
@@ -79,11 +79,6 @@ def _on_record(actor: Actor, found: Organisation) -> dict[str, object]:
         "may_check": clerk,
         "may_enter": actor.has("owner", found.id) or clerk,
     }
-
-
-def _may_check(actor: Actor, found: Organisation) -> bool:
-    """Whether checking is this person's; the registry decides about each entry."""
-    return found.id not in actor.organisations() and services.may_check(actor)
 
 
 def _forms(
