@@ -1,7 +1,8 @@
 """``make test``: every test this machine can run, and plainly what was left out and why.
 
-Three passes, each its own pytest: everything on SQLite; everything that touches a database again on
-PostgreSQL; and the journeys in Chromium on both. ``HESUAN_TEST_REQUIRE=postgresql,browser,ray`` turns a
+Two passes, each its own pytest: everything on SQLite; everything that touches a database again on
+PostgreSQL; the journeys in Chromium are in both. With two cores or more they run side by side, and what the
+second one says is printed after the first. ``HESUAN_TEST_REQUIRE=postgresql,browser,ray`` turns a
 missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
 """
 
@@ -47,11 +48,12 @@ def main(arguments: list[str]) -> int:
     if unknown:
         sys.exit(f"HESUAN_TEST_REQUIRE names {sorted(unknown)}; engines are {sorted(ENGINES)}.")
     missing = _missing()
-    outcomes = [_run("SQLite", {}, [*_marked("", missing), *arguments])]
     with _server(missing) as address:
+        passes = [Pass("SQLite", {}, [*_marked("", missing), *arguments])]
         if address:
             environment = {"HESUAN_DATABASE_URL": address}
-            outcomes.append(_run("PostgreSQL", environment, [*_marked("database", missing), *arguments]))
+            passes.append(Pass("PostgreSQL", environment, [*_marked("database", missing), *arguments]))
+        outcomes = run(passes, together=(os.cpu_count() or 1) > 1)
     return _summary(outcomes, missing, required)
 
 
@@ -90,18 +92,72 @@ def _server(missing: dict[str, str]) -> Iterator[str | None]:
             yield address
 
 
-def _run(title: str, environment: dict[str, str], arguments: list[str]) -> Outcome:
-    print(f"\n=== Tests on {title} ===", flush=True)
+def run(passes: list[Pass], *, together: bool) -> list[Outcome]:
+    """The passes one after the other or side by side; their output always one after the other."""
+    if not together:
+        return [one.start(None).finish() for one in passes]
+    first, *others = passes
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
+        started = [one.start(Path(folder) / f"{place}.log") for place, one in enumerate(others)]
+        try:
+            return [first.start(None).finish(), *(one.finish() for one in started)]
+        finally:
+            for one in started:
+                one.end()
+
+
+@dataclass
+class Pass:
+    """One run of pytest."""
+
+    title: str
+    environment: dict[str, str]
+    arguments: list[str]
+
+    def start(self, log: Path | None) -> Started:
+        """Starts it; what it says goes to a file, or at once to whoever looks."""
+        if log is None:
+            _headline(self.title)
+        report = Path(tempfile.mkdtemp()) / "report.xml"
         variables = {key: value for key, value in os.environ.items() if key != "HESUAN_DATABASE_URL"}
-        variables |= {"HESUAN_MODE": "test", **environment}
-        command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *arguments]
-        code = subprocess.run(command, env=variables, check=False).returncode
-        outcome = Outcome(title, exit_code=code)
-        if report.exists():
-            _count(report, outcome)
-    return outcome
+        variables |= {"HESUAN_MODE": "test", **self.environment}
+        command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *self.arguments]
+        with nullcontext() if log is None else log.open("wb") as out:
+            process = subprocess.Popen(command, env=variables, stdout=out, stderr=out)
+        return Started(self.title, process, report, log)
+
+
+@dataclass
+class Started:
+    """A pass that runs."""
+
+    title: str
+    process: subprocess.Popen[bytes]
+    report: Path
+    log: Path | None
+
+    def finish(self) -> Outcome:
+        """Waits for it, prints what was kept back, and counts."""
+        code = self.process.wait()
+        if self.log is not None:
+            _headline(self.title)
+            sys.stdout.write(self.log.read_text(errors="replace"))
+            sys.stdout.flush()
+        outcome = Outcome(self.title, exit_code=code)
+        if self.report.exists():
+            _count(self.report, outcome)
+        shutil.rmtree(self.report.parent)
+        return outcome
+
+    def end(self) -> None:
+        """Ends it where it still runs: the one in front was interrupted."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+
+
+def _headline(title: str) -> None:
+    print(f"\n=== Tests on {title} ===", flush=True)
 
 
 def _count(report: Path, outcome: Outcome) -> None:

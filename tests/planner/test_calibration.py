@@ -35,7 +35,7 @@ from hesuan.planner.cost.reference import CASES
 from hesuan.planner.explore import Limits
 
 ROWS = Path(__file__).parent / "rows" / "runs.csv"
-MEASURED = os.environ.get("HESUAN_MEASUREMENTS")
+MEASURED = Path(os.environ.get("HESUAN_MEASUREMENTS", "../shared/measurements")) / "training.csv"
 SOURCE = Source(file="ours.toml", clusters=("hgx-a100",), rows_sha256="0" * 64, dated="2021-04")
 SMALL = Training(seq=2048, global_batch=256, era=2021.5)
 
@@ -202,10 +202,11 @@ def test_a_covariance_of_another_size_is_refused(ours: Calibration, tmp_path: Pa
         Calibration.load(path)
 
 
-@pytest.mark.skipif(not MEASURED, reason="HESUAN_MEASUREMENTS is not set")
+@pytest.mark.measurements
+@pytest.mark.skipif(not MEASURED.exists(), reason="the published rows are not here")
 def test_five_published_rows_of_a_cluster_bring_its_other_rows_closer() -> None:
     """Every cluster with ten published rows or more: five are saved, the others forecast through the file."""
-    every, _ = read_rows(Path(str(MEASURED)) / "training.csv")
+    every, _ = read_rows(MEASURED)
     groups: dict[str, list[tuple[Row, Observation]]] = defaultdict(list)
     timed = [row for row in every if row.observed_s is not None]
     for row, one in zip(timed, observations_of(timed), strict=True):
