@@ -110,6 +110,12 @@ def platform_operator(platform: Organisation) -> Person:
 
 
 @pytest.fixture
+def security_admin(platform: Organisation) -> Person:
+    """Gives and takes roles."""
+    return _person("selma", platform, "security_admin")
+
+
+@pytest.fixture
 def centre_organisation(db: None) -> Organisation:
     return _organisation("Zhengzhou Supercomputing", "centre")
 

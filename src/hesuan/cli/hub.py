@@ -36,6 +36,7 @@ ROLES = (
     "approver",
     "auditor",
     "platform_operator",
+    "security_admin",
 )
 KIND_OF_ROLE = {
     "centre_operator": "centre",
@@ -44,6 +45,7 @@ KIND_OF_ROLE = {
     "approver": "programme_office",
     "auditor": "audit_office",
     "platform_operator": "platform",
+    "security_admin": "platform",
 }
 """The kind of organisation that is made for a role when it does not exist yet; else an enterprise."""
 

@@ -85,12 +85,12 @@ def test_three_people_carry_an_application_to_its_voucher(
 
 
 def test_one_person_with_two_roles_does_not_carry_an_application_alone(
-    henan: dict[str, Any], owner: Person, reviewer: Person, platform_operator: Person
+    henan: dict[str, Any], owner: Person, reviewer: Person, security_admin: Person
 ) -> None:
     from hesuan.hub.identity import services
 
     services.grant_role(
-        actor=platform_operator.actor,
+        actor=security_admin.actor,
         identity_id=reviewer.identity.id,
         organisation_id=reviewer.organisation.id,
         role="approver",

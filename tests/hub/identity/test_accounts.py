@@ -157,12 +157,20 @@ def test_secrets_outlive_a_change_of_the_secret_key_that_keeps_the_old_one(setti
         SecondFactorAdapter().decrypt(kept)
 
 
-ASKED = ("officer", "reviewer", "approver", "platform_operator")
-NOT_ASKED = ("owner", "colleague", "stranger", "centre_operator", "auditor")
+ASKED = (
+    "officer",
+    "reviewer",
+    "approver",
+    "centre_operator",
+    "platform_operator",
+    "security_admin",
+    "auditor",
+)
+NOT_ASKED = ("owner", "colleague", "stranger")
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_where_it_is_demanded_public_money_is_reached_only_with_a_second_factor(
+def test_where_it_is_demanded_no_role_of_trust_is_used_without_a_second_factor(
     name: str, request: pytest.FixtureRequest, settings: Settings, nobody: Client
 ) -> None:
     person: Person = request.getfixturevalue(name)
@@ -180,7 +188,7 @@ def test_where_it_is_demanded_public_money_is_reached_only_with_a_second_factor(
 
 
 @pytest.mark.parametrize("name", NOT_ASKED)
-def test_whoever_moves_no_public_money_is_not_asked(
+def test_whoever_holds_none_of_these_roles_is_not_asked(
     name: str, request: pytest.FixtureRequest, settings: Settings
 ) -> None:
     settings.REQUIRE_MFA = True

@@ -80,9 +80,9 @@ def test_a_colleague_gives_no_roles_and_a_stranger_is_told_there_is_no_such_orga
 
 
 def test_an_enterprise_has_no_approver_whoever_gives_the_role(
-    platform_operator: Person, owner: Person, organisation: Organisation
+    security_admin: Person, owner: Person, organisation: Organisation
 ) -> None:
-    for actor in (platform_operator.actor, SYSTEM):
+    for actor in (security_admin.actor, SYSTEM):
         with pytest.raises(Refused, match=r"identity\.role_does_not_fit"):
             services.grant_role(
                 actor=actor,

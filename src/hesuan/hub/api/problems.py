@@ -53,6 +53,7 @@ STATUS: dict[str, int] = {
     ".role_missing": 403,
     "identity.role_not_yours": 403,
     "identity.kind_not_yours": 403,
+    "identity.role_to_oneself": 403,
     "application.same_person": 403,
     "application.own_organisation": 403,
     "voucher.same_person": 403,

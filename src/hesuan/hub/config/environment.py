@@ -27,7 +27,7 @@ VARIABLES = {
     "HESUAN_ALLOWED_HOSTS": "host names the hub answers to, comma-separated; required in production",
     "HESUAN_ORIGIN": "the log's origin line, such as compute.example/hesuan/platform; required in production",
     "HESUAN_TRUSTED_PROXIES": "addresses whose X-Forwarded-For and -Proto are believed; default 127.0.0.1",
-    "HESUAN_REQUIRE_MFA": "on or off: roles that move public money need TOTP; default on in production",
+    "HESUAN_REQUIRE_MFA": "on or off: roles of money, centre, administration need TOTP; production: on",
     "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
     "HESUAN_UPLOAD_MAX_BYTES": "largest document anybody may upload [byte]; default 20971520 (20 MiB)",
     "HESUAN_UPLOADS_PER_ORGANISATION": "how many documents one organisation may keep; default 2000",

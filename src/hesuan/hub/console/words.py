@@ -56,6 +56,7 @@ ROLE: Words = {
     "approver": _("approver"),
     "auditor": _("auditor"),
     "platform_operator": _("platform operator"),
+    "security_admin": _("security administrator"),
 }
 ORGANISATION: Words = {
     "enterprise": _("enterprise"),

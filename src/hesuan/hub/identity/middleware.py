@@ -1,4 +1,4 @@
-"""Whoever can move public money signs in with a second factor, where the installation demands it."""
+"""Whoever moves public money or administers uses a second factor, where the installation demands it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,11 @@ class Membership(models.Model):
         REVIEWER = "reviewer"
         APPROVER = "approver"
         AUDITOR = "auditor"
+        """Reads everything, changes nothing."""
         PLATFORM_OPERATOR = "platform_operator"
+        """Runs the platform; gives no roles."""
+        SECURITY_ADMIN = "security_admin"
+        """Gives and takes roles; sees no money and no work."""
 
     identity = models.ForeignKey(Identity, on_delete=models.CASCADE, related_name="memberships")
     organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")

@@ -10,8 +10,18 @@ from hashlib import sha256
 
 from hesuan.hub.identity.actors import Actor
 
-PUBLIC_MONEY_ROLES = frozenset({"programme_officer", "reviewer", "approver", "platform_operator"})
-"""Whoever holds one of these can move public money, alone or with another; a password is not enough."""
+ADMINISTRATORS = frozenset({"platform_operator", "security_admin", "auditor"})
+"""System, security and audit administration (三员): one person holds at most one of them, anywhere.
+
+The operator runs the platform and books what is paid in, the security administrator gives and takes roles,
+the auditor reads everything and changes nothing.
+"""
+
+OFFICE_ROLES = frozenset({"programme_officer", "reviewer", "approver"})
+"""Whoever decides on public money; no administrator does."""
+
+SECOND_FACTOR_ROLES = ADMINISTRATORS | OFFICE_ROLES | {"centre_operator"}
+"""Whoever moves public money, reads everything, gives roles or runs a centre: a password is not enough."""
 
 SELF_REGISTERED_KINDS = frozenset(
     {
@@ -29,13 +39,13 @@ SELF_REGISTERED_KINDS = frozenset(
 ROLES_OF_KIND = {
     "programme_office": frozenset({"owner", "member", "programme_officer", "reviewer", "approver"}),
     "audit_office": frozenset({"owner", "member", "auditor"}),
-    "platform": frozenset({"owner", "member", "platform_operator", "auditor"}),
+    "platform": frozenset({"owner", "member", *ADMINISTRATORS}),
     "centre": frozenset({"owner", "member", "centre_operator"}),
 }
 """Roles an organisation of a kind can give; any other kind gives ``owner`` and ``member``."""
 
 GIVEN_BY_OWNERS = frozenset({"owner", "member", "centre_operator"})
-"""Roles that an organisation's owner gives; all others are given by the platform's operator."""
+"""Roles that an organisation's owner gives; all others are given by a security administrator."""
 
 LONGEST_TOKEN_DAYS = 90
 _RANDOM = 32
@@ -55,9 +65,21 @@ def may_register(actor: Actor, kind: str) -> bool:
 
 def may_grant(actor: Actor, *, organisation_id: str, role: str) -> bool:
     """Whether an actor may give or take a role in an organisation."""
-    if actor.is_system or actor.has("platform_operator"):
+    if actor.is_system or actor.has("security_admin"):
         return True
     return role in GIVEN_BY_OWNERS and actor.has("owner", organisation_id)
+
+
+def may_hold_both(role: str, other: str) -> bool:
+    """Whether one person may hold two roles, in whichever organisations.
+
+    An administrator is no other administrator and decides on no public money.
+    """
+    if role == other:
+        return True
+    apart = ADMINISTRATORS | OFFICE_ROLES
+    administers = role in ADMINISTRATORS or other in ADMINISTRATORS
+    return not (administers and role in apart and other in apart)
 
 
 def new_token() -> str:

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from hesuan.errors import NotFound, Refused, declare
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import ApiToken, Identity, Membership, Organisation
-from hesuan.hub.identity.rules import PUBLIC_MONEY_ROLES
+from hesuan.hub.identity.rules import SECOND_FACTOR_ROLES
 
 ORGANISATION_NOT_FOUND = declare(
     "identity.organisation_not_found",
@@ -24,8 +24,8 @@ ORGANISATION_NOT_FOUND = declare(
 )
 SECOND_FACTOR_MISSING = declare(
     "identity.second_factor_missing",
-    en="{name} holds the role {role}, which moves public money: set up a one-time-password app first.",
-    zh="{name} 持有角色 {role}，可动用公共资金：请先启用动态口令应用。",
+    en="{name} holds the role {role}, which asks for more than a password: set up a one-time-password app.",
+    zh="{name} 持有角色 {role}，仅凭密码不足以登录：请先启用动态口令应用。",
 )
 
 
@@ -72,13 +72,28 @@ def organisation(actor: Actor, organisation_id: str) -> Organisation:
     return found
 
 
-def members(actor: Actor, organisation_id: str) -> QuerySet[Membership]:
-    """Who belongs to an organisation, with their roles.
+def granting_in(actor: Actor, organisation_id: str) -> Organisation:
+    """An organisation in which the actor asks for people and roles; a security administrator knows every one.
 
     Raises:
         NotFound: as :func:`organisation`.
     """
-    organisation(actor, organisation_id)
+    known = Q() if actor.has("security_admin") else visible_to(actor, "id")
+    found = Organisation.objects.filter(known, pk=organisation_id).first()
+    if found is None:
+        raise NotFound(ORGANISATION_NOT_FOUND, organisation=organisation_id)
+    return found
+
+
+def members(actor: Actor, organisation_id: str) -> QuerySet[Membership]:
+    """Who belongs to an organisation, with their roles.
+
+    A security administrator, who gives roles, is told too, and of no organisation anything else.
+
+    Raises:
+        NotFound: as :func:`organisation`.
+    """
+    granting_in(actor, organisation_id)
     found = Membership.objects.filter(organisation_id=organisation_id)
     return found.select_related("identity").order_by("identity__username", "role")
 
@@ -89,7 +104,7 @@ def tokens(actor: Actor) -> list[ApiToken]:
 
 
 def second_factor_missing(identity: Identity) -> str:
-    """The public-money role for which this identity lacks the second factor it should have; empty: none.
+    """The role for which this identity lacks the second factor it should have; empty: none.
 
     Always empty where ``HESUAN_REQUIRE_MFA`` is off.
     """
@@ -97,7 +112,7 @@ def second_factor_missing(identity: Identity) -> str:
         return ""
     if Authenticator.objects.filter(user=identity, type=Authenticator.Type.TOTP).exists():
         return ""
-    role = identity.memberships.filter(role__in=PUBLIC_MONEY_ROLES).values_list("role", flat=True).first()
+    role = identity.memberships.filter(role__in=SECOND_FACTOR_ROLES).values_list("role", flat=True).first()
     return role or ""
 
 

@@ -15,7 +15,6 @@ from hesuan.hub.audit.services import record
 from hesuan.hub.identity import rules, selectors
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import ApiToken, Identity, Membership, Organisation
-from hesuan.hub.identity.selectors import ORGANISATION_NOT_FOUND
 
 KIND_NOT_YOURS = declare(
     "identity.kind_not_yours",
@@ -25,8 +24,20 @@ KIND_NOT_YOURS = declare(
 ROLE_NOT_YOURS = declare(
     "identity.role_not_yours",
     en="{name} may not give or take the role {role} in {organisation}. An owner gives {own};"
-    " the platform's operator gives the others.",
-    zh="{name} 无权在 {organisation} 授予或收回角色 {role}。{own} 由组织所有者授予，其余由平台运营方授予。",
+    " a security administrator gives the others.",
+    zh="{name} 无权在 {organisation} 授予或收回角色 {role}。{own} 由组织所有者授予，其余由安全管理员授予。",
+)
+ROLE_TO_ONESELF = declare(
+    "identity.role_to_oneself",
+    en="{name} may not give {role} to themselves. Another security administrator does.",
+    zh="{name} 不能给自己授予 {role}，须由另一位安全管理员授予。",
+)
+ROLES_SEPARATED = declare(
+    "identity.roles_separated",
+    en="{name} holds {held} in {organisation} and cannot be {role} as well: system, security and audit"
+    " administration are three people's, and none of them decides on public money.",
+    zh="{name} 在 {organisation} 担任 {held}，不能兼任 {role}：系统、安全、审计管理由三人分任，"
+    "且均不得审批公共资金。",
 )
 ROLE_DOES_NOT_FIT = declare(
     "identity.role_does_not_fit",
@@ -133,7 +144,8 @@ def grant_role(*, actor: Actor, identity_id: str, organisation_id: str, role: st
 
     Raises:
         NotFound: the organisation is unknown to the actor, or the identity to everybody.
-        Refused: ``identity.role_not_yours``, ``identity.role_does_not_fit``.
+        Refused: ``identity.role_not_yours``, ``identity.role_does_not_fit``, ``identity.role_to_oneself``,
+            ``identity.roles_separated``.
     """
     organisation = _grantable(actor, organisation_id, role)
     if role not in rules.roles_of_kind(organisation.kind):
@@ -145,8 +157,12 @@ def grant_role(*, actor: Actor, identity_id: str, organisation_id: str, role: st
             role=role,
             roles=roles,
         )
-    if not Identity.objects.filter(pk=identity_id).exists():
+    identity = Identity.objects.select_for_update(no_key=True).filter(pk=identity_id).first()
+    if identity is None:
         raise NotFound(IDENTITY_NOT_FOUND, identity=identity_id)
+    if actor.identity_id == identity_id and role not in rules.GIVEN_BY_OWNERS:
+        raise Refused(ROLE_TO_ONESELF, name=actor.name, role=role)
+    _refuse_both(identity, role)
     membership, new = Membership.objects.get_or_create(
         identity_id=identity_id, organisation=organisation, role=Membership.Role(role).value
     )
@@ -250,10 +266,21 @@ def _put_password(identity: Identity, password: str | None) -> None:
     identity.set_password(password)
 
 
+def _refuse_both(identity: Identity, role: str) -> None:
+    """Under the identity's lock: of two grants at once that do not go together, the second is refused."""
+    for held in identity.memberships.select_related("organisation"):
+        if not rules.may_hold_both(role, held.role):
+            raise Refused(
+                ROLES_SEPARATED,
+                name=str(identity),
+                held=held.role,
+                organisation=held.organisation.name,
+                role=role,
+            )
+
+
 def _grantable(actor: Actor, organisation_id: str, role: str) -> Organisation:
-    organisation = Organisation.objects.filter(selectors.visible_to(actor, "id"), pk=organisation_id).first()
-    if organisation is None:
-        raise NotFound(ORGANISATION_NOT_FOUND, organisation=organisation_id)
+    organisation = selectors.granting_in(actor, organisation_id)
     if not rules.may_grant(actor, organisation_id=organisation_id, role=role):
         own = ", ".join(sorted(rules.GIVEN_BY_OWNERS))
         raise Refused(ROLE_NOT_YOURS, name=actor.name, role=role, organisation=organisation.name, own=own)

@@ -148,6 +148,15 @@ def list_transfers(
     return page(rows, lambda row: transfer_shape(row, account), limit=limit, cursor=cursor)
 
 
+@router.get("/organisations/{organisation_id}/roles", response=Page[RoleShape])
+def list_roles(
+    request: HttpRequest, organisation_id: str, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""
+) -> Page[RoleShape]:
+    """Who holds which role in an organisation; for its people and for security administrators."""
+    rows = selectors.members(actor_of(request), organisation_id)
+    return page(rows, _role, limit=limit, cursor=cursor)
+
+
 @router.post("/organisations/{organisation_id}/roles", response={201: RoleShape})
 def grant_role(request: HttpRequest, organisation_id: str, body: NewRole) -> HttpResponse:
     """Gives a person a role; one they hold already stays as it is."""
