@@ -33,7 +33,7 @@ class Input:
     name: str
     label: Text
     kind: str = "text"
-    """``text``, ``date``, ``amount`` or ``choice``."""
+    """``text``, ``long``, ``date``, ``amount`` or ``choice``."""
     options: tuple[Option, ...] = ()
     help: Text = ""
     value: str = ""

@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from hesuan.hub.console import record_words
+from hesuan.hub.console import deed_words, record_words
 
 Words = dict[str, str | Promise]
 
@@ -296,6 +296,8 @@ TABLES: dict[str, Words] = {
     "payer": PAYER,
     "voucher": VOUCHER,
     "voucher_step": VOUCHER_STEP,
+    "suspension": deed_words.SUSPENSION,
+    "call": deed_words.CALL,
     "fact": record_words.FACT,
     "relation": record_words.RELATION,
     "aid_scope": record_words.AID_SCOPE,
@@ -317,6 +319,7 @@ TABLES: dict[str, Words] = {
 
 _GOOD = frozenset(
     {
+        "open",
         "ACTIVE",
         "HELD",
         "checked",
@@ -332,6 +335,7 @@ _GOOD = frozenset(
 )
 _GOING = frozenset(
     {
+        "planned",
         "RUNNING",
         "SUBMITTED",
         "AUTO_APPROVED",

@@ -42,6 +42,7 @@ def budget(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpResp
         "programme": selectors.programme(actor, programme_id),
         "version": chosen(selectors.versions(actor, programme_id), "", request.path),
         "glance": seen,
+        "is_office": True,
     }
     return render(request, "console/budget.html", context)
 
@@ -102,6 +103,7 @@ def simulate(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpRe
         "programme": found,
         "version": version,
         "tried": tried,
+        "is_office": True,
         "reasons": [(one, both_languages(one)) for one in tried.reasons] if tried else [],
         "faults": wrong,
         "limit_bytes": settings.UPLOAD_MAX_BYTES,

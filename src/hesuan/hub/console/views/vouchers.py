@@ -1,17 +1,22 @@
-"""Vouchers: what is left on each, and every movement of one."""
+"""Vouchers: what is left on each, every movement of one, and the verbs of its life."""
 
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
+from hesuan.errors import Faults, HesuanError, NotFound
 from hesuan.hub.centres import selectors as centres
+from hesuan.hub.console import faults, voucherdesk
 from hesuan.hub.console.access import signed_in
+from hesuan.hub.console.deeds import drawn, need_sure
 from hesuan.hub.console.paging import page_of
 from hesuan.hub.console.purse import movements
+from hesuan.hub.console.views.pages import NO_PAGE
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors
+from hesuan.hub.programmes.ahead import ahead
 
 
 @signed_in
@@ -23,16 +28,48 @@ def vouchers(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 @signed_in
 def voucher(request: HttpRequest, actor: Actor, *, voucher_id: str) -> HttpResponse:
-    """One voucher, every step of its life, and its ledger."""
+    """One voucher, every step of its life, its ledger, and what this person may do with it."""
+    selectors.voucher(actor, voucher_id)
+    error: HesuanError | Faults | None = None
+    if request.method == "POST":
+        try:
+            _act(request, actor, voucher_id)
+            return redirect("console:voucher", voucher_id=voucher_id)
+        except NotFound:
+            raise
+        except (HesuanError, Faults) as refused:
+            error = refused
+    context = _about(request, actor, voucher_id, error)
+    return render(request, "console/voucher.html", context, status=faults.status(error) if error else 200)
+
+
+def _act(request: HttpRequest, actor: Actor, voucher_id: str) -> None:
+    sent = request.POST.dict()
+    need_sure(sent, voucherdesk.FINAL)
+    if not voucherdesk.act(actor, voucher_id, sent):
+        raise NotFound(NO_PAGE, path=request.path)
+
+
+def _about(
+    request: HttpRequest, actor: Actor, voucher_id: str, error: HesuanError | Faults | None
+) -> dict[str, object]:
     found = selectors.voucher(actor, voucher_id)
     names = {centre.id: centre.name for centre in centres.centres(actor)}
-    rows = selectors.voucher_transfers(actor, found.voucher.id)
-    steps = selectors.voucher_steps(actor, found.voucher.id)
-    context = {
+    rows = selectors.voucher_transfers(actor, voucher_id)
+    steps = selectors.voucher_steps(actor, voucher_id)
+    cases = selectors.suspensions(actor, voucher_id)
+    case = next((one for one in cases if not one.outcome), None)
+    still = ahead(actor, voucher_id)
+    done = drawn(voucherdesk.deeds(actor, found.voucher, case, still), request.POST.dict(), error)
+    return {
         "steps": steps,
-        "people": identity.names({one.actor for one in steps}),
+        "people": identity.names([one.actor for one in steps]),
         "row": found,
         "voucher": found.voucher,
         "transfers": movements(rows, code=found.voucher.code, centre_names=names),
+        "cases": cases,
+        "ahead": still,
+        "waits": voucherdesk.waiting(found.voucher, case, still),
+        "deeds": done.plain,
+        "faults": done.faults,
     }
-    return render(request, "console/voucher.html", context)

@@ -1,0 +1,164 @@
+"""Which verbs of a voucher's life a page offers to whom, and on whom a voucher waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from hesuan.errors import InputFault
+from hesuan.hub.console.deeds import REASON, Deed
+from hesuan.hub.console.entryform import NOT_A_DAY, Input
+from hesuan.hub.identity.actors import Actor
+from hesuan.hub.programmes import services
+from hesuan.hub.programmes.ahead import Ahead
+from hesuan.hub.programmes.models import Suspension, Voucher
+
+State = Voucher.State
+LIVING = (State.ISSUED, State.ACTIVE, State.REDUCED)
+FINAL = ("revoke", "surrender")
+"""Verbs that nothing undoes."""
+ACTS: dict[str, Callable[..., object]] = {
+    "suspend": services.suspend,
+    "reinstate": services.reinstate,
+    "revoke": services.revoke,
+    "surrender": services.surrender,
+}
+"""Those that take a reason and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """On whom a voucher waits, and until when."""
+
+    who: str | Promise
+    until: datetime | None = None
+
+
+def act(actor: Actor, voucher_id: str, sent: dict[str, Any]) -> bool:
+    """Carries out what a form asks; whether there is such a verb."""
+    verb, reason = sent.get("verb", ""), sent.get("reason", "")
+    who: dict[str, Any] = {"actor": actor, "voucher_id": voucher_id}
+    if verb in ACTS:
+        ACTS[verb](**who, reason=reason)
+    elif verb == "answer":
+        services.answer(**who, statement=reason)
+    elif verb == "release":
+        services.release_tranche(**who, event=sent.get("event", ""), reason=reason)
+    elif verb == "exempt":
+        services.exempt(**who, day=_day(sent.get("day", "")), reason=reason)
+    else:
+        return False
+    return True
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InputFault(NOT_A_DAY, where="day", value=text[:40]) from None
+
+
+def deeds(actor: Actor, voucher: Voucher, case: Suspension | None, ahead: Ahead) -> list[Deed]:
+    """What this person may do with a voucher now.
+
+    Args:
+        actor: Who looks.
+        voucher: It may be seen by them.
+        case: Its open suspension, if there is one.
+        ahead: What its document still holds ready.
+    """
+    office = voucher.programme_version.programme.office_id
+    found: list[Deed] = []
+    if actor.has("owner", voucher.organisation_id):
+        found += _holders(voucher, case)
+    if voucher.state in LIVING:
+        found += _officers(actor.has("programme_officer", office), ahead)
+        if actor.has("programme_officer", office) or actor.has("reviewer", office):
+            found.append(SUSPEND)
+    if case is not None and actor.has("approver", office) and may_decide(actor, voucher, case):
+        found.append(REINSTATE)
+        if _heard(case):
+            found.append(REVOKE)
+    return found
+
+
+SUSPEND = Deed(
+    "suspend",
+    _("Suspend it"),
+    _(
+        "The holder is given notice with your reason and 14 days to answer. Nothing new is held of it"
+        " meanwhile; orders that run go on. Another person decides."
+    ),
+)
+REINSTATE = Deed(
+    "reinstate", _("Reinstate it"), _("The voucher is what it was before. The holder reads your reason.")
+)
+REVOKE = Deed(
+    "revoke",
+    _("Revoke it"),
+    _("What is left goes back to the budget once no order holds any. The holder reads your reason."),
+    final=True,
+)
+
+
+def _holders(voucher: Voucher, case: Suspension | None) -> list[Deed]:
+    if case is not None:
+        said = Input("reason", _("What you say to it"), "long")
+        return [
+            Deed("answer", _("Answer"), _("Who decides reads it; you may add to it later."), inputs=(said,))
+        ]
+    if voucher.state not in LIVING:
+        return []
+    return [
+        Deed(
+            "surrender",
+            _("Surrender it"),
+            _("You give it up: what is left goes back to the budget once no order holds any."),
+            final=True,
+        )
+    ]
+
+
+def _officers(is_officer: bool, ahead: Ahead) -> list[Deed]:
+    found: list[Deed] = []
+    if is_officer and ahead.events:
+        event = Input("event", _("What happened"), "choice", tuple((one, one) for one in ahead.events))
+        seen = Input("reason", _("What you saw"), "long", help=_("It is public."))
+        says = _("The event is recorded, and what waits for it is released to the holder.")
+        found.append(Deed("release", _("Release a tranche"), says, inputs=(event, seen)))
+    if is_officer and ahead.exempted_by and ahead.checkpoints:
+        days = tuple((one.isoformat(), one.isoformat()) for one in ahead.checkpoints)
+        day = Input("day", _("Checkpoint"), "choice", days)
+        says = _("Nothing is taken back on that day. The reason goes on record.")
+        found.append(Deed("exempt", _("Exempt from a checkpoint"), says, inputs=(day, REASON)))
+    return found
+
+
+def may_decide(actor: Actor, voucher: Voucher, case: Suspension) -> bool:
+    """Whether somebody with the role is another person than who suspended it, and not of the holder."""
+    return case.opened_by != actor.identity_id and voucher.organisation_id not in actor.organisations()
+
+
+def _heard(case: Suspension) -> bool:
+    return bool(case.statement) or timezone.now() >= case.answer_until
+
+
+def waiting(voucher: Voucher, case: Suspension | None, ahead: Ahead) -> Waiting | None:
+    """On whom a voucher waits; ``None`` where it waits on nobody."""
+    if case is not None and not _heard(case):
+        return Waiting(
+            _("the holder, who may answer; an approver may reinstate it before"), case.answer_until
+        )
+    if case is not None:
+        return Waiting(_("an approver who did not suspend it"))
+    if voucher.state in LIVING and ahead.events:
+        return Waiting(_("a programme officer, who records what releases the next tranche"))
+    if voucher.state == State.ISSUED:
+        return Waiting(_("its first tranche's day"))
+    return None
