@@ -16,7 +16,7 @@ demo: $(VENV)/.installed-demo  ## the whole road once on this machine, then the 
 test: $(VENV)/.installed-dev  ## every test this machine can run, and what was left out and why; ARGS go to pytest
 	$(BIN)/python -m tools.run_tests $(ARGS)
 
-check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, translations, references, secrets, house tests
+check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, translations, references, secrets, advisories, house tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -24,6 +24,7 @@ check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, transla
 	$(BIN)/python -m tools.messages check
 	$(BIN)/python -m tools.reference check
 	$(BIN)/python -m tools.secret_scan
+	$(BIN)/python -m tools.audit_dependencies
 	$(BIN)/python -m pytest -q tests/house
 
 format: $(VENV)/.installed-dev  ## put the code into its form

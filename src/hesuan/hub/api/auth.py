@@ -13,9 +13,10 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from hesuan.errors import Refused, declare
-from hesuan.hub.identity import selectors, services
+from hesuan.hub.identity import limits, selectors, services
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Identity
+from hesuan.hub.identity.rules import token_digest
 
 TOKEN_REFUSED = declare(
     "api.token_refused",
@@ -38,12 +39,13 @@ class Bearer(HttpBearer):
         """The actor whose token this is.
 
         Raises:
-            Refused: ``api.token_refused``.
+            Refused: ``api.token_refused``, ``limit.rate_exceeded``.
         """
         del request
         actor = services.authenticate_token(token)
         if actor is None:
             raise Refused(TOKEN_REFUSED)
+        _admit(actor, token_digest(token))
         return actor
 
 
@@ -59,7 +61,7 @@ class Session(APIKeyCookie):
         """The signed-in actor, or ``None``.
 
         Raises:
-            Refused: ``api.csrf_refused``, ``identity.second_factor_missing``.
+            Refused: ``api.csrf_refused``, ``identity.second_factor_missing``, ``limit.rate_exceeded``.
         """
         return None if "Authorization" in request.headers else self.authenticate(request, None)
 
@@ -71,7 +73,15 @@ class Session(APIKeyCookie):
         if check_csrf(request) is not None:
             raise Refused(CSRF_REFUSED)
         selectors.require_second_factor(request.user)
-        return selectors.actor_of(request.user)
+        actor = selectors.actor_of(request.user)
+        _admit(actor, actor.identity_id)
+        return actor
+
+
+def _admit(actor: Actor, key: str) -> None:
+    """One request more, of this token (or session) and of the organisations it asks for."""
+    limits.admit("token", [key])
+    limits.admit("organisation", sorted(actor.organisations()))
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -46,6 +46,7 @@ STATUS: dict[str, int] = {
     "api.in_flight": 409,
     "api.key_reused": 422,
     "api.too_large": 413,
+    "limit.rate_exceeded": 429,
     "document.too_large": 413,
     "api.no_such_address": 404,
     "api.method_not_allowed": 405,
@@ -83,6 +84,7 @@ TITLES: dict[int, tuple[str, str]] = {
     409: ("Refused", "已拒绝"),
     413: ("Too large", "内容过大"),
     422: ("The data is faulty", "数据有误"),
+    429: ("Too often", "请求过于频繁"),
     500: ("Our fault", "平台出错"),
     503: ("Not answering", "暂不可用"),
 }
@@ -168,6 +170,8 @@ def response(error: HesuanError | Faults, request: HttpRequest) -> HttpResponse:
         answer["WWW-Authenticate"] = 'Bearer realm="hesuan"'
     if status == 503:
         answer["Retry-After"] = "5"
+    if status == 429 and isinstance(error, Refused):
+        answer["Retry-After"] = str(error.facts["retry_after_s"])
     return answer
 
 

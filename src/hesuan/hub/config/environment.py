@@ -31,12 +31,17 @@ VARIABLES = {
     "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
     "HESUAN_UPLOAD_MAX_BYTES": "largest document anybody may upload [byte]; default 20971520 (20 MiB)",
     "HESUAN_UPLOADS_PER_ORGANISATION": "how many documents one organisation may keep; default 2000",
+    "HESUAN_RATE_PER_TOKEN": "API requests a minute of one token or session, per web process; default 1200",
+    "HESUAN_RATE_PER_ORGANISATION": "the same of all tokens of one organisation together; default 3600",
+    "HESUAN_RATE_PER_ADDRESS": "requests a minute of one network address to any page; default 6000",
     "HESUAN_EMAIL_URL": "smtp://host:25, smtp+tls://user@host:587 or smtps://…; empty: no mail",
     "HESUAN_EMAIL_FROM": "sender of the hub's mail; required with HESUAN_EMAIL_URL",
     "HESUAN_OIDC_ISSUER": "OpenID Connect issuer address; empty: local accounts only",
     "HESUAN_OIDC_CLIENT_ID": "OpenID Connect client id",
     "HESUAN_OIDC_CLIENT_SECRET": "OpenID Connect client secret",
 }
+
+_MOST_A_MINUTE = 60_000_000
 
 NOT_A_MODE = declare(
     "config.not_a_mode",
@@ -94,6 +99,9 @@ class Environment:
     signup_open: bool
     upload_max_bytes: int
     uploads_per_organisation: int
+    rate_per_token: int
+    rate_per_organisation: int
+    rate_per_address: int
     email_url: str
     email_from: str
     oidc_issuer: str
@@ -131,6 +139,9 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         uploads_per_organisation=_limit(
             environ, "HESUAN_UPLOADS_PER_ORGANISATION", default=2000, most=1_000_000
         ),
+        rate_per_token=_rate(environ, "HESUAN_RATE_PER_TOKEN", default=1200),
+        rate_per_organisation=_rate(environ, "HESUAN_RATE_PER_ORGANISATION", default=3600),
+        rate_per_address=_rate(environ, "HESUAN_RATE_PER_ADDRESS", default=6000),
         email_url=environ.get("HESUAN_EMAIL_URL", ""),
         email_from=environ.get("HESUAN_EMAIL_FROM", ""),
         oidc_issuer=environ.get("HESUAN_OIDC_ISSUER", ""),
@@ -148,6 +159,12 @@ def _limit(environ: Mapping[str, str], variable: str, *, default: int, most: int
     if not (text.isdecimal() and 1 <= int(text) <= most):
         raise Refused(NOT_A_LIMIT, variable=variable, value=text[:40], most=most)
     return int(text)
+
+
+def _rate(environ: Mapping[str, str], variable: str, *, default: int) -> int:
+    """Requests a minute; the tests, which are one busy asker, are not held to the default."""
+    default = _MOST_A_MINUTE if environ.get("HESUAN_MODE") == "test" else default
+    return _limit(environ, variable, default=default, most=_MOST_A_MINUTE)
 
 
 def _refuse_defaults(environ: Mapping[str, str]) -> None:

@@ -59,6 +59,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "hesuan.hub.api.rates.AddressRateMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -157,6 +158,13 @@ MFA_TOTP_ISSUER = "合算 Hesuan"
 MFA_TOTP_TOLERANCE = 0  # allauth forgets a used code after one step; tolerating the next would let it return
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address is neither a name to sign in by nor a way to reset a factor
 REQUIRE_MFA = ENVIRONMENT.require_mfa
+
+# Requests a minute, in each web process; see identity/limits.py.
+RATE_LIMITS = {
+    "token": ENVIRONMENT.rate_per_token,
+    "organisation": ENVIRONMENT.rate_per_organisation,
+    "address": ENVIRONMENT.rate_per_address,
+}
 
 # Documents people send. They lie in the data folder and have no address of their own.
 UPLOAD_MAX_BYTES = ENVIRONMENT.upload_max_bytes
