@@ -102,7 +102,7 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
         document["offering_title"],
         _time(document),
         show.fen(expected["charge_fen"]),
-        show.fen(expected["voucher_fen"]) if document["voucher"] else "–",
+        show.fen(expected["voucher_fen"]) if document.get("vouchers") or document.get("voucher") else "–",
         show.fen(expected["copay_fen"]),
         show.fen(document["copay_max_fen"]),
         document["units_per_yuan"] or said(en="no evidence", zh="无依据"),

@@ -71,30 +71,28 @@ def settle(order_id: str, receipt: Path | None, as_json: bool) -> int:
 def _lines(order: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     paid = order["settlement"]
     price = order["quote_document"]["price"]
-    document = order["quote_document"]
     per_hour = show.fen(price["fen_per_core_hour"])
     billed, cores, percent = paid["billed_s"], paid["cores"], paid["share_percent"]
     product = said(
         en=f"{billed:,} s × {cores} cores × {per_hour}/core-hour × {percent} % for {paid['state']}",
         zh=f"{billed:,} 秒 × {cores} 核 × {per_hour}/核时 × {percent} %（{paid['state']}）",
     )
-    voucher = document["voucher"]
     at_most = said(en="at most, by the quote", zh="报价单上限")
     yield said(en="Charge", zh="费用"), show.yuan(paid["charge_yuan"]), product
     yield f"  {at_most}", show.yuan(paid["max_charge_yuan"]), ""
-    if voucher:
+    for voucher in paid["vouchers"]:
         remark = f"{voucher['code']}, {voucher['programme']}"
-        yield said(en="Voucher pays", zh="算力券支付"), show.yuan(paid["voucher_captured_yuan"]), remark
-        yield from _held(paid, "voucher")
+        yield said(en="Voucher pays", zh="算力券支付"), show.yuan(voucher["captured_yuan"]), remark
+        yield from _held(voucher, "")
     yield said(en="You pay", zh="自付"), show.yuan(paid["copay_captured_yuan"]), ""
-    yield from _held(paid, "copay")
+    yield from _held(paid, "copay_")
     yield said(en="Settled", zh="结算时间"), show.moment(paid["settled_at"]), ""
     receipt = said(en="Receipt", zh="回执")
     yield receipt, order["receipt_state"] or "–", order["receipt"] or ""
 
 
 def _held(paid: Mapping[str, Any], part: str) -> Iterator[tuple[str, str, str]]:
-    held, captured = paid[f"{part}_held_yuan"], paid[f"{part}_captured_yuan"]
+    held, captured = paid[f"{part}held_yuan"], paid[f"{part}captured_yuan"]
     yield said(en="  held", zh="  冻结"), show.yuan(held), ""
     yield said(en="  given back", zh="  解冻"), show.difference(held, captured), ""
 

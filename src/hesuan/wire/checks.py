@@ -15,7 +15,7 @@ from hesuan.errors import Code, HesuanError, InputFault, declare
 from hesuan.money import format_yuan
 from hesuan.wire.canonical import digest
 from hesuan.wire.reading import Shape, faults, shown
-from hesuan.wire.receipt import RECEIPT_SHAPE, charge_fen
+from hesuan.wire.receipt import charge_fen, receipt_shape
 
 
 class Outcome(StrEnum):
@@ -120,6 +120,16 @@ VOUCHER_NOT_QUOTED = declare(
     en="Voucher {voucher}: the quote names {quoted}.",
     zh="算力券 {voucher}：报价单所写为 {quoted}。",
 )
+VOUCHERS_DIFFER = declare(
+    "verify.vouchers_differ",
+    en="Vouchers: the receipt has {written}, the quote {quoted}; each once, in the order of use.",
+    zh="算力券：回执所列为 {written}，报价单为 {quoted}；每张一次，按使用顺序。",
+)
+USED_TOO_EARLY = declare(
+    "verify.used_too_early",
+    en="Vouchers: {later} was captured although {earlier}, which is used before it, had {left} left.",
+    zh="算力券：先用的 {earlier} 尚余 {left}，却已扣划 {later}。",
+)
 SHARES_DIFFER = declare(
     "verify.shares_differ",
     en="Voucher {voucher}: the payers' shares make {total}; captured were {captured}.",
@@ -138,7 +148,7 @@ def of_receipt(receipt: Any) -> list[Check]:
 
     A receipt whose members are not all there and of their kind is checked no further.
     """
-    members = of_shape(receipt, RECEIPT_SHAPE, "receipt")
+    members = of_shape(receipt, receipt_shape(receipt), "receipt")
     if any(check.outcome is Outcome.BROKEN for check in members):
         return members
     return [
@@ -261,18 +271,55 @@ def _parts(charge: dict[str, Any]) -> Check:
 
 
 def _holds(receipt: dict[str, Any]) -> Iterator[Check]:
-    quote = receipt["quote"]
-    for voucher in receipt["charge"]["vouchers"]:
-        named = ("voucher", "programme", "programme_version")
-        quoted = quote["voucher"]
-        ours = [voucher[name] for name in named]
-        theirs = None if quoted is None else [quoted[name] for name in named]
+    quote, paid = receipt["quote"], receipt["charge"]["vouchers"]
+    if receipt["v"] == 2:
+        quoted = quote["vouchers"]
+        yield from _order_of_use(paid, quoted)
+    else:
+        quoted = [quote["voucher"]] if quote["voucher"] else []
+    for place, voucher in enumerate(paid):
+        ours = _named(voucher)
+        # In version 1 a quote has one voucher, whatever the receipt lists; in version 2 place answers place.
+        one = quoted[min(place, len(quoted) - 1)] if quoted else None
+        theirs = None if one is None else _named(one)
         if ours != theirs:
             yield broken("holds", VOUCHER_NOT_QUOTED, voucher=shown(ours), quoted=shown(theirs))
-        limit = 0 if quoted is None else quoted["max_fen"]
+        limit = 0 if one is None else one["max_fen"]
         name = shown(voucher["voucher"])
         yield _hold(Both(f"Voucher {name}", f"算力券 {name}"), voucher, limit)
     yield _hold(Both("Own share", "自付"), receipt["charge"]["copay"], quote["copay_max_fen"])
+
+
+def _named(voucher: dict[str, Any]) -> list[str]:
+    return [voucher[name] for name in ("voucher", "programme", "programme_version")]
+
+
+def _order_of_use(paid: list[dict[str, Any]], quoted: list[dict[str, Any]]) -> Iterator[Check]:
+    """The quote's vouchers, each once and in its order; of one version's, the next only after the last fen of
+    the one before it."""
+    names, wanted = [one["voucher"] for one in paid], [one["voucher"] for one in quoted]
+    if names != wanted or len(set(names)) < len(names):
+        yield broken("vouchers", VOUCHERS_DIFFER, written=shown(names), quoted=shown(wanted))
+        return
+    for place, later in enumerate(paid):
+        for earlier in paid[:place]:
+            left = earlier["held_fen"] - earlier["captured_fen"]
+            same = earlier["programme_version"] == later["programme_version"]
+            if same and left and later["captured_fen"]:
+                yield broken(
+                    "vouchers",
+                    USED_TOO_EARLY,
+                    later=shown(later["voucher"]),
+                    earlier=shown(earlier["voucher"]),
+                    left=format_yuan(left),
+                )
+                return
+    yield sound(
+        "vouchers",
+        "Vouchers: {count}, the quote's, used in its order.",
+        "算力券：共 {count} 张，与报价单一致，按其顺序使用。",
+        count=len(paid),
+    )
 
 
 def _hold(what: Both, hold: dict[str, Any], limit_fen: int) -> Check:

@@ -6,11 +6,14 @@ it again before it signs, ``hesuan verify`` computes it again offline. One rule,
 The rule: started seconds of wall time, at most the time limit; times cores, at most the quoted; times the
 quoted price per core-hour, whole fen, rounded down; times the share that the quote states for the final
 state, rounded down; never above the quote's highest charge.
+
+Two versions: 1 where at most one voucher pays, 2 where a quote names several. A site that only knows 1 is not
+quoted several, so nobody is asked to sign what they cannot check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,31 +27,32 @@ from hesuan.wire.reading import Exactly, Listing, Members, Perhaps, Shape, Text,
 
 RECEIPT_DOMAIN = "hesuan-receipt-v1"
 LEAF_KIND = "receipt.issued"
+NEWEST = 2
+"""The newest version that this code checks and signs."""
+SIGNS = "hesuan-receipt"
+"""Under this name an agent's inventory says, among its software, which version it signs; silence is 1."""
 
 _HELD: dict[str, Shape] = {"held_fen": Whole(), "captured_fen": Whole(), "released_fen": Whole()}
 _BAND: dict[str, Shape] = {"low_ms": Whole(), "mid_ms": Whole(), "high_ms": Whole(), "kind": Text()}
-QUOTE_SHAPE = Members(
-    {
-        "id": Text(),
-        "organisation": Text(),
-        "centre": Text(),
-        "cores": Whole(),
-        "price": Members({"id": Text(), "fen_per_core_hour": Whole()}, others=True),
-        "prediction": Perhaps(Members(_BAND, others=True)),
-        "time_limit_s": Whole(),
-        "max_charge_fen": Whole(),
-        "voucher": Perhaps(
-            Members(
-                {"voucher": Text(), "programme": Text(), "programme_version": Text(), "max_fen": Whole()},
-                others=True,
-            )
-        ),
-        "copay_max_fen": Whole(),
-        "charge_rule": Members(others=True),
-    },
-    others=True,
+_QUOTED_VOUCHER = Members(
+    {"voucher": Text(), "programme": Text(), "programme_version": Text(), "max_fen": Whole()}, others=True
 )
+_QUOTE: dict[str, Shape] = {
+    "id": Text(),
+    "organisation": Text(),
+    "centre": Text(),
+    "cores": Whole(),
+    "price": Members({"id": Text(), "fen_per_core_hour": Whole()}, others=True),
+    "prediction": Perhaps(Members(_BAND, others=True)),
+    "time_limit_s": Whole(),
+    "max_charge_fen": Whole(),
+    "copay_max_fen": Whole(),
+    "charge_rule": Members(others=True),
+}
+QUOTE_SHAPE = Members({**_QUOTE, "voucher": Perhaps(_QUOTED_VOUCHER)}, others=True)
 """What the charge rests on; a quote says more, and its digest covers all of it."""
+QUOTE_SHAPE_2 = Members({**_QUOTE, "v": Exactly(2), "vouchers": Listing(_QUOTED_VOUCHER)}, others=True)
+"""With several vouchers, in the order in which they are used."""
 USAGE_SHAPE = Members(
     {"run": Text(), "attempt": Whole(), "state": Text(), "wall_ms": Whole(), "cores": Whole()}, others=True
 )
@@ -74,18 +78,16 @@ CHARGE_SHAPE = Members(
         "copay": Members(_HELD),
     }
 )
-RECEIPT_SHAPE = Members(
-    {
-        "v": Exactly(1),
-        **dict.fromkeys(("id", "order", "run", "organisation", "centre", "agent", "issued_at"), Text()),
-        "quote": QUOTE_SHAPE,
-        "quote_digest": Text(),
-        "usage": USAGE_SHAPE,
-        "charge": CHARGE_SHAPE,
-        "prediction": Perhaps(Members(_BAND)),
-        "actual": Members({"wall_ms": Whole()}),
-    }
-)
+_RECEIPT: dict[str, Shape] = {
+    **dict.fromkeys(("id", "order", "run", "organisation", "centre", "agent", "issued_at"), Text()),
+    "quote_digest": Text(),
+    "usage": USAGE_SHAPE,
+    "charge": CHARGE_SHAPE,
+    "prediction": Perhaps(Members(_BAND)),
+    "actual": Members({"wall_ms": Whole()}),
+}
+RECEIPT_SHAPE = Members({"v": Exactly(1), **_RECEIPT, "quote": QUOTE_SHAPE})
+RECEIPT_SHAPE_2 = Members({"v": Exactly(2), **_RECEIPT, "quote": QUOTE_SHAPE_2})
 FILE_SHAPE = Members(
     {
         "receipt": RECEIPT_SHAPE,
@@ -106,6 +108,7 @@ FILE_SHAPE = Members(
     }
 )
 """A receipt file; no member beside these, so that nothing unchecked can stand in one."""
+FILE_SHAPE_2 = Members({**FILE_SHAPE.shapes, "receipt": RECEIPT_SHAPE_2})
 
 MALFORMED = declare(
     "receipt.malformed",
@@ -178,6 +181,30 @@ def charge_fen(usage: Mapping[str, Any], quote: Mapping[str, Any]) -> Charge:
         charge_fen=min(full_fen * share_percent // 100, max_fen),
         max_charge_fen=max_fen,
     )
+
+
+def receipt_shape(receipt: object) -> Members:
+    """The shape that a receipt must have, by the version it says it is of; else the first version's."""
+    return RECEIPT_SHAPE_2 if isinstance(receipt, Mapping) and receipt.get("v") == 2 else RECEIPT_SHAPE
+
+
+def file_shape(document: Mapping[str, Any]) -> Members:
+    """The shape that a receipt file must have."""
+    return FILE_SHAPE_2 if receipt_shape(document.get("receipt")) is RECEIPT_SHAPE_2 else FILE_SHAPE
+
+
+def quoted_vouchers(quote: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The vouchers of a quote document of either version, in the order in which they are used."""
+    if quote.get("v") == 2:
+        return list(quote["vouchers"])
+    return [quote["voucher"]] if quote.get("voucher") else []
+
+
+def voucher_members(vouchers: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    """A quote's members about its vouchers: version 1 for at most one, which every site can sign."""
+    if len(vouchers) > 1:
+        return {"v": 2, "vouchers": [dict(one) for one in vouchers]}
+    return {"v": 1, "voucher": dict(vouchers[0]) if vouchers else None}
 
 
 def sign_receipt(receipt: Mapping[str, Json], private: Ed25519PrivateKey) -> str:

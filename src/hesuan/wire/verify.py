@@ -26,7 +26,7 @@ from hesuan.wire.canonical import canonical
 from hesuan.wire.checks import WRONG_SHAPE, Both, Check, Outcome, broken, of_receipt, of_shape, sound
 from hesuan.wire.evidence import Trust, of_evidence, of_keys, read_trust
 from hesuan.wire.reading import MAX_BYTES, read_json, shown
-from hesuan.wire.receipt import FILE_SHAPE
+from hesuan.wire.receipt import FILE_SHAPE, file_shape
 
 MARKS = {Outcome.SOUND: "✓", Outcome.BROKEN: "✗", Outcome.NOTE: "!"}
 PLAIN_MARKS = {Outcome.SOUND: "ok  ", Outcome.BROKEN: "FAIL", Outcome.NOTE: "note"}
@@ -187,7 +187,7 @@ def _first_receipt(opened: pack.Opened) -> list[Check]:
 
 def _judge(data: bytes, document: dict[str, Any], trust: Trust | None) -> Verdict:
     checks = [_form(data, document)]
-    shape = of_shape(document, FILE_SHAPE, "file")
+    shape = of_shape(document, file_shape(document), "file")
     if any(check.outcome is Outcome.BROKEN for check in [*checks, *shape] if check.code is not NOT_CANONICAL):
         checks += shape
         return Verdict(Result.TAMPERED, tuple(checks), trusted=trust is not None)

@@ -18,6 +18,7 @@ from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, Invento
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
 from hesuan.wire.canonical import Json
+from hesuan.wire.receipt import SIGNS
 
 NEWEST_RUNS = 50
 """How many finished runs stand beside the newest benchmark as evidence."""
@@ -172,6 +173,13 @@ def allows_scripts(centre_id: str) -> bool:
     """Whether the centre's agent says it runs scripts; without an inventory it does not."""
     newest = newest_inventory(centre_id)
     return newest is not None and newest.body.get("scripts_allowed") is True
+
+
+def signs_receipts(centre_id: str) -> int:
+    """The newest version of receipts that the centre's agent says it signs; 1 where it is silent."""
+    newest = newest_inventory(centre_id)
+    told = str(newest.body.get("software", {}).get(SIGNS, "")) if newest else ""
+    return int(told) if told.isdecimal() and len(told) < 4 else 1
 
 
 def app_digest_at(centre_id: str, app: str) -> str | None:

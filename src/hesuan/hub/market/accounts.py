@@ -18,9 +18,14 @@ def centre_account(centre_id: str) -> str:
     return f"centre:{centre_id}"
 
 
-def voucher_hold_id(order_id: str) -> str:
-    """Ledger id of an order's hold on its voucher; derived, so that a repetition is the same event."""
-    return f"{order_id}:voucher:hold"
+def voucher_hold_id(order_id: str, place: int = 0) -> str:
+    """Ledger id of an order's hold on a voucher; derived, so that a repetition is the same event.
+
+    Args:
+        order_id: The order.
+        place: The voucher's place in the order of use, from 0.
+    """
+    return f"{order_id}:voucher:hold" if not place else f"{order_id}:voucher:{place}:hold"
 
 
 def copay_hold_id(order_id: str) -> str:
@@ -28,9 +33,9 @@ def copay_hold_id(order_id: str) -> str:
     return f"{order_id}:copay:hold"
 
 
-def voucher_end_id(order_id: str) -> str:
-    """Ledger id of what ends the voucher's hold: its capture or its release."""
-    return f"{order_id}:voucher:end"
+def voucher_end_id(order_id: str, place: int = 0) -> str:
+    """Ledger id of what ends the hold on a voucher: its capture or its release."""
+    return f"{order_id}:voucher:end" if not place else f"{order_id}:voucher:{place}:end"
 
 
 def copay_end_id(order_id: str) -> str:

@@ -24,6 +24,7 @@ from hesuan.hub.programmes.rules import Use
 from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json, digest
 from hesuan.wire.ids import is_id
+from hesuan.wire.receipt import quoted_vouchers
 
 NOT_AN_ORDER_ID = declare(
     "order.id_malformed",
@@ -88,7 +89,7 @@ _DEPOSIT_ID = re.compile(r"[A-Za-z0-9._-]{1,40}")
 
 
 def accept_quote(*, actor: Actor, quote_id: str, order_id: str) -> Order:
-    """Accepts a quote: voucher and own money are held in one journal, or neither is.
+    """Accepts a quote: every voucher of it and own money are held in one journal, or nothing is.
 
     This makes no run; :func:`hesuan.hub.runs.services.place_order` does both.
 
@@ -194,7 +195,7 @@ def _time(at: datetime) -> str:
 
 
 def holds(document: Mapping[str, Json], order_id: str, *, at: datetime) -> list[Event]:
-    """The journal that accepting a quote posts: holds on the voucher, on limits on its use, on own money.
+    """The journal that accepting a quote posts: holds on vouchers, on limits on their use, on own money.
 
     They never expire: a hold that ended before its run was accounted for would lose somebody money.
 
@@ -220,13 +221,11 @@ def holds(document: Mapping[str, Json], order_id: str, *, at: datetime) -> list[
 
 
 def voucher_uses(document: Mapping[str, Json], order_id: str) -> list[Use]:
-    """What an order holds of vouchers, as its quote says."""
-    voucher = document["voucher"]
-    if not isinstance(voucher, dict):
-        return []
-    most_fen = voucher["max_fen"]
-    assert isinstance(most_fen, int)
-    return [Use(accounts.voucher_hold_id(order_id), str(voucher["voucher"]), most_fen)]
+    """What an order holds of vouchers, as its quote says, in the order of use."""
+    return [
+        Use(accounts.voucher_hold_id(order_id, place), str(one["voucher"]), int(one["max_fen"]))
+        for place, one in enumerate(quoted_vouchers(document))
+    ]
 
 
 def _copay_hold(document: Mapping[str, Json], order_id: str) -> list[Event]:
@@ -259,14 +258,21 @@ def _in_words(refused: LedgerRefused, quote: Quote) -> HesuanError:
         "available": format_yuan(available),
         "held": format_yuan(int(str(refused.facts["held_fen"]))),
     }
-    if str(refused.facts["ledger"]).startswith("caps:"):
-        return Refused(LIMIT_TOO_SMALL, voucher=quote.document["voucher"]["code"], **amounts)
-    if refused.facts["ledger"] != accounts.CNY:
-        return Refused(VOUCHER_TOO_SMALL, voucher=quote.document["voucher"]["code"], **amounts)
+    book = str(refused.facts["ledger"])
+    if book.startswith("caps:"):
+        return Refused(LIMIT_TOO_SMALL, voucher=_codes(quote, "programme", book.partition(":")[2]), **amounts)
+    if book != accounts.CNY:
+        voucher_id = str(refused.facts["account"]).partition(":")[2]
+        return Refused(VOUCHER_TOO_SMALL, voucher=_codes(quote, "voucher", voucher_id), **amounts)
     missing = format_yuan(asked - available)
     return Refused(
         BALANCE_TOO_SMALL, organisation=quote.request.organisation.name, missing=missing, **amounts
     )
+
+
+def _codes(quote: Quote, member: str, value: str) -> str:
+    """Codes of the quote's vouchers of which a member has a value, for people."""
+    return ", ".join(one["code"] for one in quoted_vouchers(quote.document) if one[member] == value)
 
 
 def expire_quotes(now: datetime | None = None) -> int:

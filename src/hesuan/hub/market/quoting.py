@@ -15,11 +15,12 @@ from hesuan.hub.market.reasons import Reason
 from hesuan.hub.market.selectors import price_at
 from hesuan.hub.market.work import WorkOrder
 from hesuan.hub.planning.services import Prediction, absence, predict
-from hesuan.hub.programmes.rules import Plan, VoucherShare
-from hesuan.hub.programmes.services import plan_voucher, plan_vouchers, subsidy
+from hesuan.hub.programmes.rules import Plan, Use, VoucherShare
+from hesuan.hub.programmes.services import plan_voucher, plan_vouchers, redeem
 from hesuan.wire.canonical import Json
 from hesuan.wire.ids import new_id
 from hesuan.wire.messages import format_at
+from hesuan.wire.receipt import voucher_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,8 @@ def answer(
     bound = _bound(offering, work, site, at)
     if isinstance(bound, rules.Refusal):
         return bound
-    voucher, plan = _vouchers(offering, bound, organisation_id, at)
-    return _draft(offering, work, bound, voucher, plan, organisation_id=organisation_id, at=at)
+    chosen, plan = _vouchers(offering, bound, organisation_id, at)
+    return _draft(offering, work, bound, chosen, plan, organisation_id=organisation_id, at=at)
 
 
 def with_rank(drafts: Sequence[Draft]) -> list[Draft]:
@@ -119,26 +120,35 @@ def _bound(offering: Offering, work: WorkOrder, site: rules.Site, at: datetime) 
     return _Bound(price, prediction, limit_s, highest)
 
 
-def _vouchers(
-    offering: Offering, bound: _Bound, organisation_id: str, at: datetime
-) -> tuple[VoucherShare | None, Plan]:
-    """The voucher an order would hold, and what was found about all of them."""
+Chosen = tuple[VoucherShare, ...]
+"""The vouchers an order would hold, in the order of use."""
+
+
+def _vouchers(offering: Offering, bound: _Bound, organisation_id: str, at: datetime) -> tuple[Chosen, Plan]:
+    """The vouchers an order would hold, and what was found about all of them.
+
+    The lawful set that pays most; only one where the site could not check and sign a receipt of several.
+    """
     if bound.max_charge_fen == 0:
-        return None, Plan((), ())
+        return (), Plan((), ())
     asked: Any = {
         "organisation_id": organisation_id,
         "centre_id": offering.centre_id,
         "charge_fen": bound.max_charge_fen,
         "at": at,
     }
-    return plan_voucher(**asked), plan_vouchers(**asked)
+    plan = plan_vouchers(**asked)
+    if len(plan.shares) < 2 or centres.signs_receipts(offering.centre_id) >= 2:
+        return plan.shares, plan
+    alone = plan_voucher(**asked)
+    return (alone,) if alone is not None else (), plan
 
 
 def _draft(
     offering: Offering,
     work: WorkOrder,
     bound: _Bound,
-    voucher: VoucherShare | None,
+    chosen: Chosen,
     plan: Plan,
     *,
     organisation_id: str,
@@ -148,7 +158,7 @@ def _draft(
     forecast = bound.forecast
     mid_ms = forecast.mid_ms if forecast else bound.limit_s * 1000
     expected_fen = rules.expected_charge_fen(terms, mid_ms)
-    pays = _payer(voucher, offering.centre_id, at)
+    pays = _payer(chosen, offering.centre_id, at)
     copay_max = _copay_max(bound.max_charge_fen, expected_fen, pays)
     own = rules.own_cost_fen(
         mid_ms=mid_ms,
@@ -160,20 +170,20 @@ def _draft(
     ends = rules.valid_until(at, bound.price.valid_to)
     document: dict[str, Json] = {
         **terms,
+        **voucher_members([_told(one) for one in chosen]),
         "expected": {
             "charge_fen": expected_fen,
             "voucher_fen": pays(expected_fen),
             "copay_fen": expected_fen - pays(expected_fen),
         },
-        "voucher": _voucher_plan(voucher),
         "copay_max_fen": copay_max,
         "units_per_yuan": rules.units_per_yuan(work.units, own) if forecast else None,
         "valid_until": format_at(ends),
         "reasons": [
             *(reason.document() for reason in _evidence_reasons(offering, work, bound)),
             *(reason.document() for reason in _price_reasons(work, bound)),
-            *(reason.document() for reason in _voucher_reasons(bound, voucher, copay_max)),
-            *(reason.document() for reason in _other_vouchers(voucher, plan)),
+            *(reason.document() for reason in _voucher_reasons(bound, chosen, copay_max)),
+            *(reason.document() for reason in _other_vouchers(chosen, plan)),
             *(reason.document() for reason in _unsure(bound, terms)),
             reasons.charged_by(rules.CHARGE_RULE).document(),
         ],
@@ -186,7 +196,6 @@ def _terms(offering: Offering, work: WorkOrder, bound: _Bound, organisation_id: 
     """The part of a quote document that the charge follows from."""
     digest = centres.app_digest_at(offering.centre_id, work.app) if work.kind == "app" else None
     return {
-        "v": 1,
         "id": new_id(),
         "organisation": organisation_id,
         "work": work.document(),
@@ -203,22 +212,17 @@ def _terms(offering: Offering, work: WorkOrder, bound: _Bound, organisation_id: 
     }
 
 
-def _payer(voucher: VoucherShare | None, centre_id: str, at: datetime) -> Callable[[int], int]:
-    """What the voucher would pay of a smaller charge [fen → fen], by its own rule; never above its plan."""
+def _payer(chosen: Chosen, centre_id: str, at: datetime) -> Callable[[int], int]:
+    """What the vouchers would pay of a smaller charge [fen → fen], by their rules; never above the plan."""
+    uses = [Use("", one.voucher_id, one.subsidy_fen) for one in chosen]
 
     def pays(charge_fen: int) -> int:
-        if voucher is None or charge_fen == 0:
+        if not chosen or charge_fen == 0:
             return 0
-        if charge_fen == voucher.charge_fen:
-            return voucher.subsidy_fen
-        share = subsidy(
-            voucher_id=voucher.voucher_id,
-            charge_fen=charge_fen,
-            centre_id=centre_id,
-            at=at,
-            held_fen=voucher.subsidy_fen,
-        )
-        return share.subsidy_fen
+        if charge_fen == chosen[0].charge_fen:
+            return sum(one.subsidy_fen for one in chosen)
+        shares = redeem(uses=uses, charge_fen=charge_fen, centre_id=centre_id, at=at)
+        return sum(one.subsidy_fen for one in shares)
 
     return pays
 
@@ -226,19 +230,18 @@ def _payer(voucher: VoucherShare | None, centre_id: str, at: datetime) -> Callab
 def _copay_max(max_charge_fen: int, expected_fen: int, pays: Callable[[int], int]) -> int:
     """The most the user's own part can be [fen].
 
-    That is what the voucher leaves of the highest charge, unless a rule pays less than in proportion on a
+    That is what the vouchers leave of the highest charge, unless a rule pays less than in proportion on a
     smaller one (a floor below which it pays nothing): then the own part could be larger there, and the whole
     charge is held instead of a guess.
     """
     most = max_charge_fen - pays(max_charge_fen)
-    smaller = {expected_fen, *(max_charge_fen // part for part in (2, 4, 10))}
-    exceeded = any(charge - pays(charge) > most for charge in smaller if charge > most)
+    smaller = {expected_fen, most + 1, *(max_charge_fen // part for part in (2, 4, 10))}
+    exceeded = any(charge - pays(charge) > most for charge in smaller if most < charge <= max_charge_fen)
     return max_charge_fen if exceeded else most
 
 
-def _voucher_plan(voucher: VoucherShare | None) -> dict[str, Json] | None:
-    if voucher is None:
-        return None
+def _told(voucher: VoucherShare) -> dict[str, Json]:
+    """A voucher as a quote names it."""
     return {
         "voucher": voucher.voucher_id,
         "code": voucher.code,
@@ -274,28 +277,31 @@ def _price_reasons(work: WorkOrder, bound: _Bound) -> Iterator[Reason]:
     )
 
 
-def _voucher_reasons(bound: _Bound, voucher: VoucherShare | None, copay_max_fen: int) -> Iterator[Reason]:
-    if voucher is None:
+def _voucher_reasons(bound: _Bound, chosen: Chosen, copay_max_fen: int) -> Iterator[Reason]:
+    if not chosen:
         yield reasons.no_voucher()
-        return
-    yield reasons.voucher_pays(
-        code=voucher.code,
-        rule=f"{voucher.programme_id} v{voucher.version} ({voucher.version_digest[:19]}…)",
-        most_fen=voucher.subsidy_fen,
-        of_fen=bound.max_charge_fen,
-        own_max_fen=copay_max_fen,
-    )
-    for line in voucher.trace:
-        cited = f" [{line.citing}]" if line.citing else ""
-        yield Reason(f"{line.en}{cited}", f"{line.zh}{cited}")
-
-
-def _other_vouchers(voucher: VoucherShare | None, plan: Plan) -> Iterator[Reason]:
-    """What the holder's other vouchers would pay, and why they do not; an order is paid by one."""
-    if voucher is not None and plan.subsidy_fen > voucher.subsidy_fen:
-        yield reasons.one_of_several(
+    for voucher in chosen:
+        yield reasons.voucher_pays(
             code=voucher.code,
-            fen=voucher.subsidy_fen,
+            rule=f"{voucher.programme_id} v{voucher.version} ({voucher.version_digest[:19]}…)",
+            most_fen=voucher.subsidy_fen,
+            of_fen=bound.max_charge_fen,
+            own_max_fen=copay_max_fen,
+        )
+        for line in voucher.trace:
+            cited = f" [{line.citing}]" if line.citing else ""
+            yield Reason(f"{line.en}{cited}", f"{line.zh}{cited}")
+    if len(chosen) > 1:
+        yield reasons.given_back_last_first()
+
+
+def _other_vouchers(chosen: Chosen, plan: Plan) -> Iterator[Reason]:
+    """In which order they are used; what the holder's other vouchers would pay, and why they do not."""
+    pays = sum(one.subsidy_fen for one in chosen)
+    if chosen and plan.subsidy_fen > pays:
+        yield reasons.one_of_several(
+            code=chosen[0].code,
+            fen=pays,
             together=", ".join(share.code for share in plan.shares),
             together_fen=plan.subsidy_fen,
         )

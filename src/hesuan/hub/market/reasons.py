@@ -140,13 +140,22 @@ def no_voucher() -> Reason:
 
 
 def one_of_several(*, code: str, fen: int, together: str, together_fen: int) -> Reason:
-    """An order is paid by one voucher, although several might pay more."""
+    """Several vouchers might pay more, and the site could not sign for them."""
     pays, would = format_yuan(fen), format_yuan(together_fen)
     return Reason(
-        f"One order is paid by one voucher, and {code} pays most by itself, {pays}. {together} could lawfully"
-        f" pay {would} together: divide the work into several orders, and they are used in the order given.",
-        f"一个订单由一张算力券支付，{code} 单独支付最多，为 {pays}。{together} 依规可合计支付 {would}："
-        "可将任务拆分为多个订单，按此处顺序使用。",
+        f"{together} could lawfully pay {would} together. The agent of this centre signs receipts of one"
+        f" voucher only, until its operator updates it; {code} pays most by itself, {pays}.",
+        f"{together} 依规可合计支付 {would}。该中心的站点代理只能签署一张算力券的回执，须由其运营人员升级；"
+        f"{code} 单独支付最多，为 {pays}。",
+    )
+
+
+def given_back_last_first() -> Reason:
+    """What happens where the run costs less than the most."""
+    return Reason(
+        "Where the run costs less, each programme pays by its rule on the actual charge; of one programme's"
+        " vouchers the last one named gets back first.",
+        "实际费用较低时，各计划按其规则就实际费用支付；同一计划的多张算力券中，列于最后者最先解冻。",
     )
 
 

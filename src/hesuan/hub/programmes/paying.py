@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import TypeVar
 
-from hesuan.hub.programmes import engine, onrecord
+from hesuan.hub.programmes import engine, onrecord, rules
 from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
-from hesuan.hub.programmes.redemption import redeem_facts
+from hesuan.hub.programmes.redemption import funding_of, redeem_facts
 from hesuan.hub.programmes.rules import PayerShare
 from hesuan.policy.book import Book
 from hesuan.policy.credit_notes import credited, differences
-from hesuan.policy.decision import Decision, Facts, Line
+from hesuan.policy.decision import Aid, Decision, Facts, Line, Share
 from hesuan.policy.evaluator import decide
 from hesuan.policy.fields import Open
 from hesuan.policy.keys import needed
+from hesuan.policy.programme import Programme
 
 T = TypeVar("T")
 
@@ -97,6 +99,18 @@ class PastLine:
     at: datetime
     """The moment for which the voucher's rule was judged."""
     kind: str = engine.LINE_KIND
+    order_id: str = ""
+    """Lines of one order are decided once, as they were; without one each is an order of its own."""
+    beside: tuple[tuple[str, int], ...] = ()
+    """What other programmes paid of the order: programme → fen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """What a line gets [fen]."""
+
+    subsidy_fen: int
+    shares: tuple[Share, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +149,7 @@ def differences_after(
     return tuple(found)
 
 
-def _decided(lines: Sequence[PastLine], taken: Mapping[str, int]) -> dict[str, Decision]:
+def _decided(lines: Sequence[PastLine], taken: Mapping[str, int]) -> dict[str, _Paid]:
     book = Book()
     vouchers = {
         one.id: one
@@ -144,25 +158,43 @@ def _decided(lines: Sequence[PastLine], taken: Mapping[str, int]) -> dict[str, D
         )
     }
     left = {one.id: one.face_fen for one in vouchers.values()}
-    made: dict[str, Decision] = {}
-    for line in lines:
-        voucher = vouchers[line.voucher_id]
+    made: dict[str, _Paid] = {}
+    for _, group in groupby(lines, key=lambda line: line.order_id or line.id):
+        order = list(group)
+        voucher = vouchers[order[0].voucher_id]
         document = engine.programme_of(voucher.programme_version)
-        facts = _facts(voucher, line, taken.get(line.id, 0))
-        counters = book.counters(needed(document, facts), voucher_fen=left[voucher.id])
-        decision = decide(document, facts, counters)
+        facts = _facts(voucher, order, sum(taken.get(line.id, 0) for line in order))
+        together = sum(left[one] for one in {line.voucher_id for line in order})
+        decision = decide(document, facts, book.counters(needed(document, facts), voucher_fen=together))
         book.add(decision, facts.on)
-        left[voucher.id] -= decision.subsidy_fen
-        made[line.id] = decision
+        made |= _divided(order, decision, document, left)
     return made
 
 
-def _facts(voucher: Voucher, line: PastLine, taken_fen: int) -> Facts:
+def _divided(
+    order: Sequence[PastLine], decision: Decision, document: Programme, left: dict[str, int]
+) -> dict[str, _Paid]:
+    """One decision on an order's lines, each voucher's last fen before the next one's first."""
+    made, rest = {}, decision.subsidy_fen
+    for line in order:
+        fen = min(rest, left[line.voucher_id])
+        rest -= fen
+        left[line.voucher_id] -= fen
+        parts = rules.split(funding_of(document), fen)
+        whole = fen == decision.subsidy_fen
+        shares = decision.shares if whole else tuple(Share(one.payer, one.fen) for one in parts)
+        made[line.id] = _Paid(fen, shares)
+    return made
+
+
+def _facts(voucher: Voucher, order: Sequence[PastLine], taken_fen: int) -> Facts:
+    line = order[0]
     facts = redeem_facts(
         voucher,
-        charge_fen=line.charge_fen,
+        charge_fen=sum(one.charge_fen for one in order),
         centre_id=line.centre_id,
         at=line.at,
         related=onrecord.related_to(voucher.organisation_id, line.centre_id, line.at),
+        aid=[Aid(authority="", scope="", amount_fen=fen, programme=key) for key, fen in line.beside],
     )
     return credited(facts, (Line(line.kind, taken_fen),)) if taken_fen else facts

@@ -21,10 +21,12 @@ from hesuan.hub.programmes.rules import Use, VoucherShare
 from hesuan.policy.decision import Aid, Counters, Decision, Facts, Line
 from hesuan.policy.evaluator import decide
 from hesuan.policy.keys import needed
-from hesuan.policy.programme import Programme
+from hesuan.policy.programme import Budget, Cap, Programme
 
 DEDUCTED = ("deduct_pay_supplier", "prefund_supplier")
 """Flows in which the voucher's part is taken off the price."""
+AT_ISSUE = ("issued", "claims", "active")
+"""Kinds of count that using a voucher does not touch."""
 _NAMES_OF_ONE = ("award.id", "call.id", "award.reason", "award.approved", "award.cap_role")
 """Facts that tell awards apart and change nothing of what each pays."""
 
@@ -60,10 +62,10 @@ class Pool:
         """The vouchers' codes, for people."""
         return ", ".join(voucher.code for voucher in self.vouchers)
 
-    def decide(self, charge: Charge, aid: Sequence[Aid] = (), first: int | None = None) -> Decision:
-        """What the rule pays of a charge out of the first so many vouchers, beside other aid."""
+    def decide(self, charge: Charge, aid: Sequence[Aid] = ()) -> Decision:
+        """What the rule pays of a charge out of all of them, beside other aid."""
         facts = use_facts(self.vouchers[0], charge, aid)
-        left_fen = sum(self.left_fens[:first])
+        left_fen = sum(self.left_fens)
         used = (
             _promised(self.document, facts, left_fen)
             if self.promised
@@ -73,13 +75,14 @@ class Pool:
         return decide(self.document, facts, counters)
 
     def shares(self, charge: Charge, aid: Sequence[Aid] = ()) -> list[VoucherShare]:
-        """The pool's part of a charge, voucher by voucher."""
+        """The pool's part of a charge, voucher by voucher: each its last fen before the next its first.
+
+        The rule, with its rounding and its floors, decides once; how the sum lies on the vouchers is only
+        what each has left. So of a smaller charge the last one gets back first.
+        """
         whole, taken, found = self.decide(charge, aid), 0, []
-        for place, voucher in enumerate(self.vouchers):
-            last = place + 1 == len(self.vouchers)
-            reached = whole if last else self.decide(charge, aid, first=place + 1)
-            upto = min(whole.subsidy_fen, reached.subsidy_fen)
-            fen = max(0, upto - taken)
+        for place, (voucher, left_fen) in enumerate(zip(self.vouchers, self.left_fens, strict=True)):
+            fen = min(left_fen, whole.subsidy_fen - taken)
             found.append(self._share(voucher, charge, whole, before_fen=taken, fen=fen, first=not place))
             taken += fen
         return found
@@ -105,7 +108,7 @@ class Pool:
             version_digest=version.digest,
             charge_fen=charge.charge_fen,
             subsidy_fen=fen,
-            shares=engine.shares_of(whole) if alone else rules.split(_funding(self.document), fen),
+            shares=engine.shares_of(whole) if alone else rules.split(funding_of(self.document), fen),
             trace=engine.trace_of(whole) if first else (),
             counted=tuple(counted),
         )
@@ -144,13 +147,31 @@ def redeem(*, uses: Sequence[Use], charge_fen: int, centre_id: str, at: datetime
     """
     vouchers = [_voucher(use.voucher_id) for use in uses]
     charge = Charge(charge_fen, centre_id, at)
-    found: dict[str, VoucherShare] = {}
-    aid: list[Aid] = []
-    for pool in pools_of(vouchers, [use.most_fen for use in uses], promised=True):
-        shares = pool.shares(charge, aid)
-        aid.append(beside(pool, sum(share.subsidy_fen for share in shares)))
-        found.update({share.voucher_id: share for share in shares})
+    pools = pools_of(vouchers, [use.most_fen for use in uses], promised=True)
+    found = {share.voucher_id: share for part in together(pools, charge) for share in part}
     return tuple(found[use.voucher_id] for use in uses)
+
+
+def together(pools: Sequence[Pool], charge: Charge) -> list[list[VoucherShare]]:
+    """What each pool pays of a charge beside the others, in their order.
+
+    Each is decided beside those before it, and then again beside all the others; where its rule now allows
+    less, it pays that. So no programme pays beside more public money than its rule agrees to, however small
+    the charge came out.
+    """
+    parts: list[list[VoucherShare]] = []
+    aid: list[Aid] = []
+    for pool in pools:
+        parts.append(pool.shares(charge, aid))
+        aid.append(beside(pool, _sum(parts[-1])))
+    for place, pool in enumerate(pools):
+        others = [one for at, one in enumerate(aid) if at != place]
+        if not any(one.amount_fen for one in others):
+            continue
+        again = pool.shares(charge, others)
+        if _sum(again) < aid[place].amount_fen:
+            parts[place], aid[place] = again, beside(pool, _sum(again))
+    return parts
 
 
 def subsidy(
@@ -226,6 +247,10 @@ def is_deducted(voucher: Voucher) -> bool:
     return engine.programme_of(voucher.programme_version).flow in DEDUCTED
 
 
+def _sum(shares: Sequence[VoucherShare]) -> int:
+    return sum(share.subsidy_fen for share in shares)
+
+
 def _promised(document: Programme, facts: Facts, held_fen: int) -> Counters:
     """Limits of which an order holds an amount have exactly that left for it."""
     used: dict[str, dict[str, int]] = {"cap": {}, "budget": {}}
@@ -237,7 +262,16 @@ def _promised(document: Programme, facts: Facts, held_fen: int) -> Counters:
 def _alike(one: Voucher, other: Voucher) -> bool:
     """Whether one decision holds for both; what is said of the applicant is said of the same applicant."""
     same = one.programme_version_id == other.programme_version_id
-    return same and _case(one) == _case(other)
+    return same and _case(one) == _case(other) and not _by_award(one)
+
+
+def _by_award(voucher: Voucher) -> bool:
+    """Whether a limit on use is kept award by award: then no decision holds for two of them."""
+    document = engine.programme_of(voucher.programme_version)
+    limits: tuple[Cap | Budget, ...] = (*document.caps, *document.budgets)
+    return any(
+        isinstance(one.key, tuple) and "award" in one.key and one.counts not in AT_ISSUE for one in limits
+    )
 
 
 def _case(voucher: Voucher) -> dict[str, object]:
@@ -249,7 +283,8 @@ def _case(voucher: Voucher) -> dict[str, object]:
     }
 
 
-def _funding(document: Programme) -> list[tuple[str, Fraction]]:
+def funding_of(document: Programme) -> list[tuple[str, Fraction]]:
+    """Who pays which share, in the document's order."""
     return [(one.payer, one.share) for one in document.funding if isinstance(one.share, Fraction)]
 
 

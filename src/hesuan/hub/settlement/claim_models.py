@@ -94,7 +94,7 @@ class Claim(models.Model):
 
 
 class ClaimLine(models.Model):
-    """One settled order in a claim; its kind is the meter's, its amounts are the signed receipt's."""
+    """What one voucher paid of one order; its kind is the meter's, its amounts the signed receipt's."""
 
     class State(models.TextChoices):
         CLAIMED = "CLAIMED"
@@ -122,7 +122,7 @@ class ClaimLine(models.Model):
         ordering = ["claim", "number"]
         constraints = [
             models.UniqueConstraint(
-                fields=["settlement"], condition=Q(live=True), name="settlement_order_claimed_once"
+                fields=["settlement", "voucher"], condition=Q(live=True), name="settlement_draw_claimed_once"
             ),
             models.UniqueConstraint(fields=["claim", "number"], name="settlement_line_number_once"),
             models.CheckConstraint(

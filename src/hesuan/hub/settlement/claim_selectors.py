@@ -16,7 +16,6 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
 from hesuan.hub.programmes.paying import paying_terms
 from hesuan.hub.settlement import claim_errors as errors
-from hesuan.hub.settlement import rules as settling
 from hesuan.hub.settlement.gate import OFFICE_ROLES, SUPPLIER_FLOWS, stages
 from hesuan.hub.settlement.models import (
     Batch,
@@ -24,6 +23,7 @@ from hesuan.hub.settlement.models import (
     ClaimLine,
     Clawback,
     Dispute,
+    Draw,
     FloatMovement,
     Receipt,
     RedemptionStep,
@@ -142,15 +142,20 @@ def claimable(actor: Actor, *, version_id: str, centre_id: str) -> list[Settleme
     """
     terms = paying_terms(version_id)
     signed = Receipt.objects.filter(state=Receipt.State.SIGNED).values("settlement_id")
+    claimed = ClaimLine.objects.filter(live=True)
+    if terms.flow in SUPPLIER_FLOWS:  # of an order that several programmes paid, each is claimed for its part
+        claimed = claimed.filter(claim__programme_version_id=version_id)
     found = Settlement.objects.filter(pk__in=signed, order__centre_id=centre_id).exclude(
-        pk__in=ClaimLine.objects.filter(live=True).values("settlement_id")
+        pk__in=claimed.values("settlement_id")
     )
     if terms.flow in SUPPLIER_FLOWS:
-        found = found.filter(visible_to(actor, "order__centre__organisation_id"), voucher_captured_fen__gt=0)
+        drawn = Draw.objects.filter(programme_version_id=version_id, captured_fen__gt=0)
+        found = found.filter(
+            visible_to(actor, "order__centre__organisation_id"), pk__in=drawn.values("settlement_id")
+        )
     else:
         found = found.filter(visible_to(actor, "order__organisation_id"), voucher_id="", charge_fen__gt=0)
-    rows = found.select_related("order__quote", "order__organisation").order_by("settled_at", "id")
-    return [one for one in rows if terms.flow not in SUPPLIER_FLOWS or settling.version_of(one) == version_id]
+    return list(found.select_related("order__quote", "order__organisation").order_by("settled_at", "id"))
 
 
 def batches(actor: Actor, programme_id: str = "") -> list[Batch]:

@@ -7,7 +7,6 @@ cannot promise it twice. A supplier claims what the orders already captured at i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
@@ -29,25 +28,14 @@ from hesuan.hub.registry import services as recording
 from hesuan.hub.settlement import accounts, comparing, gate, papers
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement import claim_selectors as reads
+from hesuan.hub.settlement.drawn import Wanted, captured, drawn_under
 from hesuan.hub.settlement.models import Claim, ClaimLine, Receipt, Settlement
-from hesuan.hub.settlement.rules import version_of
 from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json, digest
 
 State = Claim.State
 LINE_KIND = "compute"
 """What the platform's meter counts today; the kind of every line, whatever an invoice calls it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A line to be, with what it brings."""
-
-    settlement: Settlement
-    voucher_id: str
-    subsidy_fen: int
-    shares: list[dict[str, Json]]
-    why: str = ""
 
 
 def open_claim(
@@ -112,7 +100,7 @@ def open_claim(
     with transaction.atomic():
         # Of two claims that want the same order, the second finds it taken.
         list(Settlement.objects.select_for_update().filter(pk__in=[one.id for one in settled]).order_by("id"))
-        _none_claimed(settled)
+        _none_claimed(settled, terms)
         claim.save(force_insert=True)
         ClaimLine.objects.bulk_create(_lines(claim, settled))
         gate.move(claim, State.DRAFT, trigger="opened", actor=actor, public={"lines": len(settled)})
@@ -285,7 +273,7 @@ def _settlement(actor: Actor, terms: PayingTerms, order_id: str) -> Settlement:
     if not Receipt.objects.filter(settlement=found, state=Receipt.State.SIGNED).exists():
         raise _not_claimable(order_id, "the centre has not countersigned its receipt", "回执尚未由中心副署")
     if terms.flow in gate.SUPPLIER_FLOWS:
-        if version_of(found) != terms.version_id or not found.voucher_captured_fen:
+        if not drawn_under(found, terms.version_id):
             raise _not_claimable(
                 order_id, "no voucher of this version was captured by it", "未扣划本版本的算力券"
             )
@@ -305,8 +293,11 @@ def _voucher(actor: Actor, terms: PayingTerms, voucher_id: str, holder: Organisa
     return str(voucher.id)
 
 
-def _none_claimed(settled: Sequence[Settlement]) -> None:
+def _none_claimed(settled: Sequence[Settlement], terms: PayingTerms) -> None:
+    """Of an order that several programmes paid, each is claimed for its own part; else once."""
     taken = ClaimLine.objects.filter(settlement__in=settled, live=True).select_related("claim", "settlement")
+    if terms.flow in gate.SUPPLIER_FLOWS:
+        taken = taken.filter(claim__programme_version_id=terms.version_id)
     for line in taken:
         raise Refused(
             errors.ORDER_CLAIMED,
@@ -317,9 +308,10 @@ def _none_claimed(settled: Sequence[Settlement]) -> None:
 
 
 def _lines(claim: Claim, settled: Sequence[Settlement]) -> list[ClaimLine]:
-    wanted = [_captured(one) for one in settled]
     if claim.flow in gate.USER_FLOWS:
         wanted = _drawn(claim, settled)
+    else:
+        wanted = [line for one in settled for line in captured(one, claim.programme_version_id)]
     return [
         ClaimLine(
             claim=claim,
@@ -327,7 +319,7 @@ def _lines(claim: Claim, settled: Sequence[Settlement]) -> list[ClaimLine]:
             settlement=one.settlement,
             voucher_id=one.voucher_id,
             kind=LINE_KIND,
-            charge_fen=one.settlement.charge_fen,
+            charge_fen=one.charge_fen,
             subsidy_fen=one.subsidy_fen,
             shares=one.shares,
         )
@@ -335,15 +327,7 @@ def _lines(claim: Claim, settled: Sequence[Settlement]) -> list[ClaimLine]:
     ]
 
 
-def _captured(settlement: Settlement) -> _Wanted:
-    """What an order captured, split as its signed receipt says."""
-    receipt = Receipt.objects.get(settlement=settlement)
-    told = receipt.document["charge"]["vouchers"]
-    shares = list(told[0]["shares"]) if told else []
-    return _Wanted(settlement, settlement.voucher_id, settlement.voucher_captured_fen, shares)
-
-
-def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[_Wanted]:
+def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[Wanted]:
     """What the voucher's rule pays of orders that the user paid, each seeing what the ones before it left."""
     voucher = Voucher.objects.select_related("programme_version").get(pk=claim.voucher_id)
     left = available_fen(voucher)
@@ -359,7 +343,7 @@ def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[_Wanted]:
         left -= share.subsidy_fen
         shares: list[dict[str, Json]] = [{"payer": part.payer, "fen": part.fen} for part in share.shares]
         why = " ".join(line.en for line in share.trace[-1:])
-        made.append(_Wanted(one, voucher.id, share.subsidy_fen, shares, why))
+        made.append(Wanted(one, voucher.id, one.charge_fen, share.subsidy_fen, shares, why))
     if not sum(one.subsidy_fen for one in made):
         raise Refused(errors.NOTHING_PAID, subsidy=format_yuan(0), why=made[-1].why)
     return made

@@ -16,7 +16,7 @@ from hesuan.hub.registry import services as recording
 from hesuan.hub.registry.standing import doubles
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement import claim_selectors as reads
-from hesuan.hub.settlement import gate, matching, papers
+from hesuan.hub.settlement import drawn, gate, matching, papers
 from hesuan.hub.settlement.matching import METER_UNSIGNED, NUMBER_USED, Expected, MeterLine
 from hesuan.hub.settlement.models import Claim, ClaimLine, ClaimMatch, Receipt
 
@@ -129,10 +129,20 @@ def note_numbers(claim: Claim) -> None:
 
 def meter_lines(claim: Claim) -> list[MeterLine]:
     """The claim's lines as they were metered."""
-    return [_meter_line(line) for line in claim.lines.select_related("settlement__order__quote__request")]
+    rows, told = claim.lines.select_related("settlement__order__quote__request"), set[str]()
+    found = []
+    for line in rows:  # of an order's several lines, the first says what others paid of it
+        others = {} if line.settlement_id in told else _beside(claim, line)
+        told.add(line.settlement_id)
+        found.append(_meter_line(line, sum(others.values())))
+    return found
 
 
-def _meter_line(line: ClaimLine) -> MeterLine:
+def _beside(claim: Claim, line: ClaimLine) -> dict[str, int]:
+    return drawn.beside(line.settlement_id, claim.programme_version.programme_id)
+
+
+def _meter_line(line: ClaimLine, beside_fen: int) -> MeterLine:
     order = line.settlement.order
     agreed = order.quote.request.created_at
     usage = UsageRecord.objects.filter(run__order=order).first()
@@ -143,6 +153,7 @@ def _meter_line(line: ClaimLine) -> MeterLine:
         kind=line.kind,
         charge_fen=line.charge_fen,
         subsidy_fen=line.subsidy_fen,
+        beside_fen=beside_fen,
         began=_day(began),
         ended=_day(ended),
         signed=Receipt.objects.filter(settlement=line.settlement, state=Receipt.State.SIGNED).exists(),
@@ -180,15 +191,26 @@ def _invoiced_before(claim: Claim, said: dict[str, papers.Paper]) -> int:
         if use.used_by.startswith("claim:")
     ]
     others = Claim.objects.filter(pk__in=ids, holder_id=claim.holder_id).exclude(state__in=DEAD)
-    return sum(int(one.papers.get("invoice", {}).get("amount_fen", 0)) for one in others)
+    invoices = {
+        (invoice.get("number") or one.id): int(invoice.get("amount_fen", 0))
+        for one in others
+        if (invoice := one.papers.get("invoice", {}))
+    }
+    own = said.get("invoice")  # an invoice that two programmes share is one invoice
+    return sum(fen for number, fen in invoices.items() if own is None or number != own.number)
 
 
 def _uses(claim: Claim, kind: str, number: str) -> tuple[str, ...]:
-    """Where else a number was used; instalments of one contract under one programme are no double."""
+    """Where else a number was used.
+
+    Instalments of one contract under one programme are no double, nor are the papers of orders that two
+    programmes paid together, each its own part.
+    """
     found = []
     for use in doubles(kind=kind, number=number, besides=f"claim:{claim.id}"):
         what, _, key = use.used_by.partition(":")
-        if what == "claim" and Claim.objects.filter(pk=key, state__in=DEAD).exists():
+        other = Claim.objects.filter(pk=key).first() if what == "claim" else None
+        if other is not None and (other.state in DEAD or _shared(claim, other, kind)):
             continue
         same = (
             use.programme == claim.programme_version.programme_id and use.organisation_id == claim.holder_id
@@ -197,6 +219,12 @@ def _uses(claim: Claim, kind: str, number: str) -> tuple[str, ...]:
             continue
         found.append(f"{use.programme or '–'} {use.used_by} {use.at.date().isoformat()}")
     return tuple(found)
+
+
+def _shared(claim: Claim, other: Claim, kind: str) -> bool:
+    if claim.holder_id != other.holder_id or claim.centre_id != other.centre_id:
+        return False
+    return (drawn.paid_by_both if kind == "contract" else drawn.same_orders)(claim, other)
 
 
 def _for_office(actor: Actor, claim_id: str, verb: gate.Verb) -> Claim:

@@ -23,7 +23,7 @@ from hesuan.hub.programmes.paying import Difference, PastLine, differences_after
 from hesuan.hub.programmes.redemption import available_fen
 from hesuan.hub.programmes.versions import lock
 from hesuan.hub.registry import services as recording
-from hesuan.hub.settlement import accounts, clawing, gate
+from hesuan.hub.settlement import accounts, clawing, drawn, gate
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement.claims import locked, source_account
 from hesuan.hub.settlement.models import Adjustment, Claim, ClaimLine, CreditNote
@@ -155,7 +155,7 @@ def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Vouc
         .filter(claim__programme_version__programme_id=programme_id, live=True)
         .exclude(claim__period="")
         .select_related("settlement__order__quote__request", "voucher")
-        .order_by("settlement__settled_at", "settlement_id")
+        .order_by("settlement__settled_at", "settlement_id", "number")
     )
     past = [
         PastLine(
@@ -165,6 +165,8 @@ def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Vouc
             charge_fen=row.charge_fen,
             at=row.settlement.order.quote.request.created_at,
             kind=row.kind,
+            order_id=row.settlement.order_id,
+            beside=tuple(drawn.beside(row.settlement_id, programme_id).items()),
         )
         for row in rows
     ]

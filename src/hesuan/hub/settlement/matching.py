@@ -82,6 +82,8 @@ class MeterLine:
     began: date
     ended: date
     signed: bool
+    beside_fen: int = 0
+    """What vouchers of other programmes paid of the same order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def _amounts(
 ) -> Iterator[Difference]:
     metered = sum(line.charge_fen for line in lines)
     if not expected.full_face:
-        metered -= sum(line.subsidy_fen for line in lines)
+        metered -= sum(line.subsidy_fen + line.beside_fen for line in lines)
     invoice, contract, payment = (papers.get(kind) for kind in ("invoice", "contract", "payment"))
     if invoice and invoice.amount_fen is not None:
         yield from _amount("invoice", invoice.amount_fen, "meter", metered, expected)
@@ -158,7 +160,8 @@ def _amounts(
             yield Difference(ABOVE_CONTRACT, "papers.contract.amount_fen", facts)
     if payment and payment.amount_fen is not None:
         charge = sum(line.charge_fen for line in lines)
-        own = charge if expected.user_pays_all else charge - sum(line.subsidy_fen for line in lines)
+        paid = sum(line.subsidy_fen + line.beside_fen for line in lines)
+        own = charge if expected.user_pays_all else charge - paid
         yield from _amount("payment", payment.amount_fen, "meter", own, expected)
 
 

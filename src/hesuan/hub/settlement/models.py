@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres.models import Agent
 from hesuan.hub.market.models import Order
+from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
 from hesuan.hub.settlement.claim_models import (
     Adjustment,
     Batch,
@@ -34,6 +35,7 @@ __all__ = [
     "ClawbackPart",
     "CreditNote",
     "Dispute",
+    "Draw",
     "FloatMovement",
     "Payment",
     "Receipt",
@@ -55,6 +57,7 @@ class Settlement(models.Model):
     charge_fen = models.BigIntegerField()
     max_charge_fen = models.BigIntegerField()
     voucher_id = models.CharField(max_length=ID_LENGTH, blank=True)
+    """The voucher that was used first; all of them, with what each paid, are its :class:`Draw` rows."""
     voucher_held_fen = models.BigIntegerField()
     voucher_captured_fen = models.BigIntegerField()
     copay_held_fen = models.BigIntegerField()
@@ -86,6 +89,34 @@ class Settlement(models.Model):
 
     def __str__(self) -> str:
         return f"settlement of {self.order_id}"
+
+
+class Draw(models.Model):
+    """What one voucher paid of one settled order [fen]; an order may have several, in the order of use."""
+
+    settlement = models.ForeignKey(Settlement, on_delete=models.PROTECT, related_name="draws")
+    place = models.PositiveSmallIntegerField()
+    """From 0, in the order of use."""
+    voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, related_name="draws")
+    programme_version = models.ForeignKey(ProgrammeVersion, on_delete=models.PROTECT, related_name="+")
+    held_fen = models.BigIntegerField()
+    captured_fen = models.BigIntegerField()
+    shares = models.JSONField(default=list)
+    """``[{"payer", "fen"}]``; they sum to ``captured_fen``."""
+
+    class Meta:
+        ordering = ["settlement", "place"]
+        constraints = [
+            models.UniqueConstraint(fields=["settlement", "voucher"], name="settlement_voucher_drawn_once"),
+            models.UniqueConstraint(fields=["settlement", "place"], name="settlement_draw_place_once"),
+            models.CheckConstraint(
+                condition=Q(captured_fen__gte=0, captured_fen__lte=F("held_fen")),
+                name="settlement_draw_within_hold",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.voucher_id} pays {self.captured_fen} of {self.settlement_id}"
 
 
 class Receipt(models.Model):

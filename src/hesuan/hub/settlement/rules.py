@@ -15,7 +15,7 @@ from hesuan.hub.market import accounts
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json
-from hesuan.wire.receipt import Charge
+from hesuan.wire.receipt import Charge, quoted_vouchers
 
 HOLD_TOO_SMALL = declare(
     "settlement.hold_too_small",
@@ -27,13 +27,30 @@ HOLD_TOO_SMALL = declare(
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Who pays which part of a charge, from which hold [fen]."""
+class Held:
+    """One hold and what is captured of it [fen]."""
 
-    voucher_held_fen: int
-    voucher_captured_fen: int
-    copay_held_fen: int
-    copay_captured_fen: int
+    held_fen: int
+    captured_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Who pays which part of a charge, from which hold."""
+
+    vouchers: tuple[Held, ...]
+    """Of each voucher of the quote, in the order of use."""
+    copay: Held
+
+    @property
+    def voucher_held_fen(self) -> int:
+        """On all vouchers [fen]."""
+        return sum(one.held_fen for one in self.vouchers)
+
+    @property
+    def voucher_captured_fen(self) -> int:
+        """From all vouchers [fen]."""
+        return sum(one.captured_fen for one in self.vouchers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +84,24 @@ def zero_usage(run_id: str, *, cores: int) -> dict[str, Json]:
     }
 
 
-def parts(charge_fen: int, quote: Mapping[str, Any], *, subsidy_fen: int, order_id: str) -> Parts:
-    """Divides a charge between the voucher and the user's own money.
+def parts(charge_fen: int, quote: Mapping[str, Any], *, subsidies_fen: Sequence[int], order_id: str) -> Parts:
+    """Divides a charge between the vouchers and the user's own money.
 
     Args:
         charge_fen: What is charged, at most the quote's highest.
         quote: The quote document; what was held stands in it.
-        subsidy_fen: What the voucher's rule pays of this charge.
+        subsidies_fen: What the rule of each of its vouchers pays of this charge, in the order of use.
         order_id: For the refusal.
 
     Raises:
         Refused: ``settlement.hold_too_small``.
     """
-    voucher_held = quote["voucher"]["max_fen"] if quote["voucher"] else 0
-    captured = min(subsidy_fen, voucher_held, charge_fen)
-    copay, copay_held = charge_fen - captured, quote["copay_max_fen"]
+    left_fen, vouchers = charge_fen, []
+    for voucher, subsidy_fen in zip(quoted_vouchers(quote), subsidies_fen, strict=True):
+        one = Held(voucher["max_fen"], min(subsidy_fen, voucher["max_fen"], left_fen))
+        vouchers.append(one)
+        left_fen -= one.captured_fen
+    copay, copay_held = left_fen, quote["copay_max_fen"]
     if copay > copay_held:
         raise Refused(
             HOLD_TOO_SMALL,
@@ -90,33 +110,46 @@ def parts(charge_fen: int, quote: Mapping[str, Any], *, subsidy_fen: int, order_
             copay=format_yuan(copay),
             held=format_yuan(copay_held),
         )
-    return Parts(voucher_held, captured, copay_held, copay)
+    return Parts(tuple(vouchers), Held(copay_held, copay))
 
 
 def journal(order_id: str, quote: Mapping[str, Any], paid: Parts) -> list[Event]:
-    """The one journal that ends both holds: captures give the rest back, a hold of which nothing is owed is
+    """The one journal that ends every hold: captures give the rest back, a hold of which nothing is owed is
     released whole."""
-    events = []
-    if paid.voucher_held_fen:
-        ledger = programme_accounts.ledger_of(quote["voucher"]["programme"])
-        events.append(
-            _end(
-                accounts.voucher_end_id(order_id),
-                accounts.voucher_hold_id(order_id),
-                ledger,
-                paid.voucher_captured_fen,
-            )
+    events = [
+        _end(
+            accounts.voucher_end_id(order_id, place),
+            accounts.voucher_hold_id(order_id, place),
+            programme_accounts.ledger_of(voucher["programme"]),
+            one.captured_fen,
         )
-    if paid.copay_held_fen:
+        for place, (voucher, one) in enumerate(zip(quoted_vouchers(quote), paid.vouchers, strict=True))
+        if one.held_fen
+    ]
+    if paid.copay.held_fen:
         events.append(
             _end(
                 accounts.copay_end_id(order_id),
                 accounts.copay_hold_id(order_id),
                 accounts.CNY,
-                paid.copay_captured_fen,
+                paid.copay.captured_fen,
             )
         )
     return events
+
+
+def portions(charge_fen: int, captured_fens: Sequence[int]) -> list[int]:
+    """A charge divided among vouchers as they paid of it; each portion is at least what its voucher paid.
+
+    Args:
+        charge_fen: The whole charge [fen].
+        captured_fens: What each paid, in the order of use; together at most the charge.
+    """
+    total, before, made = sum(captured_fens), 0, list[int]()
+    for fen in captured_fens:
+        before += fen
+        made.append(charge_fen * before // total - sum(made))
+    return made
 
 
 def _end(event_id: str, hold_id: str, ledger: str, captured_fen: int) -> Event:
@@ -140,12 +173,15 @@ def receipt(
     usage: Mapping[str, Json],
     charge: Charge,
     paid: Parts,
-    shares: Sequence[tuple[str, int]],
+    shares: Sequence[Sequence[tuple[str, int]]],
 ) -> dict[str, Json]:
-    """The receipt document, as ``docs/reference/receipt.md`` tells it; ``shares``: payer → fen."""
+    """The receipt document, as ``docs/reference/receipt.md`` tells it, of the quote's version.
+
+    ``shares``: of each voucher, payer → fen.
+    """
     prediction = quote["prediction"]
     return {
-        "v": 1,
+        "v": quote["v"],
         "id": names.receipt,
         "order": names.order,
         "run": names.run,
@@ -159,7 +195,7 @@ def receipt(
         "charge": {
             **charge.document(),
             "vouchers": _vouchers(quote, paid, shares),
-            "copay": _held(paid.copay_held_fen, paid.copay_captured_fen),
+            "copay": _held(paid.copay),
         },
         "prediction": _band(prediction) if prediction else None,
         "actual": {"wall_ms": usage["wall_ms"]},
@@ -170,26 +206,24 @@ def _band(prediction: Mapping[str, Json]) -> dict[str, Json]:
     return {name: prediction[name] for name in ("low_ms", "mid_ms", "high_ms", "kind")}
 
 
-def _vouchers(quote: Mapping[str, Any], paid: Parts, shares: Sequence[tuple[str, int]]) -> list[Json]:
-    voucher = quote["voucher"]
-    if not voucher:
-        return []
+def _vouchers(
+    quote: Mapping[str, Any], paid: Parts, shares: Sequence[Sequence[tuple[str, int]]]
+) -> list[Json]:
     return [
         {
             "voucher": voucher["voucher"],
             "programme": voucher["programme"],
             "programme_version": voucher["programme_version"],
-            **_held(paid.voucher_held_fen, paid.voucher_captured_fen),
-            "shares": [{"payer": payer, "fen": fen} for payer, fen in shares if fen],
+            **_held(one),
+            "shares": [{"payer": payer, "fen": fen} for payer, fen in parts_of_it if fen],
         }
+        for voucher, one, parts_of_it in zip(quoted_vouchers(quote), paid.vouchers, shares, strict=True)
     ]
 
 
-def _held(held_fen: int, captured_fen: int) -> dict[str, Json]:
-    return {"held_fen": held_fen, "captured_fen": captured_fen, "released_fen": held_fen - captured_fen}
-
-
-def version_of(settlement: Any) -> str:
-    """The version of the programme whose voucher an order was settled with; empty without one."""
-    voucher = settlement.order.quote.document["voucher"]
-    return str(voucher["programme_version"]) if voucher else ""
+def _held(one: Held) -> dict[str, Json]:
+    return {
+        "held_fen": one.held_fen,
+        "captured_fen": one.captured_fen,
+        "released_fen": one.held_fen - one.captured_fen,
+    }

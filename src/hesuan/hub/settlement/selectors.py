@@ -10,7 +10,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
 from hesuan.hub.market.models import Order
 from hesuan.hub.runs.rules import FINAL, UNSTARTED
-from hesuan.hub.settlement.models import Receipt, Settlement
+from hesuan.hub.settlement.models import Draw, Receipt, Settlement
 from hesuan.wire.receipt import receipt_file as wire_file
 
 NO_RECEIPT = declare(
@@ -32,6 +32,11 @@ def settlement(actor: Actor, order_id: str) -> Settlement | None:
         NotFound: ``order.not_found``, for strangers too.
     """
     return Settlement.objects.filter(order=market.order(actor, order_id)).first()
+
+
+def draws(one: Settlement) -> list[Draw]:
+    """What each voucher paid of a settlement that may be seen, in the order of use."""
+    return list(one.draws.select_related("voucher", "programme_version").order_by("place"))
 
 
 def receipts(actor: Actor) -> list[Receipt]:

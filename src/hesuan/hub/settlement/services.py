@@ -27,13 +27,13 @@ from hesuan.hub.programmes.rules import Use, VoucherShare
 from hesuan.hub.runs import rules as run_rules
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement import rules
-from hesuan.hub.settlement.models import Receipt, Settlement
+from hesuan.hub.settlement.models import Draw, Receipt, Settlement
 from hesuan.hub.settlement.selectors import NO_RECEIPT
 from hesuan.wire.canonical import Json, digest
 from hesuan.wire.checks import Outcome, of_receipt
 from hesuan.wire.ids import new_id
 from hesuan.wire.messages import format_at
-from hesuan.wire.receipt import Charge, charge_fen, leaf_members, signed_by
+from hesuan.wire.receipt import Charge, charge_fen, leaf_members, quoted_vouchers, signed_by
 
 NOT_SOUND = declare(
     "receipt.draft_not_sound",
@@ -111,16 +111,16 @@ def _settle(case: _Case) -> Settlement:
     charge = charge_fen(case.usage, quote)
     uses = market.voucher_uses(quote, case.order.id)
     vouchers = programmes.lock_vouchers(uses)
-    share = _share(case.order, uses, charge.charge_fen)
-    subsidy_fen = share.subsidy_fen if share else 0
-    paid = rules.parts(charge.charge_fen, quote, subsidy_fen=subsidy_fen, order_id=case.order.id)
-    counts = programmes.end_counts(uses, vouchers, [share] if share else [])
+    shares = _shares(case.order, uses, charge.charge_fen)
+    subsidies = [share.subsidy_fen for share in shares] or [0] * len(uses)
+    paid = rules.parts(charge.charge_fen, quote, subsidies_fen=subsidies, order_id=case.order.id)
+    counts = programmes.end_counts(uses, vouchers, shares)
     events = [*rules.journal(case.order.id, quote, paid), *counts]
     if events:
         ledger.post_or_raise(events)
     programmes.note_redeemed(uses, vouchers, counts)
-    settlement = _write(case, charge, paid, share)
-    _draft(case, settlement, charge, paid, share)
+    settlement = _write(case, charge, paid, shares)
+    _draft(case, settlement, charge, paid, shares)
     market.mark_settled(case.order.id)
     audit.record(
         kind="order.settled",
@@ -131,28 +131,27 @@ def _settle(case: _Case) -> Settlement:
             "state": charge.state,
             "charge_fen": charge.charge_fen,
             "voucher_fen": paid.voucher_captured_fen,
-            "copay_fen": paid.copay_captured_fen,
+            "copay_fen": paid.copay.captured_fen,
         },
     )
     return settlement
 
 
-def _share(order: Order, uses: Sequence[Use], charge: int) -> VoucherShare | None:
-    """What the voucher pays, by the version it was issued under, judged for the moment of the quote.
+def _shares(order: Order, uses: Sequence[Use], charge: int) -> tuple[VoucherShare, ...]:
+    """What each voucher pays, by the version it was issued under, judged for the moment of the quote.
 
     A quote binds: what happened since (an admission withdrawn, a period over) changes nothing.
     """
     if not uses or not charge:
-        return None
-    (share,) = programmes.redeem(
+        return ()
+    return programmes.redeem(
         uses=uses, charge_fen=charge, centre_id=order.centre_id, at=order.quote.request.created_at
     )
-    return share
 
 
-def _write(case: _Case, charge: Charge, paid: rules.Parts, share: VoucherShare | None) -> Settlement:
-    voucher = case.order.quote.document["voucher"]
-    return Settlement.objects.create(
+def _write(case: _Case, charge: Charge, paid: rules.Parts, shares: Sequence[VoucherShare]) -> Settlement:
+    vouchers = quoted_vouchers(case.order.quote.document)
+    settlement = Settlement.objects.create(
         order=case.order,
         state=charge.state,
         billed_s=charge.billed_s,
@@ -160,18 +159,41 @@ def _write(case: _Case, charge: Charge, paid: rules.Parts, share: VoucherShare |
         share_percent=charge.share_percent,
         charge_fen=charge.charge_fen,
         max_charge_fen=charge.max_charge_fen,
-        voucher_id=voucher["voucher"] if voucher else "",
+        voucher_id=vouchers[0]["voucher"] if vouchers else "",
         voucher_held_fen=paid.voucher_held_fen,
         voucher_captured_fen=paid.voucher_captured_fen,
-        copay_held_fen=paid.copay_held_fen,
-        copay_captured_fen=paid.copay_captured_fen,
-        trace=[{"en": line.en, "zh": line.zh} for line in share.trace] if share else [],
+        copay_held_fen=paid.copay.held_fen,
+        copay_captured_fen=paid.copay.captured_fen,
+        trace=[{"en": line.en, "zh": line.zh} for share in shares for line in share.trace],
         settled_at=timezone.now(),
     )
+    told = _payers(vouchers, shares)
+    Draw.objects.bulk_create(
+        Draw(
+            settlement=settlement,
+            place=place,
+            voucher_id=voucher["voucher"],
+            programme_version_id=voucher["programme_version"],
+            held_fen=one.held_fen,
+            captured_fen=one.captured_fen,
+            shares=[{"payer": payer, "fen": fen} for payer, fen in told[place] if fen],
+        )
+        for place, (voucher, one) in enumerate(zip(vouchers, paid.vouchers, strict=True))
+    )
+    return settlement
+
+
+def _payers(
+    vouchers: Sequence[Mapping[str, Json]], shares: Sequence[VoucherShare]
+) -> list[list[tuple[str, int]]]:
+    """Of each voucher, who pays which part of what was captured [fen]."""
+    if not shares:
+        return [[] for _ in vouchers]
+    return [[(part.payer, part.fen) for part in share.shares] for share in shares]
 
 
 def _draft(
-    case: _Case, settlement: Settlement, charge: Charge, paid: rules.Parts, share: VoucherShare | None
+    case: _Case, settlement: Settlement, charge: Charge, paid: rules.Parts, shares: Sequence[VoucherShare]
 ) -> Receipt:
     """Writes the receipt's draft and asks the site's agent to countersign it."""
     receipt_id = new_id()
@@ -188,7 +210,7 @@ def _draft(
         usage=case.usage,
         charge=charge,
         paid=paid,
-        shares=[(part.payer, part.fen) for part in share.shares] if share else [],
+        shares=_payers(quoted_vouchers(case.order.quote.document), shares),
     )
     _check_sound(case.order.id, document)
     draft = Receipt.objects.create(

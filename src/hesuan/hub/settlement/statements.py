@@ -16,7 +16,7 @@ from hesuan.hub.programmes import selectors as programmes
 from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.settlement.claim_selectors import offices
 from hesuan.hub.settlement.gate import SUPPLIER_FLOWS, quarter_of
-from hesuan.hub.settlement.models import Adjustment, Clawback, ClawbackPart, Payment, Settlement
+from hesuan.hub.settlement.models import Adjustment, Clawback, ClawbackPart, Draw, Payment
 
 
 @dataclass(slots=True)
@@ -81,10 +81,13 @@ def statement(actor: Actor, *, programme_id: str, centre_id: str) -> Statement:
 
 
 def _movements(programme_id: str, centre_id: str) -> Iterator[tuple[datetime, str, int]]:
-    captured = Settlement.objects.filter(order__centre_id=centre_id, voucher_captured_fen__gt=0)
-    for one in captured.select_related("order__quote"):
-        if one.order.quote.document["voucher"]["programme"] == programme_id:
-            yield one.settled_at, "captured_fen", one.voucher_captured_fen
+    captured = Draw.objects.filter(
+        settlement__order__centre_id=centre_id,
+        programme_version__programme_id=programme_id,
+        captured_fen__gt=0,
+    )
+    for at, fen in captured.values_list("settlement__settled_at", "captured_fen"):
+        yield at, "captured_fen", fen
     here: dict[str, object] = {
         "claim__programme_version__programme_id": programme_id,
         "claim__centre_id": centre_id,

@@ -21,7 +21,7 @@ from hesuan.hub.runs import selectors as runs
 from hesuan.hub.runs import services as run_services
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement import selectors as settlement
-from hesuan.hub.settlement.models import Receipt, Settlement
+from hesuan.hub.settlement.models import Draw, Receipt, Settlement
 
 router = Router()
 
@@ -59,8 +59,30 @@ class RunShape(Shape):
     states: list[StateShape]
 
 
+class PayerShareShape(Shape):
+    """What one payer pays of a voucher's part."""
+
+    payer: str
+    yuan: Yuan
+
+
+class DrawShape(Shape):
+    """What one voucher paid of the order: captured of what was held, the rest given back."""
+
+    voucher: str
+    code: str
+    programme: str
+    programme_version: str
+    held_yuan: Yuan
+    captured_yuan: Yuan
+    shares: list[PayerShareShape]
+
+
 class SettlementShape(Shape):
-    """What the order cost in the end and who paid which part."""
+    """What the order cost in the end and who paid which part.
+
+    `vouchers` has every voucher, in the order of use; `voucher` names the first.
+    """
 
     state: str
     billed_s: int
@@ -69,6 +91,7 @@ class SettlementShape(Shape):
     charge_yuan: Yuan
     max_charge_yuan: Yuan
     voucher: str
+    vouchers: list[DrawShape]
     voucher_held_yuan: Yuan
     voucher_captured_yuan: Yuan
     copay_held_yuan: Yuan
@@ -293,12 +316,25 @@ def _settlement(row: Settlement | None) -> SettlementShape | None:
         charge_yuan=row.charge_fen,
         max_charge_yuan=row.max_charge_fen,
         voucher=row.voucher_id,
+        vouchers=[_draw(one) for one in settlement.draws(row)],
         voucher_held_yuan=row.voucher_held_fen,
         voucher_captured_yuan=row.voucher_captured_fen,
         copay_held_yuan=row.copay_held_fen,
         copay_captured_yuan=row.copay_captured_fen,
         trace=[Sentence(**line) for line in row.trace],
         settled_at=row.settled_at,
+    )
+
+
+def _draw(row: Draw) -> DrawShape:
+    return DrawShape(
+        voucher=row.voucher_id,
+        code=row.voucher.code,
+        programme=row.programme_version.programme_id,
+        programme_version=row.programme_version_id,
+        held_yuan=row.held_fen,
+        captured_yuan=row.captured_fen,
+        shares=[PayerShareShape(payer=one["payer"], yuan=one["fen"]) for one in row.shares],
     )
 
 

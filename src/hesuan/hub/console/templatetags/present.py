@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,7 @@ from hesuan.hub.programmes.asking import AskedFact
 from hesuan.money import format_yuan
 from hesuan.units import format_bytes
 from hesuan.wire.ids import new_id as fresh_id
+from hesuan.wire.receipt import quoted_vouchers
 
 register = template.Library()
 NOTHING = "—"
@@ -36,6 +37,24 @@ SHOWN_OF_A_DIGEST = len("sha256:") + 10
 def yuan(fen: int | str | None) -> str:
     """Fen → ``¥1,200.50``."""
     return NOTHING if fen is None or fen == "" else format_yuan(int(fen))
+
+
+@register.filter
+def vouchers(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A quote's vouchers in the order in which they are used; a list of none where none pays."""
+    return quoted_vouchers(document)
+
+
+@register.filter
+def codes(quoted: Iterable[Mapping[str, Any]]) -> str:
+    """Their codes, joined."""
+    return " + ".join(str(one["code"]) for one in quoted)
+
+
+@register.filter
+def most_fen(quoted: Iterable[Mapping[str, Any]]) -> int:
+    """The most they pay together [fen]."""
+    return sum(int(one["max_fen"]) for one in quoted)
 
 
 @register.filter

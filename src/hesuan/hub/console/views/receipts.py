@@ -14,6 +14,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.settlement import selectors
 from hesuan.wire.checkpoint import log_fingerprint
 from hesuan.wire.keys import fingerprint
+from hesuan.wire.receipt import quoted_vouchers
 
 
 @signed_in
@@ -23,6 +24,7 @@ def receipt(request: HttpRequest, actor: Actor, *, receipt_id: str) -> HttpRespo
         "receipt": found,
         "units": work_units(actor),
         "doc": found.document,
+        "vouchers": _with_codes(found.document),
         "settlement": found.settlement,
         "insider": is_insider(actor, found.settlement.order.organisation_id),
         "order": found.settlement.order,
@@ -32,6 +34,14 @@ def receipt(request: HttpRequest, actor: Actor, *, receipt_id: str) -> HttpRespo
         "released_fen": _held_fen(found.document) - found.document["charge"]["charge_fen"],
     }
     return render(request, "console/receipt.html", context)
+
+
+def _with_codes(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each voucher paid, with its code where the quote tells it."""
+    codes = {one["voucher"]: one.get("code") for one in quoted_vouchers(document["quote"])}
+    return [
+        {**one, "code": codes.get(one["voucher"]) or one["voucher"]} for one in document["charge"]["vouchers"]
+    ]
 
 
 def _held_fen(document: dict[str, Any]) -> int:
