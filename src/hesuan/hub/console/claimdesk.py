@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils import timezone
+
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors as programmes
 from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.hub.programmes.paying import paying_terms
+from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.settlement import claim_selectors as reads
+from hesuan.hub.settlement.batches import ACTED as BATCH_ACTED
+from hesuan.hub.settlement.claim_review import ACTED
 from hesuan.hub.settlement.crediting import BOOKABLE
-from hesuan.hub.settlement.gate import CARRIED_OUT, EVIDENCE, SUPPLIER_FLOWS, USER_FLOWS, stages
+from hesuan.hub.settlement.gate import CARRIED_OUT, EVIDENCE, SUPPLIER_FLOWS, USER_FLOWS, stages, this_round
 from hesuan.hub.settlement.models import Batch, Claim
 
 State = Claim.State
 OFFICE = ("programme_officer", "reviewer", "approver")
+JUDGED = ("verified", "approved", "waived")
 REVIEWED = (State.MATCHED, State.MISMATCH, State.VERIFIED, State.PUBLICISED)
 BATCH_VERBS = {
     Batch.State.OPEN: ("close_batch", ("programme_officer",)),
@@ -45,11 +51,8 @@ def is_claimant(actor: Actor, claim: Claim) -> bool:
 def verbs(actor: Actor, claim: Claim) -> list[str]:
     """What this person may try now, in the order of the buttons."""
     found: list[str] = []
-    if is_claimant(actor, claim):
-        if claim.state == State.DRAFT:
-            found.append("submit")
-        if claim.state in (State.DRAFT, State.MATCHED, State.MISMATCH, State.VERIFIED):
-            found.append("withdraw")
+    if is_claimant(actor, claim) and claim.state == State.DRAFT:
+        found.append("submit")
     return found + _office_verbs(actor, claim)
 
 
@@ -71,22 +74,36 @@ def _office_verbs(actor: Actor, claim: Claim) -> list[str]:
     if claim.state in (State.MATCHED, State.VERIFIED):
         steps = stages(paying_terms(claim.programme_version_id))
         last = claim.stage == len(steps) - 1
-        if actor.has(steps[claim.stage].role, office):
+        if actor.has(steps[claim.stage].role, office) and not _acted(actor, claim, ACTED):
             found.append("approve" if last else "verify")
-    if claim.state == State.MISMATCH and actor.has("reviewer", office):
-        found.append("waive")
-    if claim.state == State.PUBLICISED and _any(actor, ("programme_officer", "approver"), office):
+    if (
+        claim.state == State.PUBLICISED
+        and is_over(claim)
+        and _any(actor, ("programme_officer", "approver"), office)
+    ):
         found.append("make_payable")
-    if claim.state == State.PAYABLE and claim.batch is None:
-        found += ["pay"] if _any(actor, ("programme_officer", "approver"), office) else []
-    if claim.state in REVIEWED and _any(actor, ("reviewer", "approver"), office):
-        found += ["send_back", "reject"]
+    alone = claim.batch is None or claim.batch.state == Batch.State.PAID
+    payer = _any(actor, ("programme_officer", "approver"), office) and not _acted(actor, claim, JUDGED)
+    if claim.state == State.PAYABLE and alone and payer:
+        found.append("pay")
     return found
+
+
+def is_over(claim: Claim) -> bool:
+    """Whether the public's days of a claim are over."""
+    return claim.publicity_until is None or programme_day(timezone.now()) > claim.publicity_until
+
+
+def _acted(actor: Actor, thing: Claim | Batch, triggers: tuple[str, ...]) -> bool:
+    """Whether somebody took one of these steps in this round: then another is another person's."""
+    return this_round(thing).filter(actor=actor.identity_id, trigger__in=triggers).exists()
 
 
 def batch_verb(actor: Actor, batch: Batch) -> str:
     """The next step of a batch where this person may take it."""
     verb, roles = BATCH_VERBS.get(Batch.State(batch.state), ("", ()))
+    if batch.state != Batch.State.OPEN and _acted(actor, batch, BATCH_ACTED):
+        return ""
     return verb if _any(actor, roles, batch.programme.office_id) else ""
 
 

@@ -16,3 +16,20 @@ CALL: Words = {
     "open": pgettext_lazy("call", "open"),
     "closed": pgettext_lazy("call", "closed"),
 }
+CLAWBACK_STEP: Words = {
+    "due": pgettext_lazy("clawback step", "demanded"),
+    "recovered": pgettext_lazy("clawback step", "booked as come back"),
+    "set_off": pgettext_lazy("clawback step", "set off against a payment"),
+    "write_off_proposed": pgettext_lazy("clawback step", "writing it off was proposed"),
+    "written_off": pgettext_lazy("clawback step", "written off"),
+}
+FLOAT: Words = {
+    "fund": pgettext_lazy("float", "first put in"),
+    "replenish": pgettext_lazy("float", "topped up"),
+    "draw": pgettext_lazy("float", "drawn by a payment"),
+    "refund": pgettext_lazy("float", "taken back"),
+}
+DISPUTE: Words = {
+    "upheld": pgettext_lazy("dispute", "the line is paid as it stands"),
+    "refused": pgettext_lazy("dispute", "the line is not paid"),
+}

@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from hesuan.errors import Faults, HesuanError, InputFault, NotFound
-from hesuan.hub.console import claimdesk, claimform, faults
+from hesuan.hub.console import claimdeeds, claimdesk, claimform, faults, floatdesk
 from hesuan.hub.console.access import signed_in
+from hesuan.hub.console.deeds import drawn, need_sure
 from hesuan.hub.console.paging import page_of
 from hesuan.hub.console.views.pages import NO_PAGE
 from hesuan.hub.identity import selectors as identity
@@ -20,7 +21,6 @@ from hesuan.hub.registry import selectors as registry
 from hesuan.hub.settlement import (
     batches,
     claim_review,
-    comparing,
     crediting,
     packing,
     payment,
@@ -33,12 +33,6 @@ from hesuan.money import parse_yuan
 from hesuan.wire.ids import new_id
 
 WITH_NOTE: dict[str, Callable[..., Claim]] = {"verify": claim_review.verify, "approve": claim_review.approve}
-WITH_REASON: dict[str, Callable[..., Claim]] = {
-    "withdraw": claiming.withdraw,
-    "waive": comparing.waive,
-    "send_back": claim_review.send_back,
-    "reject": claim_review.reject,
-}
 PLAIN: dict[str, Callable[..., Claim]] = {
     "submit": claiming.submit,
     "make_payable": claim_review.make_payable,
@@ -55,6 +49,7 @@ def claims(request: HttpRequest, actor: Actor) -> HttpResponse:
         "page": page,
         "batches": reads.batches(actor),
         "clawbacks": reads.clawbacks(actor),
+        "floats": floatdesk.mine(actor),
     }
     return render(request, "console/claims.html", context)
 
@@ -139,21 +134,25 @@ def _operates(actor: Actor, organisation_id: str) -> bool:
 def claim(request: HttpRequest, actor: Actor, *, claim_id: str) -> HttpResponse:
     """One claim: papers, lines, the match with its differences, who did what, and the next step."""
     found = reads.claim(actor, claim_id)
-    wrong: tuple[faults.FaultLine, ...] = ()
-    status = 200
+    error: HesuanError | Faults | None = None
     if request.method == "POST":
         try:
             _act(request, actor, found)
             return redirect("console:claim", claim_id=claim_id)
-        except (HesuanError, Faults) as error:
-            wrong, status = faults.lines(error), faults.status(error)
-    context = {**_about(request, actor, claim_id), "faults": wrong}
+        except (HesuanError, Faults) as refused:
+            error = refused
+    context = _about(request, actor, claim_id, error)
+    status = faults.status(error) if error else 200
     return render(request, "console/claim.html", context, status=status)
 
 
-def _about(request: HttpRequest, actor: Actor, claim_id: str) -> dict[str, Any]:
+def _about(
+    request: HttpRequest, actor: Actor, claim_id: str, error: HesuanError | Faults | None
+) -> dict[str, Any]:
     found = reads.claim(actor, claim_id)
     steps = reads.steps(actor, claim_id)
+    lines = reads.lines(actor, claim_id)
+    done = drawn(claimdeeds.deeds(actor, found, lines), request.POST.dict(), error)
     correct = claimdesk.may_correct(actor, found)
     sent = request.POST if request.POST.get("verb") == "correct" else claimform.written(found.papers)
     kinds = claimdesk.evidence(found.programme_version_id)
@@ -161,7 +160,8 @@ def _about(request: HttpRequest, actor: Actor, claim_id: str) -> dict[str, Any]:
         "claim": found,
         "totals": reads.totals(found),
         "waits": reads.waiting_on(found),
-        "lines": reads.lines(actor, claim_id),
+        "lines": [{"line": one, "deeds": done.of(str(one.number))} for one in lines],
+        "clawbacks": [one for one in reads.clawbacks(actor) if one.claim_id == found.id],
         "match": found.matches.order_by("-id").first(),
         "notes": list(found.credit_notes.order_by("booked_at")),
         "payments": list(found.payments.order_by("paid_at")),
@@ -171,18 +171,20 @@ def _about(request: HttpRequest, actor: Actor, claim_id: str) -> dict[str, Any]:
         "correct": claimform.forms(kinds, sent) if correct else [],
         "documents": _documents(actor) if correct else [],
         "may_credit": claimdesk.may_credit(actor, found),
+        "is_office": found.programme_version.programme.office_id in reads.offices(actor),
         "has_pack": found.state not in (Claim.State.DRAFT, Claim.State.WITHDRAWN),
         "note": request.POST.get("note", ""),
+        "deeds": done.plain,
+        "faults": done.faults,
     }
 
 
 def _act(request: HttpRequest, actor: Actor, found: Claim) -> None:
     verb, note = request.POST.get("verb", ""), request.POST.get("note", "")
     who: dict[str, Any] = {"actor": actor, "claim_id": found.id}
+    need_sure(request.POST, claimdeeds.FINAL)
     if verb in WITH_NOTE:
         WITH_NOTE[verb](**who, note=note)
-    elif verb in WITH_REASON:
-        WITH_REASON[verb](**who, reason=note)
     elif verb in PLAIN:
         PLAIN[verb](**who)
     elif verb == "pay":
@@ -192,7 +194,7 @@ def _act(request: HttpRequest, actor: Actor, found: Claim) -> None:
         claiming.correct(**who, papers_said=claimform.papers(request.POST, kinds))
     elif verb == "credit":
         _credit(request, actor, found)
-    else:
+    elif not claimdeeds.act(actor, found, request.POST.dict()):
         raise NotFound(NO_PAGE, path=request.path)
 
 
