@@ -18,7 +18,7 @@ import re
 from datetime import date
 
 from hesuan.errors import Faults, InputFault, declare
-from hesuan.policy import articles, references, sections
+from hesuan.policy import articles, auditing, references, sections
 from hesuan.policy.document import read
 from hesuan.policy.fields import Fields, Interpretation, Open, Reading
 from hesuan.policy.nodes import Mapping, Node, Scalar
@@ -213,7 +213,7 @@ def _read_terms(fields: Fields) -> Terms:
         settlement=fields.section("settlement", articles.settlement),
         exchange=fields.section("exchange", articles.exchange, required=False),
         sanctions=fields.entries("sanctions", articles.sanction, required=False, money=False),
-        audit=fields.recorded("audit"),
+        audit=auditing.read(fields),
     )
 
 

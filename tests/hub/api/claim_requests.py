@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
+from fractions import Fraction
 from typing import Any
 
 from tests.hub.api.world import World
 from tests.hub.settlement.claim_world import document
-from tests.people import Person
+from tests.people import Person, make_person
 
 from hesuan.hub.programmes import services as programmes
 from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.hub.programmes.rules import programme_day
-from hesuan.hub.settlement import batches, claim_review, claims, clawing, disputing, floats
+from hesuan.hub.settlement import (
+    batches,
+    claim_review,
+    claims,
+    clawing,
+    disputing,
+    floats,
+    reconciling,
+    sampling,
+)
 from hesuan.hub.settlement.models import Claim, Settlement
 from hesuan.wire.ids import new_id
 
 HERE = "/claims/{claim_id}"
+EMPTY = "day,reference,amount\n"
 
 
 @dataclass
@@ -119,7 +130,23 @@ def make_claim_requests(people: dict[str, Any], world: World, version: Programme
     clawback = clawing.demand(
         actor=people["approver"].actor, clawback_id=new_id(), claim_id=paid, amount_fen=3, reason="audit"
     )
+    agreed, waiting = (_plan(made) for _ in range(2))
+    second = make_person("second", people["approver"].organisation, "approver")
+    sampling.agree_plan(actor=second.actor, plan_id=agreed)
+    audited = made.verified()
+    statement = reconciling.load_statement(
+        actor=officer.actor,
+        statement_id=new_id(),
+        programme_id=version.programme_id,
+        payer="province",
+        begins_on=date(2020, 1, 1),
+        ends_on=date(2020, 1, 31),
+        name="old.csv",
+        content=EMPTY,
+    )
     made.ids = {
+        "plan_id": waiting,
+        "statement_id": statement.id,
         "claim_id": made.submitted().id,
         "batch_id": opened,
         "clawback_id": clawback.id,
@@ -137,6 +164,12 @@ def make_claim_requests(people: dict[str, Any], world: World, version: Programme
         f"POST {HERE}/payable": {"claim_id": payable},
         f"POST {HERE}/pay": {"claim_id": paid},
         f"POST {HERE}/lines/{{line}}/resolve": {"claim_id": disputed.id},
+        f"POST {HERE}/audit": {"claim_id": audited.id},
+        f"POST {HERE}/close": {"claim_id": paid},
+        f"GET {HERE}/audits": {"claim_id": audited.id},
+        "GET /programmes/{programme_id}/audit-plans": {"programme_id": version.programme_id},
+        "POST /programmes/{programme_id}/audit-plans": {"programme_id": version.programme_id},
+        "POST /programmes/{programme_id}/audit-draws": {"programme_id": version.programme_id},
         "POST /batches/{batch_id}/review": {"batch_id": closed},
         "POST /batches/{batch_id}/pay": {"batch_id": reviewed},
         "GET /programmes/{programme_id}/centres/{centre_id}/statement": {
@@ -146,6 +179,18 @@ def make_claim_requests(people: dict[str, Any], world: World, version: Programme
     }
     made.bodies = _bodies(made, paid, prefund.id, centre_id)
     return made
+
+
+def _plan(made: ClaimRequests) -> str:
+    """A plan that waits for a second approver."""
+    return sampling.propose_plan(
+        actor=made.people["approver"].actor,
+        plan_id=new_id(),
+        programme_id=made.version.programme_id,
+        share=Fraction(1),
+        window_days=30,
+        reason="the funder's letter",
+    ).id
 
 
 def prefunded(officer: Person, centre_id: str) -> ProgrammeVersion:
@@ -181,6 +226,17 @@ def _bodies(made: ClaimRequests, paid: str, prefund_id: str, centre_id: str) -> 
             **because,
             "number": "RED-1",
             "lines": [{"line": 1, "amount_yuan": "0.10"}],
+        },
+        f"POST {HERE}/audit": {"outcome": "passed", "finding": "the job's log"},
+        f"POST {HERE}/close": {},
+        "POST /programmes/{programme_id}/audit-plans": {**because, "share": "1/10", "window_days": 30},
+        "POST /programmes/{programme_id}/audit-draws": {"period": "2020-Q1"},
+        "POST /bank-statements": {
+            "programme": made.version.programme_id,
+            "payer": "province",
+            "begins_on": "2020-01-01",
+            "ends_on": "2020-01-31",
+            "content": EMPTY,
         },
         "POST /clawbacks": {**because, "claim": paid, "amount_yuan": "0.02"},
         "POST /clawbacks/{clawback_id}/write-off": because,

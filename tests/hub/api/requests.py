@@ -22,6 +22,7 @@ from hesuan.hub.registry import services as registry
 from hesuan.wire.ids import new_id
 
 QUERIES = {
+    "/bank-statements": "?programme={claim_programme_id}",
     "/claimable": "?version={claim_version_id}&centre={claim_centre_id}",
     "/floats": "?programme={claim_programme_id}&centre={claim_centre_id}&year=2026",
     "/log/consistency": "?first=1&second=2",

@@ -50,6 +50,8 @@ class ClaimWorld:
     """Another approver."""
     payer: Person
     """A third approver, who pays."""
+    third: Person
+    """A fourth, who had no part in anything yet."""
     version: ProgrammeVersion
     voucher: Voucher | None = None
     placed: list[Order] = field(default_factory=list)
@@ -149,7 +151,7 @@ def make_claim_world(
     *,
     text: str,
     planned_fen: int = 5_000_000,
-    people: tuple[Person, Person] | None = None,
+    people: tuple[Person, Person, Person] | None = None,
 ) -> ClaimWorld:
     """An active version with the road's centre admitted, and one voucher."""
     draft = programmes.load_programme(actor=officer.actor, text=text, source_name="test.yaml")
@@ -161,10 +163,11 @@ def make_claim_world(
         reason="on the list",
     )
     office = officer.organisation
-    second, payer = people or (
+    second, payer, third = people or (
         make_person("ada", office, "approver"),
         make_person("paul", office, "approver"),
+        make_person("thea", office, "approver"),
     )
-    world = ClaimWorld(road, officer, reviewer, approver, second, payer, version)
+    world = ClaimWorld(road, officer, reviewer, approver, second, payer, third, version)
     world.issue(planned_fen)
     return world

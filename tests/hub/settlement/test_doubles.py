@@ -60,7 +60,7 @@ def test_another_programme_finds_the_number_too(world: World) -> None:
         here.reviewer,
         here.approver,
         text=document("reimburse_user").replace("cn.test.reimburse_user", "cn.other.reimburse_user"),
-        people=(here.second, here.payer),
+        people=(here.second, here.payer, here.third),
     )
     claim = other.claim(other.settle(), invoice={"number": "X1"}, contract={"number": "C1"})
     assert codes(claim) == ["match.number_used", "match.number_used"]

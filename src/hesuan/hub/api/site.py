@@ -19,6 +19,7 @@ from hesuan.hub.api import faults, problems
 from hesuan.hub.api.auth import Bearer, Session
 from hesuan.hub.api.routes import (
     applications,
+    audits,
     calls,
     centres,
     claims,
@@ -91,6 +92,7 @@ api.add_router("", market.router, tags=["find and quote"])
 api.add_router("", orders.router, tags=["run, meter and settle"])
 api.add_router("", claims.router, tags=["redemption"])
 api.add_router("", payouts.router, tags=["redemption"])
+api.add_router("", audits.router, tags=["redemption"])
 api.add_router("", log.router, tags=["audit and warn"])
 
 

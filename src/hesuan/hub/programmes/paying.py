@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from fractions import Fraction
 from itertools import groupby
 from typing import TypeVar
 
@@ -15,6 +16,8 @@ from hesuan.hub.programmes import engine, onrecord, rules
 from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
 from hesuan.hub.programmes.redemption import funding_of, redeem_facts
 from hesuan.hub.programmes.rules import PayerShare
+from hesuan.policy import windows
+from hesuan.policy.auditing import drawn_number, retention, sample_share
 from hesuan.policy.book import Book
 from hesuan.policy.credit_notes import credited, differences
 from hesuan.policy.decision import Aid, Decision, Facts, Line, Share
@@ -22,8 +25,18 @@ from hesuan.policy.evaluator import decide
 from hesuan.policy.fields import Open
 from hesuan.policy.keys import needed
 from hesuan.policy.programme import Programme
+from hesuan.policy.terms import Validity
 
 T = TypeVar("T")
+__all__ = [
+    "Difference",
+    "PastLine",
+    "PayingTerms",
+    "differences_after",
+    "drawn_number",
+    "last_day",
+    "paying_terms",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,10 @@ class PayingTerms:
     payers: tuple[str, ...]
     float_size_fen: int | None
     refund_unused: bool
+    sample_share: Fraction
+    """How much of what is verified is looked into again (``audit.sample_share``); 0 where it does not say."""
+    retention: Validity | None
+    """How long a paid claim stays open to an audit (``audit.retention``)."""
 
 
 def paying_terms(version_id: str) -> PayingTerms:
@@ -81,7 +98,16 @@ def paying_terms(version_id: str) -> PayingTerms:
         payers=tuple(one.payer for one in document.funding),
         float_size_fen=_known(prefund.size_fen if prefund else None, None),
         refund_unused=bool(_known(prefund.refund_unused if prefund else None, False)),
+        sample_share=sample_share(document.terms.audit),
+        retention=retention(document.terms.audit),
     )
+
+
+def last_day(how_long: Validity, day: date) -> date:
+    """The last day of a duration that begins on a day; for ever where it has no end."""
+    if how_long.until is not None:
+        return how_long.until
+    return windows.later(day, how_long.count, how_long.unit) if how_long.count else date.max
 
 
 def _known(value: T | Open | None, otherwise: T) -> T:

@@ -54,10 +54,13 @@ class Claim(models.Model):
         MATCHED = "MATCHED"
         MISMATCH = "MISMATCH"
         VERIFIED = "VERIFIED"
+        SAMPLED_AUDIT = "SAMPLED_AUDIT"
         APPROVED = "APPROVED"
         PUBLICISED = "PUBLICISED"
         PAYABLE = "PAYABLE"
         PAID = "PAID"
+        RECONCILED = "RECONCILED"
+        CLOSED = "CLOSED"
         REJECTED = "REJECTED"
         WITHDRAWN = "WITHDRAWN"
 

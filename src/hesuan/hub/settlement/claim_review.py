@@ -12,9 +12,10 @@ from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes.paying import PayingTerms, paying_terms
 from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.settlement import claim_errors as errors
-from hesuan.hub.settlement import gate, payables
+from hesuan.hub.settlement import gate, payables, sampling
 from hesuan.hub.settlement.claims import give_up, locked, release_holds
 from hesuan.hub.settlement.models import Claim
+from hesuan.wire.canonical import Json
 
 State = Claim.State
 ACTED = ("opened", "submitted", "corrected", "matched", "mismatch", "waived", "verified", "approved")
@@ -36,7 +37,7 @@ def verify(*, actor: Actor, claim_id: str, note: str = "") -> Claim:
         steps = gate.stages(terms)
         number = min(claim.stage, len(steps) - 2)
         gate.need_office(actor, claim, (steps[number].role,), verb)
-        if gate.did_it_last(actor, claim, "verified"):
+        if _is_verified_by(actor, claim):
             return claim
         gate.need_state(claim, (State.MATCHED, State.VERIFIED), verb)
         gate.need_another(actor, claim, ACTED, verb)
@@ -52,8 +53,22 @@ def verify(*, actor: Actor, claim_id: str, note: str = "") -> Claim:
             )
         claim.stage += 1
         label = steps[number].label
-        gate.move(claim, State.VERIFIED, trigger="verified", actor=actor, reason=note, role=label)
+        told: dict[str, Json] = {"note": note, "stage": claim.stage}
+        fact = gate.move(
+            claim, State.VERIFIED, trigger="verified", actor=actor, reason=note, role=label, private=told
+        )
+        if claim.stage == len(steps) - 1:
+            sampling.draw_verified(claim, fact)
     return claim
+
+
+def _is_verified_by(actor: Actor, claim: Claim) -> bool:
+    """Whether the last thing somebody did was this one's verification; a draw after it is nobody's."""
+    drawn = claim.state == State.SAMPLED_AUDIT
+    last = claim.steps.exclude(trigger="drawn").order_by("-id").first() if drawn else None
+    if last is not None:
+        return last.trigger == "verified" and last.actor == actor.identity_id
+    return gate.did_it_last(actor, claim, "verified")
 
 
 def approve(*, actor: Actor, claim_id: str, note: str = "") -> Claim:
@@ -109,7 +124,7 @@ def make_payable(*, actor: Actor, claim_id: str) -> Claim:
     with ledger.atomic():
         claim = locked(actor, claim_id)
         gate.need_office(actor, claim, ("programme_officer", "approver"), verb)
-        if claim.state in (State.PAYABLE, State.PAID):
+        if claim.state in (State.PAYABLE, *sampling.PAID, State.CLOSED):
             return claim
         gate.need_state(claim, (State.PUBLICISED,), verb)
         today = programme_day(timezone.now())

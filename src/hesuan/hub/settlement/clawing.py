@@ -24,6 +24,8 @@ from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json
 
 State = Clawback.State
+UNCLOSED = tuple(state for state in Claim.State.values if state != Claim.State.CLOSED)
+"""Nothing is demanded of a claim once it is closed."""
 
 
 def demand(*, actor: Actor, clawback_id: str, claim_id: str, amount_fen: int, reason: str) -> Clawback:
@@ -49,6 +51,7 @@ def demand(*, actor: Actor, clawback_id: str, claim_id: str, amount_fen: int, re
         found = Clawback.objects.filter(pk=clawback_id, claim=claim).first()
         if found is not None:
             return found
+        gate.need_state(claim, UNCLOSED, verb)
         left = kept(claim)
         if amount_fen <= 0:
             raise InputFault(

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from hesuan.errors import Conflict, InputFault, NotFound, Refused
 from hesuan.hub.audit import services as audit
-from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes.life import OVER, give_back
@@ -38,10 +38,12 @@ BOOKABLE = (
     State.MATCHED,
     State.MISMATCH,
     State.VERIFIED,
+    State.SAMPLED_AUDIT,
     State.APPROVED,
     State.PUBLICISED,
     State.PAYABLE,
     State.PAID,
+    State.RECONCILED,
 )
 
 
@@ -197,6 +199,8 @@ def _is_over(voucher: Voucher) -> bool:
 def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int:
     row = ClaimLine.objects.select_related("claim").get(pk=difference.id)
     claim = Claim.objects.select_related("programme_version__programme", "claimant").get(pk=row.claim_id)
+    if claim.state == State.CLOSED:
+        return 0  # what is closed stays as it was decided
     line = next(one for one in with_adjustments(claim) if one.id == row.id)
     net = net_shares(line)
     # Never below nothing: a line that was cut by what its order held has less to lose.
@@ -260,9 +264,10 @@ def _raise(claim: Claim, line: ClaimLine, more: Mapping[str, int], tail: str) ->
         for payer, fen in more.items():
             events += move(claim, f"{tail}:more:{payer}", source, accounts.payable_account(payer), fen)
     ledger.post_or_raise(events)
-    if claim.state == State.PAID:
-        claim.state = State.PAYABLE
-        claim.save(update_fields=["state"])
+    if claim.state in (State.PAID, State.RECONCILED):
+        gate.move(
+            claim, State.PAYABLE, trigger="raised", actor=SYSTEM, public={"more_fen": sum(more.values())}
+        )
 
 
 def _need_part(actor: Actor, claim: Claim, verb: gate.Verb) -> None:

@@ -14,7 +14,15 @@ from hesuan.hub.settlement.claims import hold_id, ledger_of, locked
 from hesuan.hub.settlement.models import Claim, ClaimLine, Dispute
 
 State = Claim.State
-LIVE = (State.MATCHED, State.MISMATCH, State.VERIFIED, State.APPROVED, State.PUBLICISED, State.PAYABLE)
+LIVE = (
+    State.MATCHED,
+    State.MISMATCH,
+    State.VERIFIED,
+    State.SAMPLED_AUDIT,
+    State.APPROVED,
+    State.PUBLICISED,
+    State.PAYABLE,
+)
 LINE_GONE = declare(
     "dispute.line_not_open",
     en="Line {line} of claim {claim} is {state}; only a line that is not yet payable is disputed."
@@ -103,7 +111,10 @@ def resolve(*, actor: Actor, claim_id: str, line: int, outcome: str, finding: st
 def _carry_out(claim: Claim, line_id: str, outcome: str) -> None:
     line = next(one for one in payables.with_adjustments(claim) if one.id == line_id)
     if outcome == Dispute.Outcome.UPHELD:
-        if claim.state in (State.PAYABLE, State.PAID) and line.state == ClaimLine.State.CLAIMED:
+        if (
+            claim.state in (State.PAYABLE, State.PAID, State.RECONCILED)
+            and line.state == ClaimLine.State.CLAIMED
+        ):
             payables.line_payable(claim, line)
         return
     if claim.flow in gate.USER_FLOWS and line.subsidy_fen:

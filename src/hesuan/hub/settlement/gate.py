@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from hesuan.errors import InputFault, Refused
 from hesuan.hub.audit import services as audit
+from hesuan.hub.audit.models import Fact
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.programmes.paying import PayingTerms
@@ -155,7 +156,7 @@ def move(
     role: str = "",
     public: Mapping[str, Json] | None = None,
     private: Mapping[str, Json] | None = None,
-) -> None:
+) -> Fact:
     """Writes a step and its fact, and the state with whatever else the caller set on the row."""
     kind = type(thing).__name__.lower()
     before = "" if thing._state.adding else type(thing).objects.only("state").get(pk=thing.pk).state
@@ -171,7 +172,7 @@ def move(
         reason=reason,
         at=timezone.now(),
     )
-    audit.record(
+    return audit.record(
         kind=f"{kind}.{trigger}",
         subject=str(thing.pk),
         actor=actor.identity_id,

@@ -9,6 +9,14 @@ from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres.models import Agent
 from hesuan.hub.market.models import Order
 from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
+from hesuan.hub.settlement.audit_models import (
+    AuditPlan,
+    BankLine,
+    BankStatement,
+    Reconciled,
+    ReconcileFinding,
+    SampledAudit,
+)
 from hesuan.hub.settlement.claim_models import (
     Adjustment,
     Batch,
@@ -27,6 +35,9 @@ from hesuan.wire.ids import ID_LENGTH, new_id
 
 __all__ = [
     "Adjustment",
+    "AuditPlan",
+    "BankLine",
+    "BankStatement",
     "Batch",
     "Claim",
     "ClaimLine",
@@ -39,7 +50,10 @@ __all__ = [
     "FloatMovement",
     "Payment",
     "Receipt",
+    "ReconcileFinding",
+    "Reconciled",
     "RedemptionStep",
+    "SampledAudit",
     "Settlement",
 ]
 

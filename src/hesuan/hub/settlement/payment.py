@@ -37,9 +37,9 @@ def pay(*, actor: Actor, claim_id: str, reference: str = "") -> Claim:
     with ledger.atomic():
         claim = locked(actor, claim_id)
         gate.need_office(actor, claim, ("programme_officer", "approver"), verb)
-        if claim.state == State.PAID and not due(claim):
+        if claim.state in (State.PAID, State.RECONCILED, State.CLOSED) and not due(claim):
             return claim
-        gate.need_state(claim, (State.PAYABLE, State.PAID), verb)
+        gate.need_state(claim, (State.PAYABLE, State.PAID, State.RECONCILED), verb)
         if claim.batch is not None and claim.batch.state != Batch.State.PAID:
             raise Refused(
                 claim_errors.CADENCE_ASKS_BATCH,
