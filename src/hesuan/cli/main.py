@@ -55,7 +55,13 @@ COMMANDS: dict[str, Command] = {
     ),
     "warn": Command("hesuan.cli.warn", "user", "risk signals with their reasons", "查看风险信号及其理由"),
     "verify": Command(
-        "hesuan.cli.verify", "", "check a receipt offline, without trust in the hub", "离线验证回执"
+        "hesuan.cli.verify", "", "check a receipt or a log, without trust in the hub", "验证回执或日志"
+    ),
+    "witness": Command(
+        "hesuan.cli.witness",
+        "",
+        "cosign logs' checkpoints, as a server of its own",
+        "为日志检查点联署的见证服务",
     ),
     "plan": Command(
         "hesuan.cli.plan",

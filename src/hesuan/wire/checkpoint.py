@@ -81,6 +81,10 @@ class SignatureLine:
     key_id: bytes
     signature: bytes
 
+    def text(self) -> str:
+        """The line as it stands in a note, line end included."""
+        return f"— {self.name} {to_base64(self.key_id + self.signature)}\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -96,8 +100,8 @@ class Checkpoint:
 
 
 def is_name(name: str) -> bool:
-    """Whether a text may name a key: not empty, no white space, no plus sign, no control characters."""
-    return bool(name) and "+" not in name and name.isprintable() and not any(c.isspace() for c in name)
+    """Whether a text may name a key: not empty, no Unicode space, no plus sign (signed-note, "Format")."""
+    return bool(name) and "+" not in name and not any(c.isspace() for c in name)
 
 
 def log_key(name: str, private: Ed25519PrivateKey) -> LogKey:
@@ -153,7 +157,7 @@ def split_note(note: str) -> tuple[str, list[SignatureLine]]:
     lines = tail[:-1].split("\n")
     if len(lines) > MAX_SIGNATURES:
         raise InputFault(NOT_A_NOTE, what=f"{len(lines)} signatures, more than {MAX_SIGNATURES}")
-    return head + "\n", [_signature_line(line) for line in lines]
+    return head + "\n", [parse_signature_line(line) for line in lines]
 
 
 def open_note(note: str, key: LogKey) -> str:
@@ -194,7 +198,12 @@ def parse_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(origin, int(size), raw)
 
 
-def _signature_line(line: str) -> SignatureLine:
+def parse_signature_line(line: str) -> SignatureLine:
+    """Reads one signature line without its line end.
+
+    Raises:
+        InputFault: ``checkpoint.not_a_note``.
+    """
     mark, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
     blob = from_base64(encoded)

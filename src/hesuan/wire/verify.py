@@ -9,27 +9,24 @@ Exit codes: 0 sound · 1 nothing was verified (unreadable file, wrong words) · 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TextIO
+from typing import Any
 
 from hesuan.errors import Faults, InputFault, declare
 from hesuan.money import format_yuan
 from hesuan.wire import pack
 from hesuan.wire.canonical import canonical
 from hesuan.wire.checks import WRONG_SHAPE, Both, Check, Outcome, broken, of_receipt, of_shape, sound
-from hesuan.wire.evidence import Trust, of_evidence, of_keys, read_trust
-from hesuan.wire.reading import MAX_BYTES, read_json, shown
+from hesuan.wire.evidence import Trust, of_evidence, of_keys
+from hesuan.wire.quorum import Policy
+from hesuan.wire.reading import read_json, shown
 from hesuan.wire.receipt import FILE_SHAPE, file_shape
+from hesuan.wire.verdict import Result
+from hesuan.wire.witnessed import NO_QUORUM, of_policy_log, of_proof, of_witnesses
 
-MARKS = {Outcome.SOUND: "✓", Outcome.BROKEN: "✗", Outcome.NOTE: "!"}
-PLAIN_MARKS = {Outcome.SOUND: "ok  ", Outcome.BROKEN: "FAIL", Outcome.NOTE: "note"}
 NAMES = "receipt, site, proof, log_key"
 
 UNREADABLE = declare(
@@ -42,20 +39,11 @@ NOT_A_RECEIPT = declare(
     en="This is JSON and not a receipt file: a receipt file has the members {names}.",
     zh="这是 JSON，但不是回执文件：回执文件的成员为 {names}。",
 )
-CANNOT_OPEN = declare("verify.cannot_open", en="{file}: {reason}", zh="{file}：{reason}")
 NOT_CANONICAL = declare(
     "verify.not_canonical",
     en="Form: not as it was issued: at byte {place} stands {found}, {expected} is expected.",
     zh="形式：与出具时不同：第 {place} 字节处为 {found}，应为 {expected}。",
 )
-
-
-class Result(IntEnum):
-    """What a verdict comes to; the exit code."""
-
-    SOUND = 0
-    UNREADABLE = 1
-    TAMPERED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +64,12 @@ class Verdict:
         count = sum(check.outcome is not Outcome.NOTE for check in self.checks)
         chinese = language.startswith("zh")
         match self.result:
+            case Result.UNREADABLE if failed and self.checks[0].name != "readable":
+                return (
+                    "未验证：未经足够的见证方见证。"
+                    if chinese
+                    else "NOT VERIFIED: not enough of the policy's witnesses cosigned."
+                )
             case Result.UNREADABLE:
                 return "未验证：文件无法读取。" if chinese else "NOT VERIFIED: the file cannot be read."
             case Result.TAMPERED:
@@ -111,12 +105,14 @@ class Verdict:
         }
 
 
-def verify_receipt(data: bytes, *, trust: Trust | None) -> Verdict:
+def verify_receipt(data: bytes, *, trust: Trust | None, policy: Policy | None = None) -> Verdict:
     """Checks every promise of a receipt file; never raises for what is in it.
 
     Args:
         data: The bytes of the file.
         trust: Keys known from elsewhere; ``None``: those inside the file are used, and the verdict says so.
+        policy: Logs that are accepted, and how many witnesses must have cosigned; without it the verdict says
+            whether anybody but the log signed at all.
     """
     try:
         document = read_json(data)
@@ -124,7 +120,35 @@ def verify_receipt(data: bytes, *, trust: Trust | None) -> Verdict:
         return Verdict(Result.UNREADABLE, (broken("readable", UNREADABLE, fault=fault),))
     if not isinstance(document, dict) or document.keys().isdisjoint(FILE_SHAPE.shapes):
         return Verdict(Result.UNREADABLE, (broken("readable", NOT_A_RECEIPT, names=NAMES),))
-    return _judge(data, document, trust)
+    return _judge(data, document, trust, policy)
+
+
+@dataclass(frozen=True, slots=True)
+class ProofVerdict(Verdict):
+    """All checks of one log proof."""
+
+    def summary(self, language: str = "en") -> str:
+        """The last line."""
+        if self.result is not Result.SOUND:
+            return Verdict.summary(self, language)
+        if language.startswith("zh"):
+            return f"完好：该条目在日志中；{len(self.checks)} 项检查全部相符。"
+        return f"SOUND: the leaf is in the log; {len(self.checks)} checks hold."
+
+
+def verify_proof(data: bytes, leaf: bytes, *, policy: Policy) -> ProofVerdict:
+    """Checks a tlog-proof; never raises for what is in it.
+
+    Args:
+        data: The bytes of the proof.
+        leaf: The leaf, exactly as it was hashed.
+        policy: The logs that are accepted, and the quorum of witnesses.
+    """
+    try:
+        checks = of_proof(data, leaf, policy=policy)
+    except InputFault as fault:
+        return ProofVerdict(Result.UNREADABLE, (broken("readable", UNREADABLE, fault=fault),))
+    return ProofVerdict(_result(checks), tuple(checks), trusted=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,21 +209,30 @@ def _first_receipt(opened: pack.Opened) -> list[Check]:
     return list(verify_receipt(opened.members[names[0]], trust=None).checks) if names else []
 
 
-def _judge(data: bytes, document: dict[str, Any], trust: Trust | None) -> Verdict:
+def _judge(data: bytes, document: dict[str, Any], trust: Trust | None, policy: Policy | None) -> Verdict:
     checks = [_form(data, document)]
     shape = of_shape(document, file_shape(document), "file")
     if any(check.outcome is Outcome.BROKEN for check in [*checks, *shape] if check.code is not NOT_CANONICAL):
         checks += shape
         return Verdict(Result.TAMPERED, tuple(checks), trusted=trust is not None)
     checks += [*of_receipt(document["receipt"]), *of_evidence(document), *of_keys(document, trust)]
-    tampered = any(check.outcome is Outcome.BROKEN for check in checks)
+    checks += [] if policy is None else of_policy_log(document["log_key"], policy)
+    checks.append(of_witnesses(document["proof"]["checkpoint"], policy))
     return Verdict(
-        result=Result.TAMPERED if tampered else Result.SOUND,
+        result=_result(checks),
         checks=tuple(checks),
         receipt=shown(document["receipt"]["id"]),
         charge_fen=document["receipt"]["charge"]["charge_fen"],
         trusted=trust is not None,
     )
+
+
+def _result(checks: Sequence[Check]) -> Result:
+    """TAMPERED for any difference; a quorum that is not reached is no difference, and no soundness either."""
+    failed = [check for check in checks if check.outcome is Outcome.BROKEN]
+    if any(check.code is not NO_QUORUM for check in failed):
+        return Result.TAMPERED
+    return Result.UNREADABLE if failed else Result.SOUND
 
 
 def _form(data: bytes, document: dict[str, Any]) -> Check:
@@ -222,120 +255,11 @@ def _bytes_shown(data: bytes, place: int) -> Both:
     return Both(f"“{some}”", f"“{some}”") if place < len(data) else Both("the end", "文件末尾")
 
 
-class _Parser(argparse.ArgumentParser):
-    """Wrong words end with 1: exit code 2 says TAMPERED and nothing else."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(int(Result.UNREADABLE), f"{self.prog}: {message}\n")
-
-
-def _parser(language: str) -> argparse.ArgumentParser:
-    def said(en: str, zh: str) -> str:
-        return zh if language == "zh" else en
-
-    parser = _Parser(
-        prog="hesuan verify",
-        description=said(
-            "Checks a receipt file offline, without the hub and without trust in it.",
-            "离线验证回执文件，不连接平台，也不必信任平台。",
-        ),
-        epilog=said(
-            "Exit code: 0 sound, 1 nothing was verified, 2 TAMPERED.",
-            "退出码：0 完好，1 未能验证，2 已被篡改。",
-        ),
-    )
-    parser.add_argument(
-        "file",
-        help=said(
-            "the receipt file or evidence pack (ZIP); - reads standard input",
-            "回执文件或兑付材料（ZIP）；- 为标准输入",
-        ),
-    )
-    parser.add_argument(
-        "--trust",
-        metavar="FILE",
-        help=said(
-            'keys you trust: {"log_key": …, "site_keys": […]}',
-            '受信任的密钥：{"log_key": …, "site_keys": […]}',
-        ),
-    )
-    parser.add_argument(
-        "--json", action="store_true", help=said("the verdict for programs", "供程序读取的结论")
-    )
-    parser.add_argument("--lang", choices=["en", "zh"], default=language, help=said("language", "语言"))
-    return parser
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    arguments = _parser(_language(words)).parse_args(words)
-    try:
-        trust = read_trust(_read(arguments.trust)) if arguments.trust else None
-        data = _read(arguments.file)
-        verify = verify_pack if pack.is_pack(data) else verify_receipt
-        verdict: Verdict = verify(data, trust=trust)
-    except (InputFault, Faults) as error:
-        for fault in error.faults if isinstance(error, Faults) else (error,):
-            _write(sys.stderr, f"{fault.sentence(arguments.lang)} [{fault.code.name}]")
-        return int(Result.UNREADABLE)
-    if arguments.json:
-        _write(sys.stdout, json.dumps(verdict.document(arguments.lang), ensure_ascii=False, indent=2))
-    else:
-        _report(verdict, arguments.lang)
-    sys.stdout.flush()  # a pipe that broke is found here, by whoever called, and not while Python ends
-    return int(verdict.result)
+    """The command, :mod:`hesuan.wire.verify_command`; returns its exit code."""
+    from hesuan.wire.verify_command import main as command
 
-
-def _report(verdict: Verdict, language: str) -> None:
-    marks = MARKS if _can_write(sys.stdout, "".join(MARKS.values())) else PLAIN_MARKS
-    for check in verdict.checks:
-        _write(sys.stdout, f"{marks[check.outcome]} {check.sentence(language)}")
-    _write(sys.stdout, "")
-    _write(sys.stdout, verdict.summary(language))
-
-
-def _read(name: str) -> bytes:
-    """At most one byte more than is ever parsed, so that a huge file is refused and not loaded."""
-    try:
-        if name == "-":
-            return _read_limited(sys.stdin.buffer)
-        with Path(name).open("rb") as file:
-            return _read_limited(file)
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InputFault(CANNOT_OPEN, file=shown(name), reason=reason) from None
-
-
-def _read_limited(file: BinaryIO) -> bytes:
-    head = file.read(4)
-    return head + file.read(pack.MAX_PACK_BYTES if pack.is_pack(head) else MAX_BYTES)
-
-
-def _language(words: Sequence[str]) -> str:
-    """``--lang`` where it is given, else what the environment says."""
-    for number, word in enumerate(words):
-        if word == "--lang" and number + 1 < len(words):
-            return "zh" if words[number + 1] == "zh" else "en"
-        if word.startswith("--lang="):
-            return "zh" if word == "--lang=zh" else "en"
-    chosen = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    return "zh" if next(filter(None, chosen), "").lower().startswith("zh") else "en"
-
-
-def _can_write(stream: TextIO, text: str) -> bool:
-    try:
-        text.encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
-def _write(stream: TextIO, text: str) -> None:
-    """Writes a line on whatever terminal this is; what it cannot show is escaped, never a traceback."""
-    encoding = stream.encoding or "ascii"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    return command(argv)
 
 
 if __name__ == "__main__":

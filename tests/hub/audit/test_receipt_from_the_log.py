@@ -49,7 +49,7 @@ def trust() -> Trust:
 def test_the_hubs_receipt_verifies_under_the_published_keys(issued: bytes) -> None:
     verdict = verify_receipt(issued, trust=trust())
     assert verdict.result is Result.SOUND, [c.sentence() for c in verdict.checks]
-    assert all(check.outcome is Outcome.SOUND for check in verdict.checks)
+    assert [check.name for check in verdict.checks if check.outcome is not Outcome.SOUND] == ["witnesses"]
 
 
 def test_every_single_byte_of_the_hubs_receipt_counts(issued: bytes) -> None:

@@ -1,0 +1,66 @@
+"""A log's files over HTTP, with the standard library."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import urllib.error
+import urllib.request
+import zlib
+from urllib.parse import urlsplit
+
+from hesuan.errors import InputFault, Unavailable, declare
+
+TIMEOUT_S = 20.0
+MAX_FILE_BYTES = 256 * 65_537
+"""A full bundle of the longest entries."""
+
+NOT_AN_ADDRESS = declare(
+    "web.not_an_address",
+    en="`{url}` is not the address of a log: it begins with http:// or https:// and names a host.",
+    zh="“{url}”不是日志地址：应以 http:// 或 https:// 开头并写明主机。",
+)
+NO_ANSWER = declare("web.no_answer", en="{url} did not answer: {reason}.", zh="{url} 未应答：{reason}。")
+
+
+class Web:
+    """The files below one address."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InputFault(NOT_AN_ADDRESS, url=ascii(url)[1:-1][:200])
+        self.url = url.rstrip("/")
+
+    def read(self, path: str) -> bytes | None:
+        """The bytes of a file; ``None`` when the server says there is none.
+
+        Raises:
+            Unavailable: ``web.no_answer``.
+        """
+        return fetch(f"{self.url}/{path}")
+
+
+def fetch(url: str, body: bytes | None = None, *, timeout_s: float = TIMEOUT_S) -> bytes | None:
+    """What an address answers; ``None`` for 404 and 410.
+
+    Raises:
+        Unavailable: ``web.no_answer``.
+    """
+    request = urllib.request.Request(url, data=body, headers={"Accept-Encoding": "gzip, identity"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - http(s), checked
+            data: bytes = answer.read(MAX_FILE_BYTES + 1)
+            packed = answer.headers.get("Content-Encoding") == "gzip"
+        if packed:
+            data = zlib.decompressobj(31).decompress(data, MAX_FILE_BYTES + 1)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code in (404, 410):
+            return None
+        raise Unavailable(NO_ANSWER, url=url, reason=f"HTTP {error.code}") from None
+    except (OSError, zlib.error, ValueError, http.client.HTTPException, ssl.SSLError) as error:
+        raise Unavailable(NO_ANSWER, url=url, reason=str(getattr(error, "reason", error))) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise Unavailable(NO_ANSWER, url=url, reason=f"more than {MAX_FILE_BYTES} bytes")
+    return data

@@ -1,0 +1,362 @@
+"""``hesuan verify`` on a log: sound ones pass, and whatever was altered is found and named (T15, T16)."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.wire import logs
+
+from hesuan.errors import Unavailable
+from hesuan.wire import merkle, tiles, verify_log, web
+from hesuan.wire.canonical import canonical
+from hesuan.wire.checks import Both, Check
+from hesuan.wire.folder import Disk
+from hesuan.wire.log_verdict import LogVerdict, Seen
+from hesuan.wire.quorum import parse_policy
+from hesuan.wire.verdict import Result
+from hesuan.wire.verify_command import main
+from hesuan.wire.witness import Request, Store, Witness
+
+COUNT = 600
+ENTRIES = logs.leaves(COUNT)
+MUTATIONS = 10_000
+SMALL = 270
+"""Leaves of the log that is altered ten thousand times: two bundles, a level above, partial tiles."""
+
+
+class Memory:
+    """A log's files in memory."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+
+    def read(self, path: str) -> bytes | None:
+        return self.files.get(path)
+
+
+def codes(verdict: LogVerdict) -> set[str]:
+    return {check.code.name for check in verdict.checks}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("log")
+    logs.write(made, ENTRIES, 100, 256, 300, COUNT)
+    return made
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+def verify(folder: Path, policy: bytes | None = None, **more: object) -> LogVerdict:
+    read = None if policy is None else parse_policy(policy)
+    return verify_log.verify_log(Disk(folder), policy=read, **more)  # type: ignore[arg-type]
+
+
+def test_a_sound_log_prints_what_anybody_can_recompute(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(folder), "--lang", "en"]) == 0
+    told = capsys.readouterr().out
+    assert "SOUND: log city.example/hesuan/chengdu-2026, 600 leaves" in told
+    assert "UNWITNESSED" in told and "compared with nothing" in told
+    assert "Issued ¥1,000,000.00 (at most ¥10,000,000.00)" in told
+    assert "Centre centre:00: captured ¥236.00" in told
+    assert main([str(folder), "--lang", "zh"]) == 0
+    assert "未经见证" in capsys.readouterr().out
+
+
+def test_the_totals_are_for_programs_too(folder: Path) -> None:
+    totals = verify(folder).totals
+    assert totals["issued_fen"] == 10**8 and totals["cap_fen"] == 10**9
+    assert sum(totals["captured_fen"].values()) == 400 * 299
+    assert totals["open_holds"] == 0
+
+
+def test_a_quorum_is_reached_or_the_log_is_not_verified(copy: Path) -> None:
+    note = (copy / "checkpoint").read_text()
+    policy = logs.policy(1, 2, 3, quorum="2")
+    assert verify(copy, policy).result is Result.UNREADABLE
+    (copy / "checkpoint").write_text(logs.cosigned(note, 1, 9))
+    assert verify(copy, policy).result is Result.UNREADABLE
+    (copy / "checkpoint").write_text(logs.cosigned(note, 1, 9, 3))
+    verdict = verify(copy, policy)
+    assert verdict.result is Result.SOUND, [one.sentence() for one in verdict.checks]
+    late = verify(copy, policy, now=float(logs.SEEN_AT + 5_000), max_age_s=4_000)
+    assert late.result is Result.UNREADABLE and "verify_log.too_old" in codes(late)
+    fresh = verify(copy, policy, now=float(logs.SEEN_AT + 3_000), max_age_s=4_000)
+    assert fresh.result is Result.SOUND
+
+
+def test_a_log_that_nobody_accepts_or_signed_is_tampered(copy: Path) -> None:
+    other = logs.witness(5)[0]
+    from hesuan.wire.checkpoint import log_key
+
+    stranger = f"log {log_key(logs.ORIGIN, other).text()}\nquorum none\n".encode()
+    assert verify(copy, stranger).result is Result.TAMPERED
+    unknown = f"log {log_key('other.example/log', other).text()}\nquorum none\n".encode()
+    assert verify(copy, unknown).result is Result.TAMPERED
+    (copy / "key").unlink()
+    assert verify(copy).result is Result.UNREADABLE
+
+
+def test_what_is_missing_is_named_and_not_called_tampered(copy: Path) -> None:
+    shutil.rmtree(copy / "tile/entries")
+    verdict = verify(copy)
+    assert verdict.result is Result.UNREADABLE and "tile/entries/000" in verdict.checks[-1].sentence()
+    (copy / "checkpoint").unlink()
+    assert verify(copy).result is Result.UNREADABLE
+
+
+def test_an_address_that_does_not_answer_is_exit_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(url: str, **_: object) -> bytes:
+        raise Unavailable(web.NO_ANSWER, url=url, reason="refused")
+
+    monkeypatch.setattr(web, "fetch", silent)
+    assert main(["http://city.example/log/"]) == 1
+    assert main(["http://"]) == 1
+
+
+def rewritten(leaf: int, **members: object) -> list[bytes]:
+    """The entries with one leaf rewritten: what a thief of the log's key would sign."""
+    import json
+
+    made = list(ENTRIES)
+    made[leaf] = canonical(json.loads(made[leaf]) | members)
+    return made
+
+
+PROMISES: dict[str, Callable[[], list[bytes]]] = {
+    "totals.gap": lambda: rewritten(10, s=11),
+    "totals.other_log": lambda: rewritten(10, p="another"),
+    "totals.above_cap": lambda: rewritten(1, a=10**9 + 1),
+    "totals.no_such_ref": lambda: rewritten(5, ref=3),
+    "totals.resolved_twice": lambda: rewritten(7, ref=4),
+    "totals.above_ref": lambda: rewritten(5, a=501),
+    "verify_log.leaf_unreadable": lambda: [*ENTRIES[:9], b'{"v": 2}', *ENTRIES[10:]],
+    "totals.settle_differs": lambda: [
+        *ENTRIES,
+        logs.entry(COUNT, "settle", c="centre:01", n=60, a=24_001, first=0, last=COUNT - 1),
+    ],
+    "totals.pay_differs": lambda: [
+        *ENTRIES,
+        logs.entry(COUNT, "settle", c="centre:01", n=60, a=24_000, first=0, last=COUNT - 1),
+        logs.entry(COUNT + 1, "pay", c="centre:01", a=23_999, ref=COUNT),
+    ],
+}
+
+
+@pytest.mark.parametrize("code", PROMISES)
+def test_an_operator_who_signs_a_broken_promise_is_found(code: str, tmp_path: Path) -> None:
+    """Every hash and signature holds here: only the sums know."""
+    logs.write(tmp_path, PROMISES[code]())
+    verdict = verify(tmp_path)
+    assert verdict.result is Result.TAMPERED and code in codes(verdict)
+
+
+def test_settling_in_ranges_and_by_list_adds_up(tmp_path: Path) -> None:
+    captured = [i for i in range(COUNT) if i % 2 and i > 2 and i // 2 % 5 == 1]
+    entries = [
+        *ENTRIES,
+        logs.entry(COUNT, "refund", c="centre:01", a=100, ref=captured[0]),
+        logs.entry(COUNT + 1, "settle", c="centre:01", n=3, a=900, of=[*captured[:2][::1], COUNT]),
+        logs.entry(COUNT + 2, "pay", c="centre:01", a=900, ref=COUNT + 1),
+    ]
+    entries[COUNT + 1] = logs.entry(COUNT + 1, "settle", c="centre:01", n=3, a=700, of=[*captured[:2], COUNT])
+    entries[COUNT + 2] = logs.entry(COUNT + 2, "pay", c="centre:01", a=700, ref=COUNT + 1)
+    logs.write(tmp_path, entries)
+    verdict = verify(tmp_path)
+    assert verdict.result is Result.SOUND, [one.sentence() for one in verdict.checks]
+    assert verdict.totals["settled_fen"]["centre:01"] == 700 == verdict.totals["paid_fen"]
+
+
+def test_a_reader_who_remembers_finds_a_rewritten_past_and_a_shortened_one(
+    copy: Path, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    assert main([str(copy), "--remember", str(kept)]) == 0
+    assert main([str(copy), "--remember", str(kept)]) == 0
+    forged = tmp_path / "forged"
+    logs.write(forged, rewritten(5, a=399))
+    assert main([str(forged)]) == 0, "negative control: who remembers nothing sees a sound log"
+    before = kept.read_bytes()
+    assert main([str(forged), "--remember", str(kept)]) == 2
+    assert kept.read_bytes() == before
+    short = tmp_path / "short"
+    logs.write(short, ENTRIES[:300])
+    assert main([str(short), "--remember", str(kept)]) == 1
+    kept.write_text("no checkpoint")
+    assert main([str(copy), "--remember", str(kept)]) == 1
+
+
+# T15: split view.
+
+
+def a_witness(number: int, folder: Path) -> Witness:
+    private, key = logs.witness(number)
+    return Witness(name=key.name, private=private, logs=[logs.LOG_KEY], store=Store(folder / str(number)))
+
+
+def submit(witness: Witness, entries: list[bytes], old: int, new: int) -> tuple[int, str]:
+    nodes = merkle.tree(entries[:new])
+
+    def node(level: int, index: int) -> bytes:
+        return nodes[level, index]
+
+    path = merkle.consistency_proof(old, new, node) if 0 < old <= new else []
+    note = logs.note(new, merkle.root(new, node))
+    answer = witness.add_checkpoint(Request(old, tuple(path), note).text().encode())
+    return answer.status, note + answer.body
+
+
+@pytest.mark.parametrize("attack", ["rewrite one amount", "truncate"])
+def test_two_histories_find_no_quorum_and_no_monitor_who_believes_them(attack: str, tmp_path: Path) -> None:
+    """The thief holds the log's key: history A went to the witnesses, history B is for the victim."""
+    witnesses = [a_witness(number, tmp_path) for number in (1, 2, 3)]
+    honest = {submit(one, ENTRIES, 0, 400) for one in witnesses}
+    assert {status for status, _ in honest} == {200}
+    other = rewritten(5, a=399) if attack == "rewrite one amount" else ENTRIES
+    size = 401 if attack == "rewrite one amount" else 399
+    statuses = {submit(one, other, old, size)[0] for one in witnesses for old in (0, 399, 400)}
+    assert 200 not in statuses and statuses <= {400, 409, 422}
+
+    shown = tmp_path / "shown"
+    logs.write(shown, other[:size])
+    policy = logs.policy(1, 2, 3, quorum="2")
+    assert verify(shown, policy).result is Result.UNREADABLE, "the quorum is not reached"
+    nobody = policy.replace(b"quorum g", b"quorum none")
+    assert verify(shown, nobody).result is Result.SOUND, "negative control: quorum none believes history B"
+
+    def monitored(_key: object) -> Iterator[Seen | Check]:
+        for one in witnesses:
+            latest = one.latest(logs.ORIGIN)
+            assert latest is not None
+            yield Seen(Both("w", "w"), latest)
+
+    alarmed = verify(shown, nobody, seen=monitored)
+    expected = Result.TAMPERED if attack == "rewrite one amount" else Result.UNREADABLE
+    assert alarmed.result is expected, "who asks the witnesses what they saw is alarmed at once"
+    if attack == "rewrite one amount":
+        assert "verify_log.split" in codes(alarmed)
+
+
+# T16: ten thousand alterations.
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def needed() -> list[str]:
+    """The files that the newest checkpoint rests on."""
+    bundles = [tiles.bundle_path(index, width) for index, width in tiles.bundles_of(SMALL)]
+    return ["checkpoint", "key", *bundles, *(tile.path for tile in tiles.tiles_of(SMALL))]
+
+
+def flip(data: bytes, rng: random.Random) -> bytes:
+    place = rng.randrange(len(data))
+    return data[:place] + bytes([data[place] ^ 1 << rng.randrange(8)]) + data[place + 1 :]
+
+
+def mutate(files: dict[str, bytes], rng: random.Random) -> dict[str, bytes]:
+    """One alteration of one file: a bit, a byte lost or gained, a leaf dropped, swapped or doubled."""
+    path = rng.choice(needed())
+    data, kind = files[path], rng.randrange(6)
+    if kind >= 3 and path.startswith("tile/entries"):
+        width = int(path.rpartition("/")[2]) if ".p/" in path else 256
+        entries = tiles.unpack_bundle(data, width, path=path)
+        one, two = rng.sample(range(width), 2)
+        if kind == 3:
+            del entries[one]
+        elif kind == 4:
+            entries[one], entries[two] = entries[two], entries[one]
+        else:
+            entries[one] = entries[two]
+        changed = tiles.pack_bundle(entries)
+    elif kind == 1:
+        place = rng.randrange(len(data))
+        changed = data[:place] + data[place + 1 :]
+    elif kind == 2:
+        place = rng.randrange(len(data) + 1)
+        changed = data[:place] + rng.randbytes(1) + data[place:]
+    else:
+        changed = flip(data, rng)
+    return {**files, path: changed}
+
+
+def test_ten_thousand_alterations_are_all_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a policy, so that the key beside the log is under attack as well."""
+    logs.write(tmp_path, ENTRIES[:SMALL])
+    files = files_of(tmp_path)
+    sound = Memory(files)
+    assert verify_log.verify_log(sound).result is Result.SOUND
+    _remember_what_was_hashed(monkeypatch)
+    rng, missed = random.Random(20_261_121), []  # type: ignore[var-annotated]
+    for number in range(MUTATIONS):
+        altered = mutate(files, rng)
+        if altered == files:
+            continue
+        if verify_log.verify_log(Memory(altered)).result is Result.SOUND:
+            missed.append((number, [path for path in files if files[path] != altered[path]]))
+    assert missed == []
+
+
+def _remember_what_was_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes give the same hashes and leaves: 10,000 logs that differ in one file share the rest."""
+    hashes, leaves = tiles.leaf_hashes, verify_log.read_leaf
+    known: dict[tuple[bytes, ...], list[bytes]] = {}
+    read: dict[bytes, object] = {}
+
+    def remembered(entries: list[bytes]) -> list[bytes]:
+        key = tuple(entries)
+        if key not in known:
+            if len(known) > 64:
+                known.clear()
+            known[key] = hashes(entries)
+        return known[key]
+
+    def remembered_leaf(raw: bytes) -> object:
+        if raw not in read:
+            if len(read) > 5_000:
+                read.clear()
+            read[raw] = leaves(raw)
+        return read[raw]
+
+    monkeypatch.setattr(tiles, "leaf_hashes", remembered)
+    monkeypatch.setattr(verify_log, "read_leaf", remembered_leaf)
+
+
+def test_a_verifier_that_does_not_hash_the_entries_misses_some(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: trusting tiles for what the bundles say."""
+    files = files_of(folder)
+    bundle = tiles.bundle_path(2, COUNT % 256)
+    entries = tiles.unpack_bundle(files[bundle], COUNT % 256, path=bundle)
+    entries[5] = entries[5].replace(b'"a":400', b'"a":399')
+    altered = {**files, bundle: tiles.pack_bundle(entries)}
+    assert verify_log.verify_log(Memory(altered)).result is Result.TAMPERED
+    stored = tiles.split_tile(files[tiles.Tile(0, 2, COUNT % 256).path], COUNT % 256, path="")
+    hashed = tiles.leaf_hashes
+    monkeypatch.setattr(tiles, "leaf_hashes", lambda some: stored if some[0] == entries[0] else hashed(some))
+    assert verify_log.verify_log(Memory(altered)).result is Result.SOUND
+
+
+def test_old_partial_files_in_a_folder_count_too(copy: Path) -> None:
+    old = copy / "tile/entries/000.p/100"
+    assert old.exists()
+    data = bytearray(old.read_bytes())
+    data[40] ^= 1
+    old.write_bytes(bytes(data))
+    verdict = verify(copy)
+    assert verdict.result is Result.TAMPERED and "verify_log.old_tile" in codes(verdict)
