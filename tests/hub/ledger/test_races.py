@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, connections
 from tests.append_only import triggers_lifted
 
-from hesuan.hub.ledger import checks, selectors, services
+from hesuan.hub.ledger import checks, selectors, services, store
 from hesuan.hub.ledger.models import Account, Transfer
 from hesuan.hub.ledger.rules import Counters, Event, Ref
+from hesuan.hub.ledger.store import Locked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -121,29 +122,29 @@ def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """
     everybody_has_read = threading.Barrier(RACERS)
     stale = threading.local()
-    post = services.post
+    post, read = services.post, store.lock_accounts
 
     def read_first(events: list[Event]) -> list[services.Outcome]:
-        stale.accounts = {(account.ledger, account.key): account for account in Account.objects.all()}
+        stale.accounts = read((a.ledger, a.key) for a in Account.objects.all())
         everybody_has_read.wait(timeout=30)
         return post(events)
 
-    def no_lock(refs: set[Ref]) -> dict[Ref, Account]:
+    def no_lock(refs: Iterable[Ref]) -> dict[Ref, Locked]:
         return {ref: stale.accounts[ref] for ref in refs}
 
-    def absolutes(changes: dict[Ref, Counters], accounts: dict[Ref, Account]) -> None:
+    def absolutes(changes: dict[Ref, Counters], accounts: dict[Ref, Locked]) -> None:
         for ref, change in changes.items():
-            account = accounts[ref]
-            Account.objects.filter(pk=account.pk).update(
-                debits_posted=account.debits_posted + change.debits_posted,
-                credits_posted=account.credits_posted + change.credits_posted,
-                debits_pending=account.debits_pending + change.debits_pending,
-                credits_pending=account.credits_pending + change.credits_pending,
+            after = accounts[ref].counters.plus(change)
+            Account.objects.filter(pk=accounts[ref].id).update(
+                debits_posted=after.debits_posted,
+                credits_posted=after.credits_posted,
+                debits_pending=after.debits_pending,
+                credits_pending=after.credits_pending,
             )
 
     monkeypatch.setattr(services, "post", read_first)
-    monkeypatch.setattr(services, "_lock_accounts", no_lock)
-    monkeypatch.setattr(services, "_change_counters", absolutes)
+    monkeypatch.setattr(store, "lock_accounts", no_lock)
+    monkeypatch.setattr(store, "change_counters", absolutes)
     yield
 
 
@@ -172,7 +173,7 @@ def without_the_unique_index(_books: None) -> Iterator[None]:
 def test_without_lock_and_unique_index_a_hold_would_be_resolved_more_than_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(services, "_with_resolutions", lambda targets: targets)
+    monkeypatch.setattr(store, "with_resolutions", lambda targets: targets)
     answers = Counter(race([resolve(number) for number in range(RACERS)]))
     assert answers["ok"] > 1
     assert "I6a" in {finding.invariant for finding in checks.check()}, "and the check sees it"

@@ -160,6 +160,7 @@ def serve(*, host: str, port: int, access_log: bool, say: Say) -> None:
     """Runs the hub until it is told to stop."""
     import uvicorn
 
+    from hesuan.hub.ledger import writer
     from hesuan.hub.worker.loop import Loop
 
     bound = bind(host, port)
@@ -182,6 +183,7 @@ def serve(*, host: str, port: int, access_log: bool, say: Say) -> None:
     # one that comes before uvicorn listens to them.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(web, "should_exit", True))
+    writer.start()
     worker = Loop()
     worker.start()
     address = f"http://{'[' + host + ']' if ':' in host else host}:{bound.getsockname()[1]}/"
@@ -193,6 +195,7 @@ def serve(*, host: str, port: int, access_log: bool, say: Say) -> None:
         web.run(sockets=[bound])
     finally:
         worker.stop(GRACE_S)
+        writer.stop(GRACE_S)
     say("Stopped.", "已停止。")
     _leave()
 

@@ -121,3 +121,15 @@ class Transfer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.kind} {self.amount_fen}"
+
+
+class Lease(models.Model):
+    """Which process may write batches, and how often that changed; see :mod:`hesuan.hub.ledger.lease`."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    epoch = models.BigIntegerField()
+    holder = models.CharField(max_length=200)
+    renewed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.epoch} {self.holder}"
