@@ -15,10 +15,13 @@ from tests.people import Person
 from tests.sites import enrol_site, inventory_body, make_centre
 
 import hesuan.policy
+from hesuan.hub.flags import services as flags
+from hesuan.hub.flags.models import Flag
 from hesuan.hub.identity import services as identity
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.hub.registry import services as registry
+from hesuan.surveillance.flags import Action, flag
 from hesuan.wire.ids import new_id
 
 QUERIES = {
@@ -101,6 +104,7 @@ def make_requests(people: dict[str, Any]) -> Requests:
     ids["entry_id"] = declared_fact(owner)
     office = make_office(people)
     ids |= office.ids
+    ids["flag_id"] = make_flag(office.ids["programme_id"])
     told = bodies(people, ids, admitted_centre_id=world.site.agent.centre_id)
     for operation in ("POST /applications", "POST /calls"):
         told[operation]["programme_version"] = office.active_version
@@ -108,6 +112,13 @@ def make_requests(people: dict[str, Any]) -> Requests:
     redeemed = make_claim_requests(people, world, version)
     ids |= redeemed.ids
     return Requests(ids, {**office.own_ids, **redeemed.own_ids}, {**told, **redeemed.bodies})
+
+
+def make_flag(programme_id: str) -> str:
+    """A flag that concerns a programme of the office."""
+    verdict = flag("A12", Action.FLAG, "claim:1", refs=["1"], claims=3, limit_claims=3)
+    flags.raise_flag(verdict, concerning=[f"programme:{programme_id}"])
+    return str(Flag.objects.get().id)
 
 
 PROOF = {"issuer": "Market regulator", "valid_from": "2026-01-01"}
@@ -302,5 +313,7 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
             "step": "reviewer",
             "office": people["officer"].organisation.id,
         },
+        "POST /flags/{flag_id}/decide": {"outcome": "dismissed", "reason": "seen"},
+        "POST /programmes/{programme_id}/thresholds": {"name": "a12_least", "value": 4, "reason": "few"},
         "POST /quote-requests": {"organisation": ids["organisation_id"], "work": WORK},
     }

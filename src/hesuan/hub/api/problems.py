@@ -59,6 +59,7 @@ STATUS: dict[str, int] = {
     "application.own_organisation": 403,
     "voucher.same_person": 403,
     "voucher.own_organisation": 403,
+    "flag.own_organisation": 403,
     "application.conflicted": 403,
     "application.related": 403,
     "objection.own": 403,

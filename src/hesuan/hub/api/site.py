@@ -33,6 +33,7 @@ from hesuan.hub.api.routes import (
     publicity,
     records,
     registry,
+    surveillance,
     voucher_life,
     vouchers,
 )
@@ -93,6 +94,7 @@ api.add_router("", orders.router, tags=["run, meter and settle"])
 api.add_router("", claims.router, tags=["redemption"])
 api.add_router("", payouts.router, tags=["redemption"])
 api.add_router("", audits.router, tags=["redemption"])
+api.add_router("", surveillance.router, tags=["audit and warn"])
 api.add_router("", log.router, tags=["audit and warn"])
 
 

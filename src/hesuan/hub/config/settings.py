@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "hesuan.hub.audit",
     "hesuan.hub.identity",
+    "hesuan.hub.flags",
     "hesuan.hub.ledger",
     "hesuan.hub.registry",
     "hesuan.hub.centres",

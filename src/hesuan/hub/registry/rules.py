@@ -128,6 +128,13 @@ class Path:
     """The node between; ``None`` for a direct tie, and for two accounts of one party."""
 
 
+def distance(path: Path) -> int:
+    """How near a path is: 0 for one party, 1 for one tie or something shared, 2 through an organisation."""
+    if path.through is None:
+        return 0 if all(tie.kind == SAME_PARTY for tie in path.ties) else 1
+    return 2 if path.through.startswith("organisation:") else 1
+
+
 def related(ties: Iterable[Tie], first: str, second: str, *, threshold: Fraction = THRESHOLD) -> Path | None:
     """How two parties are related: directly or through one intermediate, in whichever direction.
 

@@ -109,6 +109,18 @@ def relation_between(
     return rules.related(_ties_around({first, second}, on, known_at), first, second, threshold=threshold)
 
 
+def control_ties(on: date) -> list[Tie]:
+    """Every proved tie that says who controls whom on a day: one registration number, one legal
+    representative, half of the shares and more."""
+    kinds = Q(kind__in=(rules.SAME_PARTY, "legal_representative")) | Q(
+        kind="shareholding", ratio_ppm__gte=PPM // 2
+    )
+    rows = Relation.objects.filter(kinds, state=rules.CHECKED, valid_from__lte=on).filter(
+        Q(expires_on__isnull=True) | Q(expires_on__gte=on)
+    )
+    return [_tie(row, row.state) for row in rows.order_by("id")]
+
+
 def related(
     actor: Actor, first_id: str, second_id: str, on: date, *, threshold: Fraction = rules.THRESHOLD
 ) -> RelatedView:

@@ -65,7 +65,8 @@ def review(*, actor: Actor, batch_id: str, note: str = "") -> Batch:
 def pay(*, actor: Actor, batch_id: str, reference: str = "") -> Batch:
     """Pays every claim of a reviewed batch, payer by payer.
 
-    A disputed line stays behind; its claim is paid the rest by itself once the dispute is resolved.
+    A disputed line stays behind, and so does a claim that surveillance holds: each is paid by itself once the
+    dispute is resolved, or the flag dismissed.
 
     Args:
         actor: An approver of the office who neither closed nor reviewed it.
@@ -84,8 +85,11 @@ def pay(*, actor: Actor, batch_id: str, reference: str = "") -> Batch:
         gate.need_state(batch, (State.REVIEWED,), verb)
         gate.need_another(actor, batch, ACTED, verb)
         claims = Claim.objects.select_for_update(of=("self",)).filter(batch=batch).order_by("id")
-        for claim in claims.select_related("programme_version__programme__office", "claimant", "holder"):
-            payment.pay_due(claim, actor=actor, reference=reference, batch=batch)
+        for claim in claims.select_related(
+            "programme_version__programme__office", "claimant", "holder", "centre"
+        ):
+            if not gate.is_flagged(claim):
+                payment.pay_due(claim, actor=actor, reference=reference, batch=batch)
         public = {"paid_fen": sum(batch.payments.values_list("amount_fen", flat=True))}
         gate.move(batch, State.PAID, trigger="paid", actor=actor, reason=reference, public=public)
     return batch

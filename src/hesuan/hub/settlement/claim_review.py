@@ -76,7 +76,7 @@ def approve(*, actor: Actor, claim_id: str, note: str = "") -> Claim:
 
     Raises:
         NotFound: ``claim.not_found``.
-        Refused: as :func:`verify`.
+        Refused: as :func:`verify`; ``flag.stands``.
     """
     verb = ("Approving", "批准")
     with ledger.atomic():
@@ -98,6 +98,7 @@ def approve(*, actor: Actor, claim_id: str, note: str = "") -> Claim:
                 verb_zh=verb[1],
             )
         gate.need_another(actor, claim, ACTED, verb)
+        gate.need_unflagged(claim, verb)
         label = steps[-1].label
         gate.move(claim, State.APPROVED, trigger="approved", actor=actor, reason=note, role=label)
         if terms.publicity_days and claim.flow != "prefund_supplier":
@@ -118,7 +119,7 @@ def make_payable(*, actor: Actor, claim_id: str) -> Claim:
 
     Raises:
         NotFound: ``claim.not_found``.
-        Refused: ``claim.role_missing``, ``claim.wrong_state``, ``claim.publicity_runs``.
+        Refused: ``claim.role_missing``, ``claim.wrong_state``, ``claim.publicity_runs``, ``flag.stands``.
     """
     verb = ("Making it payable", "转为应付")
     with ledger.atomic():
@@ -130,6 +131,7 @@ def make_payable(*, actor: Actor, claim_id: str) -> Claim:
         today = programme_day(timezone.now())
         if claim.publicity_until and today <= claim.publicity_until:
             raise Refused(errors.PUBLICITY_RUNS, claim=claim.id, until=claim.publicity_until, today=today)
+        gate.need_unflagged(claim, verb)
         payables.make(claim, paying_terms(claim.programme_version_id), actor)
     return claim
 

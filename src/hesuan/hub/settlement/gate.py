@@ -12,6 +12,7 @@ from django.utils import timezone
 from hesuan.errors import InputFault, Refused
 from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
+from hesuan.hub.flags import selectors as flags
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.programmes.paying import PayingTerms
@@ -144,6 +145,23 @@ def did_it_last(actor: Actor, thing: Claim | Batch, trigger: str) -> bool:
     """Whether the last step is this one by this person: the same request again."""
     last = thing.steps.order_by("-id").first()
     return last is not None and last.trigger == trigger and last.actor == actor.identity_id
+
+
+def flag_keys(claim: Claim) -> list[str]:
+    """What a flag may be on that concerns a claim: itself, its orders, its holder, holder and centre."""
+    orders = claim.lines.filter(live=True).values_list("settlement__order_id", flat=True)
+    pair = f"pair:{claim.holder_id}:{claim.centre.organisation_id}"
+    return [f"claim:{claim.id}", f"firm:{claim.holder_id}", pair, *(f"order:{one}" for one in orders)]
+
+
+def need_unflagged(claim: Claim, verb: Verb) -> None:
+    """Raises: Refused: ``flag.stands``, while a stop or a hold of surveillance concerns the claim."""
+    flags.need_none(flag_keys(claim), actions=("stop", "hold"), verb=verb)
+
+
+def is_flagged(claim: Claim) -> bool:
+    """Whether a stop or a hold of surveillance concerns the claim."""
+    return flags.standing(flag_keys(claim), actions=("stop", "hold")).exists()
 
 
 def move(

@@ -31,7 +31,7 @@ def pay(*, actor: Actor, claim_id: str, reference: str = "") -> Claim:
     Raises:
         NotFound: ``claim.not_found``.
         Refused: ``claim.role_missing``, ``claim.same_person``, ``claim.wrong_state``,
-            ``claim.paid_by_batch``.
+            ``claim.paid_by_batch``, ``flag.stands``.
     """
     verb = ("Paying", "支付")
     with ledger.atomic():
@@ -48,6 +48,7 @@ def pay(*, actor: Actor, claim_id: str, reference: str = "") -> Claim:
                 period=claim.batch.period,
             )
         gate.need_another(actor, claim, ("verified", "approved", "waived"), verb)
+        gate.need_unflagged(claim, verb)
         pay_due(claim, actor=actor, reference=reference)
     return claim
 

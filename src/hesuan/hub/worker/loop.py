@@ -22,6 +22,7 @@ from hesuan.hub.market import services as market
 from hesuan.hub.programmes import services as programmes
 from hesuan.hub.settlement import selectors as settlement
 from hesuan.hub.settlement.services import settle
+from hesuan.hub.surveillance import services as surveillance
 from hesuan.hub.worker import facts, inbox
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("applications", programmes.advance_due),
     ("quotes", market.expire_quotes),
     ("holds", lambda: len(ledger.expire_holds())),
+    ("surveillance", surveillance.run_due),
     ("vouchers", lambda: programmes.expire_vouchers() + programmes.keep_dates()),
     ("log", sequence_log),
 )

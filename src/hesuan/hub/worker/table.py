@@ -17,6 +17,7 @@ from hesuan.hub.metering import services as metering
 from hesuan.hub.runs import services as runs
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement import services as settlement
+from hesuan.hub.surveillance import services as surveillance
 
 UNKNOWN_KIND = declare(
     "worker.unknown_kind",
@@ -70,6 +71,11 @@ def _learn(fact: Fact) -> None:
     settlement.learn(fact.subject)
 
 
+def _watch(fact: Fact) -> None:
+    """A claim is judged before anybody verifies it."""
+    surveillance.look_at_claim(fact.subject)
+
+
 MESSAGES: dict[str, MessageHandler] = {
     "inventory": _inventory,
     "benchmark": _benchmark,
@@ -85,4 +91,5 @@ FACTS: dict[str, tuple[FactHandler, ...]] = {
     "run.finished": (_settle,),
     "usage.recorded": (_settle,),
     "order.settled": (_learn,),
+    "claim.submitted": (_watch,),
 }

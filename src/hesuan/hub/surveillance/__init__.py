@@ -1,0 +1,1 @@
+"""Surveillance: gathers facts by the rooms' tables, judges them, keeps the flags, and lets people answer."""

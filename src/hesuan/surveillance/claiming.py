@@ -1,0 +1,108 @@
+"""Claiming: the same thing twice (A8), amounts that keep just below a limit (A12)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+
+from hesuan.surveillance.facts import Claim, Facts, NumberUse, day_of
+from hesuan.surveillance.flags import Action, Flag, flag
+from hesuan.surveillance.thresholds import Thresholds
+
+INSTALMENTS = "contract"
+"""The kind of number that one firm may use again under one programme: a contract paid in parts."""
+
+
+def a8_double_claim(facts: Facts, limits: Thresholds) -> Iterator[Flag]:
+    """An invoice, a contract, a job or a meter's reading is used again; or two claims are as good as one."""
+    yield from _used_again(facts)
+    yield from _near(facts, limits)
+
+
+def _used_again(facts: Facts) -> Iterator[Flag]:
+    uses: defaultdict[tuple[str, str], list[NumberUse]] = defaultdict(list)
+    for one in facts.numbers:
+        uses[one.kind, one.key].append(one)
+    for (kind, _), rows in sorted(uses.items()):
+        ordered = sorted(rows, key=lambda row: (row.at, row.used_by))
+        for place, later in enumerate(ordered):
+            before = [one for one in ordered[:place] if is_double(one, later)]
+            if before:
+                yield flag(
+                    "A8",
+                    Action.STOP,
+                    later.used_by,
+                    window=f"{kind} {later.key[:16]}",
+                    refs=[later.used_by, *(one.used_by for one in before)],
+                    uses_before=len(before),
+                    limit=1,
+                )
+
+
+def is_double(first: NumberUse, second: NumberUse) -> bool:
+    """Whether two uses of one number are a double; instalments of one contract are none."""
+    if first.used_by == second.used_by:
+        return False
+    same = first.firm == second.firm and first.programme == second.programme
+    return not (first.kind == INSTALMENTS and same)
+
+
+def _near(facts: Facts, limits: Thresholds) -> Iterator[Flag]:
+    claims: defaultdict[str, list[Claim]] = defaultdict(list)
+    for one in facts.claims:
+        claims[facts.controller(one.firm)].append(one)
+    for _, rows in sorted(claims.items()):
+        ordered = sorted(rows, key=lambda row: (row.at, row.id))
+        for place, later in enumerate(ordered):
+            for before in reversed(ordered[:place]):
+                if (day_of(later.at) - day_of(before.at)).days > limits.a8_near_days:
+                    break
+                if abs(later.fen - before.fen) * 1000 <= limits.a8_near_permille * before.fen:
+                    yield _near_flag(before, later, limits)
+                    break
+
+
+def _near_flag(before: Claim, later: Claim, limits: Thresholds) -> Flag:
+    return flag(
+        "A8",
+        Action.HOLD,
+        f"claim:{later.id}",
+        window="near",
+        refs=[before.id, later.id],
+        before_fen=before.fen,
+        fen=later.fen,
+        days=(day_of(later.at) - day_of(before.at)).days,
+        limit_permille=limits.a8_near_permille,
+    )
+
+
+def a12_under_the_limit(facts: Facts, limits: Thresholds) -> Iterator[Flag]:
+    """Several claims of one controller in a month keep within a few per cent under a limit."""
+    amounts: defaultdict[str, list[int]] = defaultdict(list)
+    for one in facts.limits:
+        amounts[one.programme].append(one.fen)
+    near: defaultdict[tuple[str, str, int], list[Claim]] = defaultdict(list)
+    for claim in sorted(facts.claims, key=lambda row: (row.at, row.id)):
+        for limit in amounts[claim.programme]:
+            if limit * (100 - limits.a12_under_percent) <= claim.fen * 100 <= limit * 100:
+                near[facts.controller(claim.firm), claim.programme, limit].append(claim)
+    for (controller, programme, limit), claims in sorted(near.items()):
+        recent: list[Claim] = []
+        for claim in claims:
+            since = claim.at - timedelta(days=limits.a12_days)
+            recent = [*(one for one in recent if one.at > since), claim]
+            if len(recent) >= limits.a12_least:
+                yield flag(
+                    "A12",
+                    Action.FLAG,
+                    f"firm:{controller}",
+                    window=f"{day_of(claim.at).isoformat()} {programme} {limit}",
+                    keys=[f"claim:{one.id}" for one in recent],
+                    refs=[one.id for one in recent],
+                    claims=len(recent),
+                    limit_claims=limits.a12_least,
+                    limit_fen=limit,
+                    under_percent=limits.a12_under_percent,
+                )
+                recent = []

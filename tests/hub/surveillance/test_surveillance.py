@@ -1,0 +1,221 @@
+"""From rows to flags, to a person, and to what may not go on meanwhile; on the real rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+from tests.hub.settlement.claim_world import ClaimWorld
+from tests.people import Person
+
+from hesuan.errors import InputFault, NotFound, Refused
+from hesuan.hub.audit.models import Fact
+from hesuan.hub.flags.models import Flag, FlagStep, Round
+from hesuan.hub.identity.actors import SYSTEM
+from hesuan.hub.registry import services as registry
+from hesuan.hub.registry.services import Proof
+from hesuan.hub.settlement import batches, claim_review, payment
+from hesuan.hub.settlement.models import Claim
+from hesuan.hub.surveillance import selectors, services
+from hesuan.hub.worker.loop import tick
+
+World = Callable[..., ClaimWorld]
+PROOF = Proof("Market regulator", date(2026, 1, 1))
+
+
+def relate(here: ClaimWorld, **relation: object) -> None:
+    """A proved relation between the owner and the organisation behind the road's centre."""
+    told = {"kind": "legal_representative", "counterpart_id": here.road.operator.organisation.id, **relation}
+    made = registry.enter_relation(
+        actor=SYSTEM,
+        organisation_id=here.road.owner.organisation.id,
+        proof=PROOF,
+        **told,  # type: ignore[arg-type]
+    )
+    assert made.state == "checked"
+
+
+def flagged(rule: str) -> Flag:
+    return Flag.objects.get(rule=rule)
+
+
+def test_nothing_is_flagged_on_an_ordinary_day(world: World) -> None:
+    here = world()
+    here.approve(here.claim(here.settle()))
+    tick()
+    assert services.run(timezone.now()).flags == 0
+    assert not Flag.objects.exists()
+
+
+def test_related_parties_are_stopped_before_the_order_and_their_older_claim_with_it(world: World) -> None:
+    here = world()
+    settled = here.settle()
+    relate(here)
+    with pytest.raises(Refused) as refused:
+        here.road.place()
+    assert refused.value.code.name == "order.related_parties"
+    claim = here.claim(settled)
+    tick()
+    flag = flagged("A6")
+    assert (flag.action, flag.state) == ("stop", "OPEN") and settled.order_id in flag.refs
+    claim_review.verify(actor=here.reviewer.actor, claim_id=claim.id, note="seen")
+    with pytest.raises(Refused) as refused:
+        claim_review.approve(actor=here.approver.actor, claim_id=claim.id)
+    assert refused.value.code.name == "flag.stands" and refused.value.facts["flag"] == flag.id
+
+
+def test_without_the_rule_the_related_claim_would_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "AT_A_CLAIM", ("A8",))
+    here = world()
+    settled = here.settle()
+    relate(here)
+    claim = here.approve(here.claim(settled))
+    tick()
+    assert claim.state == "PAYABLE"
+
+
+def near_double(here: ClaimWorld) -> Claim:
+    """Two claims of the same amount on the same day: the second is held."""
+    here.claim(here.settle())
+    claim = here.claim(here.settle())
+    tick()
+    return claim
+
+
+def test_a_held_claim_is_approved_only_once_a_person_dismissed_the_flag(world: World) -> None:
+    here = world()
+    claim = near_double(here)
+    flag = flagged("A8")
+    assert (flag.action, flag.subject) == ("hold", f"claim:{claim.id}")
+    with pytest.raises(Refused, match=r"A8 raised flag"):
+        here.approve(claim)
+    services.decide(
+        actor=here.reviewer.actor, flag_id=flag.id, outcome="dismissed", reason="two runs of one series"
+    )
+    assert claim_review.approve(actor=here.approver.actor, claim_id=claim.id).state == "PAYABLE"
+    kinds = list(Fact.objects.filter(subject=flag.id).order_by("seq").values_list("kind", flat=True))
+    assert kinds == ["flag.raised", "flag.dismissed"]
+
+
+def test_a_flag_raised_after_approval_keeps_its_claim_out_of_the_batch(world: World) -> None:
+    here = world()
+    claim = here.approve(here.claim(here.settle()))
+    relate(here)
+    services.run(timezone.now())
+    batch = here.pay_batch(claim)
+    claim.refresh_from_db()
+    assert (batch.state, claim.state, batch.payments.count()) == ("PAID", "PAYABLE", 0)
+    with pytest.raises(Refused) as refused:
+        payment.pay(actor=here.payer.actor, claim_id=claim.id)
+    assert refused.value.code.name == "flag.stands"
+    services.decide(
+        actor=here.reviewer.actor, flag_id=flagged("A6").id, outcome="dismissed", reason="a namesake"
+    )
+    assert payment.pay(actor=here.payer.actor, claim_id=claim.id).state == "PAID"
+
+
+def test_without_the_gate_the_batch_would_pay_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches.gate, "is_flagged", lambda _claim: False)
+    here = world()
+    claim = here.approve(here.claim(here.settle()))
+    relate(here)
+    services.run(timezone.now())
+    assert here.pay_batch(claim).payments.count() > 0
+
+
+def test_a_flag_is_raised_once_and_the_same_facts_give_the_same_digest(world: World) -> None:
+    here = world()
+    near_double(here)
+    until = timezone.now()
+    first, second = services.run(until), services.run(until)
+    assert first.digest == second.digest and (first.flags, second.raised) == (1, 0)
+    assert Flag.objects.count() == 1 and Round.objects.count() >= 2
+
+
+def test_a_round_is_due_every_hour(db: None) -> None:
+    now = timezone.now()
+    services.run_due(now)
+    services.run_due(now + timedelta(minutes=59))
+    assert Round.objects.count() == 1
+    services.run_due(now + timedelta(minutes=60))
+    assert Round.objects.count() == 2
+
+
+def test_who_sees_and_who_decides(world: World, stranger: Person, auditor: Person, officer: Person) -> None:
+    here = world()
+    near_double(here)
+    flag = flagged("A8")
+    for actor in (here.reviewer.actor, auditor.actor, officer.actor):
+        assert [one.id for one in selectors.queue(actor)] == [flag.id]
+    for actor in (stranger.actor, here.road.owner.actor, here.road.operator.actor):
+        assert selectors.queue(actor) == []
+        with pytest.raises(NotFound):
+            selectors.flag(actor, flag.id)
+    for actor in (auditor.actor, officer.actor):
+        with pytest.raises(Refused, match="reviewer or approver"):
+            services.decide(actor=actor, flag_id=flag.id, outcome="dismissed", reason="no")
+
+
+def test_an_answer_needs_a_reason_a_confirmation_its_measure_and_it_is_given_once(world: World) -> None:
+    here = world()
+    claim = near_double(here)
+    flag, reviewer = flagged("A8"), here.reviewer.actor
+    for outcome, reason, measure in (
+        ("dismissed", " ", ""),
+        ("maybe", "because", ""),
+        ("confirmed", "because", ""),
+        ("dismissed", "because", "reject"),
+    ):
+        with pytest.raises(InputFault):
+            services.decide(actor=reviewer, flag_id=flag.id, outcome=outcome, reason=reason, measure=measure)
+    for _ in range(2):
+        services.decide(
+            actor=reviewer, flag_id=flag.id, outcome="confirmed", reason="one run", measure="reject"
+        )
+    assert FlagStep.objects.count() == 1
+    with pytest.raises(Refused, match="decided before"):
+        services.decide(actor=here.approver.actor, flag_id=flag.id, outcome="dismissed", reason="no")
+    assert (
+        claim_review.reject(actor=here.second.actor, claim_id=claim.id, reason="double").state == "REJECTED"
+    )
+
+
+def test_a_programme_tunes_a_threshold_on_record_and_is_judged_by_it(world: World) -> None:
+    here = world()
+    programme = here.version.programme_id
+    with pytest.raises(Refused):
+        services.tune(
+            actor=here.reviewer.actor, programme_id=programme, name="a8_near_permille", value=1, reason="x"
+        )
+    for name, value in (("a8_nearly", 1), ("a8_near_permille", 0)):
+        with pytest.raises(InputFault):
+            services.tune(
+                actor=here.approver.actor, programme_id=programme, name=name, value=value, reason="x"
+            )
+    here.claim(here.settle(wall_ms=20_500))
+    here.claim(here.settle(wall_ms=21_500))
+    assert services.run(timezone.now()).flags == 0
+    services.tune(
+        actor=here.approver.actor,
+        programme_id=programme,
+        name="a8_near_permille",
+        value=200,
+        reason="many small runs",
+    )
+    assert services.run(timezone.now()).flags == 1
+    flag = flagged("A8")
+    assert flag.numbers["limit_permille"] == 200
+    (told,) = selectors.tunings(here.officer.actor, programme)
+    assert (told.value, told.reason) == (200, "many small runs")
+
+
+@pytest.mark.parametrize("change", ["update", "delete"])
+def test_the_database_keeps_a_flag_as_it_was_raised(world: World, change: str) -> None:
+    here = world()
+    near_double(here)
+    rows = Flag.objects.all()
+    with pytest.raises(DatabaseError), transaction.atomic():
+        rows.update(numbers={}) if change == "update" else rows._raw_delete("default")
