@@ -58,9 +58,15 @@ def _near(facts: Facts, limits: Thresholds) -> Iterator[Flag]:
             for before in reversed(ordered[:place]):
                 if (day_of(later.at) - day_of(before.at)).days > limits.a8_near_days:
                     break
-                if abs(later.fen - before.fen) * 1000 <= limits.a8_near_permille * before.fen:
+                near = abs(later.fen - before.fen) * 1000 <= limits.a8_near_permille * before.fen
+                if near and not _told_apart(before, later):
                     yield _near_flag(before, later, limits)
                     break
+
+
+def _told_apart(first: Claim, second: Claim) -> bool:
+    """Two runs of one series cost the same on the same day; their meters say that they are two."""
+    return first.metered and second.metered and first.programme == second.programme
 
 
 def _near_flag(before: Claim, later: Claim, limits: Thresholds) -> Flag:

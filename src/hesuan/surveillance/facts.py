@@ -111,6 +111,8 @@ class Claim:
     programme: str
     fen: int
     at: datetime
+    metered: bool = False
+    """Whether it stands on runs of its own that signed meters tell apart from all others."""
 
 
 @dataclass(frozen=True, slots=True)

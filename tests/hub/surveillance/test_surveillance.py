@@ -9,7 +9,7 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 from tests.hub.settlement.claim_world import ClaimWorld
-from tests.people import Person
+from tests.people import Person, make_organisation
 
 from hesuan.errors import InputFault, NotFound, Refused
 from hesuan.hub.audit.models import Fact
@@ -77,9 +77,19 @@ def test_without_the_rule_the_related_claim_would_pass(world: World, monkeypatch
     assert claim.state == "PAYABLE"
 
 
-def near_double(here: ClaimWorld) -> Claim:
-    """Two claims of the same amount on the same day: the second is held."""
-    here.claim(here.settle())
+def held(here: ClaimWorld) -> Claim:
+    """A claim between parties with one owner: distance 2, which a person has to look at."""
+    owner_of_both = make_organisation("Holding", "enterprise")
+    for party in (here.road.owner.organisation, here.road.operator.organisation):
+        registry.enter_relation(
+            actor=SYSTEM,
+            organisation_id=party.id,
+            proof=PROOF,
+            kind="shareholding",
+            counterpart_id=owner_of_both.id,
+            holder="counterpart",
+            ratio_percent="40",
+        )
     claim = here.claim(here.settle())
     tick()
     return claim
@@ -87,13 +97,13 @@ def near_double(here: ClaimWorld) -> Claim:
 
 def test_a_held_claim_is_approved_only_once_a_person_dismissed_the_flag(world: World) -> None:
     here = world()
-    claim = near_double(here)
-    flag = flagged("A8")
-    assert (flag.action, flag.subject) == ("hold", f"claim:{claim.id}")
-    with pytest.raises(Refused, match=r"A8 raised flag"):
+    claim = held(here)
+    flag = flagged("A6")
+    assert flag.action == "hold" and flag.subject.startswith("pair:")
+    with pytest.raises(Refused, match=r"A6 raised flag"):
         here.approve(claim)
     services.decide(
-        actor=here.reviewer.actor, flag_id=flag.id, outcome="dismissed", reason="two runs of one series"
+        actor=here.reviewer.actor, flag_id=flag.id, outcome="dismissed", reason="different management"
     )
     assert claim_review.approve(actor=here.approver.actor, claim_id=claim.id).state == "PAYABLE"
     kinds = list(Fact.objects.filter(subject=flag.id).order_by("seq").values_list("kind", flat=True))
@@ -128,7 +138,7 @@ def test_without_the_gate_the_batch_would_pay_it(world: World, monkeypatch: pyte
 
 def test_a_flag_is_raised_once_and_the_same_facts_give_the_same_digest(world: World) -> None:
     here = world()
-    near_double(here)
+    held(here)
     until = timezone.now()
     first, second = services.run(until), services.run(until)
     assert first.digest == second.digest and (first.flags, second.raised) == (1, 0)
@@ -146,8 +156,8 @@ def test_a_round_is_due_every_hour(db: None) -> None:
 
 def test_who_sees_and_who_decides(world: World, stranger: Person, auditor: Person, officer: Person) -> None:
     here = world()
-    near_double(here)
-    flag = flagged("A8")
+    held(here)
+    flag = flagged("A6")
     for actor in (here.reviewer.actor, auditor.actor, officer.actor):
         assert [one.id for one in selectors.queue(actor)] == [flag.id]
     for actor in (stranger.actor, here.road.owner.actor, here.road.operator.actor):
@@ -161,8 +171,8 @@ def test_who_sees_and_who_decides(world: World, stranger: Person, auditor: Perso
 
 def test_an_answer_needs_a_reason_a_confirmation_its_measure_and_it_is_given_once(world: World) -> None:
     here = world()
-    claim = near_double(here)
-    flag, reviewer = flagged("A8"), here.reviewer.actor
+    claim = held(here)
+    flag, reviewer = flagged("A6"), here.reviewer.actor
     for outcome, reason, measure in (
         ("dismissed", " ", ""),
         ("maybe", "because", ""),
@@ -173,13 +183,13 @@ def test_an_answer_needs_a_reason_a_confirmation_its_measure_and_it_is_given_onc
             services.decide(actor=reviewer, flag_id=flag.id, outcome=outcome, reason=reason, measure=measure)
     for _ in range(2):
         services.decide(
-            actor=reviewer, flag_id=flag.id, outcome="confirmed", reason="one run", measure="reject"
+            actor=reviewer, flag_id=flag.id, outcome="confirmed", reason="one owner", measure="reject"
         )
     assert FlagStep.objects.count() == 1
     with pytest.raises(Refused, match="decided before"):
         services.decide(actor=here.approver.actor, flag_id=flag.id, outcome="dismissed", reason="no")
     assert (
-        claim_review.reject(actor=here.second.actor, claim_id=claim.id, reason="double").state == "REJECTED"
+        claim_review.reject(actor=here.second.actor, claim_id=claim.id, reason="related").state == "REJECTED"
     )
 
 
@@ -188,34 +198,37 @@ def test_a_programme_tunes_a_threshold_on_record_and_is_judged_by_it(world: Worl
     programme = here.version.programme_id
     with pytest.raises(Refused):
         services.tune(
-            actor=here.reviewer.actor, programme_id=programme, name="a8_near_permille", value=1, reason="x"
+            actor=here.reviewer.actor, programme_id=programme, name="a6_hold_distance", value=1, reason="x"
         )
-    for name, value in (("a8_nearly", 1), ("a8_near_permille", 0)):
+    for name, value in (("a6_distance", 1), ("a6_hold_distance", 0)):
         with pytest.raises(InputFault):
             services.tune(
                 actor=here.approver.actor, programme_id=programme, name=name, value=value, reason="x"
             )
-    here.claim(here.settle(wall_ms=20_500))
-    here.claim(here.settle(wall_ms=21_500))
-    assert services.run(timezone.now()).flags == 0
+    tune(here, 1)
+    held(here)
+    first = services.run(timezone.now())
+    assert first.flags == 0
+    tune(here, 2)
+    assert services.run(timezone.now()).flags == 1
+    told = selectors.tunings(here.officer.actor, programme)
+    assert [(one.value, one.reason) for one in told] == [(2, "one town"), (1, "one town")]
+
+
+def tune(here: ClaimWorld, value: int) -> None:
     services.tune(
         actor=here.approver.actor,
-        programme_id=programme,
-        name="a8_near_permille",
-        value=200,
-        reason="many small runs",
+        programme_id=here.version.programme_id,
+        name="a6_hold_distance",
+        value=value,
+        reason="one town",
     )
-    assert services.run(timezone.now()).flags == 1
-    flag = flagged("A8")
-    assert flag.numbers["limit_permille"] == 200
-    (told,) = selectors.tunings(here.officer.actor, programme)
-    assert (told.value, told.reason) == (200, "many small runs")
 
 
 @pytest.mark.parametrize("change", ["update", "delete"])
 def test_the_database_keeps_a_flag_as_it_was_raised(world: World, change: str) -> None:
     here = world()
-    near_double(here)
+    held(here)
     rows = Flag.objects.all()
     with pytest.raises(DatabaseError), transaction.atomic():
         rows.update(numbers={}) if change == "update" else rows._raw_delete("default")

@@ -209,6 +209,7 @@ def _claims(since: datetime, until: datetime, firms: Sequence[str]) -> Iterable[
             programme=row.programme_version.programme_id,
             fen=sum(line.charge_fen for line in row.lines.all()),
             at=row.created_at,
+            metered=True,
         )
 
 

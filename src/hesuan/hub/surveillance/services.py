@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -57,10 +57,10 @@ def look_at_claim(claim_id: str) -> int:
     claim = Claim.objects.select_related("centre").get(pk=claim_id)
     firms = sorted({claim.holder_id, claim.centre.organisation_id})
     facts = gather(timezone.now(), firms=firms)
-    return keep(judge(facts, rules=AT_A_CLAIM), facts)
+    return keep(verdicts_on(facts, rules=AT_A_CLAIM), facts)
 
 
-def verdicts_on(facts: Facts) -> list[verdicts.Flag]:
+def verdicts_on(facts: Facts, *, rules: Collection[str] = tuple(RULES)) -> list[verdicts.Flag]:
     """Every flag; a rule that a programme tuned is judged on that programme's rows by its own numbers."""
     tuned = {
         one: flag_reads.tunings(one)
@@ -69,7 +69,7 @@ def verdicts_on(facts: Facts) -> list[verdicts.Flag]:
     rows: list[Order | Grant | Claimed] = [*facts.orders, *facts.grants, *facts.claims]
     everywhere = frozenset(one.programme for one in rows) | {""}
     found: set[verdicts.Flag] = set()
-    for rule in RULES:
+    for rule in rules:
         own = {
             one: changes
             for one, changes in tuned.items()
