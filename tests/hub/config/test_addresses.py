@@ -56,7 +56,11 @@ def people(request: pytest.FixtureRequest, db: None) -> dict[str, Person | Clien
 
 @pytest.fixture
 def requests(people: dict[str, Any]) -> Requests:
-    made = make_requests(people)
+    return at_pages(make_requests(people))
+
+
+def at_pages(made: Requests) -> Requests:
+    """The objects of operations, at the pages that show them."""
     version = ProgrammeVersion.objects.get(pk=made.bodies["POST /applications"]["programme_version"])
     made.ids |= {"rest": "nothing", "provider_id": "oidc", "version_id": made.ids["claim_version_id"]}
     made.own_ids |= {

@@ -13,7 +13,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from hesuan.errors import Refused, declare
-from hesuan.hub.identity import limits, selectors, services
+from hesuan.hub.identity import limits, row_security, selectors, services
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Identity
 from hesuan.hub.identity.rules import token_digest
@@ -41,11 +41,10 @@ class Bearer(HttpBearer):
         Raises:
             Refused: ``api.token_refused``, ``limit.rate_exceeded``.
         """
-        del request
         actor = services.authenticate_token(token)
         if actor is None:
             raise Refused(TOKEN_REFUSED)
-        _admit(actor, token_digest(token))
+        _admit(request, actor, token_digest(token))
         return actor
 
 
@@ -74,14 +73,15 @@ class Session(APIKeyCookie):
             raise Refused(CSRF_REFUSED)
         selectors.require_second_factor(request.user)
         actor = selectors.actor_of(request.user)
-        _admit(actor, actor.identity_id)
+        _admit(request, actor, actor.identity_id)
         return actor
 
 
-def _admit(actor: Actor, key: str) -> None:
-    """One request more, of this token (or session) and of the organisations it asks for."""
+def _admit(request: HttpRequest, actor: Actor, key: str) -> None:
+    """One request more of this token (or session) and its organisations, whose rows alone it is shown."""
     limits.admit("token", [key])
     limits.admit("organisation", sorted(actor.organisations()))
+    row_security.narrow(request, actor)
 
 
 def actor_of(request: HttpRequest) -> Actor:

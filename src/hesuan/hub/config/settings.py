@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hesuan.hub.identity.row_security.RowSecurityMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -94,6 +95,8 @@ TEMPLATES: list[dict[str, Any]] = [
 
 def _database() -> dict[str, Any]:
     database: dict[str, Any] = dict(dj_database_url.parse(ENVIRONMENT.database_url))
+    if database["ENGINE"] == "django.db.backends.postgresql":
+        database["ENGINE"] = "hesuan.hub.identity.postgresql"  # tells the database for whom it reads
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # One writer at a time, decided when the transaction begins: a read that turns into a write
         # half-way would otherwise fail at once instead of waiting. FULL: an answered fen is on disk

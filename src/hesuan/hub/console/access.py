@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
+from hesuan.hub.identity import row_security
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Identity
 from hesuan.hub.identity.selectors import actor_of, sees_everything
@@ -31,6 +32,7 @@ def actor_for(request: HttpRequest) -> Actor:
         signed_in = user is not None and user.is_authenticated
         known = actor_of(cast(Identity, user)) if signed_in else VISITOR
         setattr(request, _SLOT, known)
+        row_security.narrow(request, known)
     return cast(Actor, known)
 
 
