@@ -102,6 +102,7 @@ def test_3_an_officer_activates_henan_and_is_refused_chengdu(journey: Journey) -
             load_programme(hub, f"{name}.yaml")
     with journey.at() as visitor:
         journey.sign_in(visitor, "officer").go(f"/programmes/{HENAN}/")
+        visitor.page.locator("[data-test=open-activate]").click()
         visitor.press("activate")
         assert visitor.page.locator("[data-test=activate]").count() == 0
         visitor.picture("programme-henan")
@@ -112,6 +113,7 @@ def test_3_an_officer_activates_henan_and_is_refused_chengdu(journey: Journey) -
         with visitor.page.expect_navigation():
             visitor.page.locator("details form button").click()
         visitor.go(f"/programmes/{CHENGDU}/")
+        visitor.page.locator("[data-test=open-activate]").click()
         visitor.press("activate")
         assert visitor.says("rates.tiers[general].rate")
         visitor.picture("programme-chengdu-refused")

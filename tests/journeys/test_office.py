@@ -1,5 +1,9 @@
-"""An office's programme through the real pages: written, tried, activated; a voucher given, used,
-claimed and paid; the evidence pack checked by a process that knows no hub."""
+"""An office's programme through the real pages: written, tried, activated; an award made public, objected to
+and upheld; the voucher used, claimed, made public again and paid; the evidence pack checked by a process that
+knows no hub.
+
+The public's days pass by the hub's clock: it is started again some days earlier or later.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +39,16 @@ CLAIMS = "claim,on,kind,amount,registries,applicant.id,applicant.kind\n" + "".jo
 )
 
 
+EARLIER, LATER = -3, 3
+"""Days by which the hub's clock is off: a public day has passed between one and the next."""
+
+
 def document(**changes: str) -> str:
-    """Henan's document as an office would take it over: its own name, some rules of its own."""
+    """Henan's document as an office would take it over: its own name, one public day, rules of its own."""
     name = "cn.henan.suanliquan.2023.yaml"
     text = resources.files("hesuan.policy").joinpath("programmes", name).read_text()
     text = text.replace("cn.henan.suanliquan.2023", OWN)
+    text = text.replace('transferable: "?"}', 'transferable: "?", publicity_days: 1}')
     for before, after in changes.items():
         assert before in text, before
         text = text.replace(before, after)
@@ -50,13 +59,24 @@ def document(**changes: str) -> str:
 def journey(stage: Stage, apps: Path) -> Iterator[Journey]:
     stage.run("hub", "migrate")
     people = cast(stage)
-    stage.start_hub()
+    hub = stage.start_hub()
     story = Story(stage, people, apps, lambda _en, _zh: None)
     database = "postgresql" if os.environ.get("HESUAN_DATABASE_URL") else "sqlite"
     with browsers.chromium() as browser:
         made = Journey(story, browser, browsers.ARTEFACTS / f"office-{database}")
         _measure(made)
+        hub.stop()
+        _start_hub(made, EARLIER)
         yield made
+
+
+def _start_hub(journey: Journey, days: int) -> None:
+    """The hub again, by a clock that is some days off."""
+    stage = journey.story.stage
+    for process in stage.processes:
+        if process.name == "hub":
+            process.stop()
+    stage.start_hub(("-m", "tests.journeys.shifted_hub", str(days)))
 
 
 def _measure(journey: Journey) -> None:
@@ -87,6 +107,13 @@ def _press(visitor: Visitor, verb: str, note: str = "") -> None:
     visitor.press(verb)
 
 
+def _offered(journey: Journey, person: str, address: str, verb: str) -> int:
+    """How many buttons of a verb a page has for somebody."""
+    with journey.at() as visitor:
+        journey.sign_in(visitor, person).go(address)
+        return visitor.page.locator(f"[data-test={verb}]").count()
+
+
 def test_1_an_officer_writes_checks_tries_and_activates(journey: Journey, tmp_path: Path) -> None:
     table = tmp_path / "claims.csv"
     table.write_text(CLAIMS)
@@ -105,12 +132,17 @@ def test_1_an_officer_writes_checks_tries_and_activates(journey: Journey, tmp_pa
         assert visitor.page.locator("[data-test=granted]").inner_text() == "¥24,000.00"
         visitor.picture("simulated")
         visitor.go(f"/programmes/{OWN}/")
+        visitor.page.locator("[data-test=open-activate]").click()
+        visitor.picture("activate")
         visitor.press("activate")
         assert visitor.page.locator("[data-test=activate]").count() == 0
-        visitor.page.locator("details summary").first.click()
+        visitor.page.locator("[data-test=admit-form] summary").click()
         visitor.page.locator("#reason").fill("演示：本机")
         with visitor.page.expect_navigation():
-            visitor.page.locator("details form button").click()
+            visitor.page.locator("[data-test=admit-form] button").click()
+        visitor.press("calls")
+        assert visitor.page.locator("[data-test=call]").count() == 1
+        visitor.picture("calls")
 
 
 def test_2_the_laboratory_looks_at_the_decision_and_applies(journey: Journey) -> None:
@@ -128,12 +160,12 @@ def test_2_the_laboratory_looks_at_the_decision_and_applies(journey: Journey) ->
         journey.seen["application"] = visitor.page.url.removeprefix(visitor.address)
 
 
-def test_3_it_is_returned_completed_reviewed_approved_and_issued(journey: Journey) -> None:
+def test_3_it_is_returned_completed_reviewed_and_approved(journey: Journey) -> None:
     address = journey.seen["application"]
-    application = address.split("/")[2]
-    with journey.story.hub("reviewer") as hub:
-        said = {"verdict": "return", "note": "请核对预计支出 Check the planned spending"}
-        hub.post(f"applications/{application}/review", said, key=new_id())
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "reviewer").go(address)
+        visitor.page.locator("#note").fill("请核对预计支出 Check the planned spending")
+        visitor.press("return")
     with journey.at() as visitor:
         journey.sign_in(visitor, "owner").go(address)
         assert visitor.says("请核对预计支出")
@@ -141,14 +173,52 @@ def test_3_it_is_returned_completed_reviewed_approved_and_issued(journey: Journe
         visitor.press("amend")
         visitor.picture("amend")
         visitor.press("submit-application")
-    for person, button in (("reviewer", "pass"), ("approver", "pass"), ("approver", "issue")):
+    for person in ("reviewer", "approver"):
         with journey.at() as visitor:
             journey.sign_in(visitor, person).go(address)
-            visitor.press(button)
-            visitor.picture(f"application-{person}-{button}")
+            visitor.press("pass")
+            visitor.picture(f"application-{person}-pass")
 
 
-def test_4_the_voucher_is_used_and_the_order_settled(journey: Journey) -> None:
+def test_4_it_is_public_objected_to_and_the_objection_decided(journey: Journey) -> None:
+    address = journey.seen["application"]
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "stranger").go("/publicity/")
+        visitor.press("publicised")
+        visitor.page.locator("#objection").fill("申请单位无业务 The applicant has no business")
+        visitor.picture("publicity-object")
+        visitor.press("object")
+        assert visitor.page.locator("[data-test=objected]").count() == 1
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "owner").go(address)
+        assert visitor.says("申请单位无业务") and not visitor.says("另一家的负责人")
+        visitor.picture("application-objected")
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "approver").go(address)
+        assert visitor.page.locator("[data-test=open-resolve]").count() == 0, "has acted on it"
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "officer").go("/applications/")
+        visitor.press("to-application")
+        visitor.page.locator("[data-test=open-resolve]").click()
+        visitor.page.locator("[data-test=objection] textarea").fill("有纳税记录 It pays taxes")
+        visitor.picture("resolve")
+        visitor.press("resolve")
+        assert visitor.page.locator("[data-test=issue]").count() == 0, "the public's day runs on"
+        visitor.picture("resolved")
+
+
+def test_5_after_the_public_day_the_voucher_is_issued(journey: Journey) -> None:
+    _start_hub(journey, 0)
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "approver").go(journey.seen["application"])
+        visitor.picture("issue")
+        visitor.press("issue")
+        visitor.press("voucher-link")
+        journey.seen["voucher"] = visitor.page.url.removeprefix(visitor.address)
+        visitor.picture("voucher-approver")
+
+
+def test_6_the_voucher_is_used_and_the_order_settled(journey: Journey) -> None:
     story = journey.story
     work = {"kind": "app", "app": APP, "units": story.units(), "cores": story.tale.evidence["cores"]}
     with story.hub("owner") as hub:
@@ -169,7 +239,7 @@ def test_4_the_voucher_is_used_and_the_order_settled(journey: Journey) -> None:
     journey.seen["charge"] = str(receipt["document"]["charge"]["charge_fen"])
 
 
-def test_5_the_centre_claims_with_contract_and_invoice(journey: Journey) -> None:
+def test_7_the_centre_claims_with_contract_and_invoice(journey: Journey) -> None:
     charge = int(journey.seen["charge"])
     today = (timezone.now() + timedelta(hours=8)).date().isoformat()
     with journey.at() as visitor:
@@ -196,12 +266,18 @@ def test_5_the_centre_claims_with_contract_and_invoice(journey: Journey) -> None
         visitor.picture("claim-agrees")
 
 
-def test_6_reviewer_and_approver_agree_and_the_claim_is_paid(journey: Journey) -> None:
+def test_8_two_agree_the_public_day_passes_and_it_is_paid(journey: Journey) -> None:
     address = journey.seen["claim"]
     for person, verb in (("reviewer", "verify"), ("approver", "approve")):
         with journey.at() as visitor:
             journey.sign_in(visitor, person).go(address)
             _press(visitor, verb, "已核对 checked")
+            visitor.picture(f"claim-{verb}")
+    assert _offered(journey, "officer", address, "make_payable") == 0, "it hangs out for a day"
+    _start_hub(journey, LATER)
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "officer").go(address)
+        _press(visitor, "make_payable")
     for person, verb in (("officer", "close_batch"), ("reviewer", "review_batch"), ("approver", "pay_batch")):
         with journey.at(language="en-GB") as visitor:
             journey.sign_in(visitor, person).go("/claims/")
@@ -214,7 +290,7 @@ def test_6_reviewer_and_approver_agree_and_the_claim_is_paid(journey: Journey) -
         visitor.picture("claim-paid-en")
 
 
-def test_7_the_evidence_pack_is_right_without_the_hub(journey: Journey, tmp_path: Path) -> None:
+def test_9_the_evidence_pack_is_right_without_the_hub(journey: Journey, tmp_path: Path) -> None:
     path = tmp_path / "pack.zip"
     with journey.at(dark=True) as visitor:
         journey.sign_in(visitor, "centre").go(journey.seen["claim"])
@@ -225,7 +301,7 @@ def test_7_the_evidence_pack_is_right_without_the_hub(journey: Journey, tmp_path
     assert "✗" not in journey.story.stage.run("verify", str(path))
 
 
-def test_8_strangers_find_none_of_it(journey: Journey) -> None:
+def test_9_strangers_find_none_of_it(journey: Journey) -> None:
     with journey.at() as visitor:
         journey.sign_in(visitor, "stranger")
         for name in ("application", "claim"):

@@ -138,6 +138,17 @@ def units(work: Work, rule: Floor) -> Fraction:
     return 100 * stated
 
 
+PAYERS_ZH = {
+    "state": "中央",
+    "province": "省级",
+    "city": "市级",
+    "county": "县级",
+    "city_finance": "市级财政",
+    "county_finance": "县级财政",
+}
+"""Payers that documents name, for readers of Chinese; a name that is none of these stays as it stands."""
+
+
 def split(work: Work) -> None:
     """12: floor each payer's part; what is left over is the first payer's."""
     work.refuse_open_list("funding")
@@ -155,7 +166,8 @@ def split(work: Work) -> None:
     fens[0] += work.subsidy_fen - sum(fens)
     work.shares = tuple(Share(payer, fen) for (payer, _), fen in zip(parts, fens, strict=True))
     told = ", ".join(f"{share.payer} {work.show(share.fen)}" for share in work.shares)
-    work.step(12, "payers", "funding", f"{told}.", f"{told}。")
+    told_zh = "，".join(f"{PAYERS_ZH.get(one.payer, one.payer)} {work.show(one.fen)}" for one in work.shares)
+    work.step(12, "payers", "funding", f"{told}.", f"{told_zh}。")
 
 
 def copay(work: Work) -> None:

@@ -162,6 +162,7 @@ def test_the_public_list_is_everybodys_and_no_cell_is_a_formula(
     status, text = read(nobody, f"/programmes/{programme}/results/", language)
     assert status == 200 and faults_of_page(text, language) == []
     assert "=HYPERLINK(&quot;http://evil.example&quot;)&lt;script&gt;" in text
+    assert f"/publicity/?programme={programme}" in text, "objecting has a page of its own"
     nobody.cookies["django_language"] = language
     answer = nobody.get(f"/programmes/{programme}/results.csv")
     assert answer["Content-Type"].startswith("text/csv") and "attachment" in answer["Content-Disposition"]
@@ -180,6 +181,20 @@ def test_a_table_is_tried_and_nothing_is_kept(office: Office, officer: Person) -
     assert "applicant.kind" in text, "why the third gets nothing"
     assert faults_of_page(text, "en") == []
     assert (Application.objects.count(), Voucher.objects.count()) == before
+
+
+def test_the_grid_has_the_programme_as_written_in_its_middle(
+    office: Office, officer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """20 % of 350,000.00; five points more are 87,500.00. A cap of a million binds nowhere here."""
+    where = address(office, "simulate/")
+    grid = try_table(officer, where, CLAIMS.encode())[1].partition('data-test="grid"')[2]
+    written = grid.partition("as-written")[2].partition("</td>")[0]
+    assert "¥70,000.00" in written and "2 claims" in written and "as written" in written
+    row = grid.partition(">+5</th>")[2].partition("</tr>")[0]
+    assert row.count("¥87,500.00") == 5 and "−10" in grid and "caps × 150.0 %" in grid
+    monkeypatch.setattr("hesuan.hub.programmes.trying.GRIDS", ((2, 1),))
+    assert "hesuan programme simulate --steps" in try_table(officer, where, CLAIMS.encode())[1]
 
 
 @pytest.mark.parametrize(

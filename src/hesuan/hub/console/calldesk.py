@@ -8,6 +8,7 @@ from datetime import date
 from django.utils.translation import gettext_lazy as _
 
 from hesuan.errors import Faults, InputFault
+from hesuan.hub.console.deed_words import REVIEW_STEP
 from hesuan.hub.console.deeds import Deed
 from hesuan.hub.console.entryform import NOT_A_DAY, Input
 from hesuan.hub.identity.actors import Actor
@@ -53,7 +54,7 @@ def _close(call: Call) -> Deed:
 
 def _assign(steps: tuple[str, ...], offices: list[tuple[str, str]]) -> Deed:
     inputs = (
-        Input("step", _("Step"), "choice", tuple((one, one) for one in steps)),
+        Input("step", _("Step"), "choice", tuple((one, REVIEW_STEP.get(one, one)) for one in steps)),
         Input("office", _("Office"), "choice", tuple(offices)),
     )
     says = _("From now on this office's people take the step; the last assignment counts.")

@@ -7,6 +7,16 @@ from django.utils.translation import pgettext_lazy
 
 Words = dict[str, str | Promise]
 
+REVIEW_STEP: Words = {
+    "reviewer": pgettext_lazy("review step", "reviewer"),
+    "approver": pgettext_lazy("review step", "approver"),
+    "second_approver": pgettext_lazy("review step", "second approver"),
+    "programme_officer": pgettext_lazy("review step", "programme officer"),
+    "county": pgettext_lazy("review step", "county"),
+    "bureau": pgettext_lazy("review step", "bureau in charge"),
+    "finance": pgettext_lazy("review step", "finance bureau"),
+}
+"""Steps that documents name; unknown ones are shown as they stand."""
 SUSPENSION: Words = {
     "reinstated": pgettext_lazy("suspension", "reinstated"),
     "revoked": pgettext_lazy("suspension", "revoked"),

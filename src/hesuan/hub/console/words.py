@@ -94,6 +94,8 @@ PAYER: Words = {
     "province": _("province"),
     "city": _("city"),
     "county": _("county"),
+    "city_finance": _("city finance"),
+    "county_finance": _("county finance"),
 }
 STEP: Words = {
     "draft": pgettext_lazy("step", "begun"),
@@ -303,6 +305,7 @@ TABLES: dict[str, Words] = {
     "voucher_step": VOUCHER_STEP,
     "suspension": deed_words.SUSPENSION,
     "call": deed_words.CALL,
+    "review_step": deed_words.REVIEW_STEP,
     "clawback_step": deed_words.CLAWBACK_STEP,
     "float": deed_words.FLOAT,
     "dispute": deed_words.DISPUTE,

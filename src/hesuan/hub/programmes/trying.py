@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 
 from hesuan.errors import REGISTRY, InputFault, declare
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import engine, selectors
 from hesuan.policy import simulator
-from hesuan.policy.claims import load_claims
+from hesuan.policy.claims import Claim, load_claims
+from hesuan.policy.programme import Programme
 
 MOST_ROWS = 10_000
 """Rows tried while somebody waits for a page; the command has no such limit."""
+
+RATE_STEP, CAP_STEP = Fraction(5, 100), Fraction(1, 4)
+"""What one step of the grid adds to every rate, and by which part of itself it changes every cap."""
+GRIDS = ((400, 2), (1_200, 1))
+"""Up to so many rows the year is tried again for so many steps to each side; beyond, not while one waits."""
 
 TOO_MANY_ROWS = declare(
     "programme.too_many_rows",
@@ -60,6 +68,28 @@ class Top:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """The year once more, with another rate and other caps."""
+
+    cap_permille: int
+    """Of the caps as written."""
+    granted: int
+    subsidy_fen: int
+    gone_on: date | None
+    is_written: bool
+    """Whether this is the programme as it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """The cells of one rate."""
+
+    rate_permille: int
+    """Added to every tier's rate."""
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """What a version does with a year of claims [fen]."""
 
@@ -72,6 +102,8 @@ class Tried:
     budgets: tuple[Used, ...]
     reasons: tuple[Reason, ...]
     top: tuple[Top, ...]
+    grid: tuple[GridRow, ...] = ()
+    """By rate and cap, the programme's own in the middle; empty for a long table."""
 
 
 def try_claims(actor: Actor, version_id: str, *, file_name: str, content: bytes) -> Tried:
@@ -96,10 +128,26 @@ def try_claims(actor: Actor, version_id: str, *, file_name: str, content: bytes)
     if (rows := text.count("\n")) > MOST_ROWS:
         raise InputFault(TOO_MANY_ROWS, where="file", rows=rows, limit=MOST_ROWS)
     claims = load_claims(text, source=file_name, programme=programme)
-    return _told(simulator.simulate(programme, claims))
+    return _told(simulator.simulate(programme, claims), _grid(programme, claims))
 
 
-def _told(year: simulator.Simulation) -> Tried:
+def _grid(programme: Programme, claims: Sequence[Claim]) -> tuple[GridRow, ...]:
+    steps = next((steps for rows, steps in GRIDS if len(claims) <= rows), 0)
+    if not steps or not claims:
+        return ()
+    found = simulator.sensitivity(programme, claims, rate=RATE_STEP, cap=CAP_STEP, steps=steps)
+    rates = dict.fromkeys(one.rate for one in found)
+    return tuple(
+        GridRow(round(rate * 1000), tuple(_cell(one) for one in found if one.rate == rate)) for rate in rates
+    )
+
+
+def _cell(one: simulator.Variant) -> Cell:
+    written = one.rate == 0 and one.cap == 1
+    return Cell(round(one.cap * 1000), one.granted, one.subsidy_fen, one.gone_on, written)
+
+
+def _told(year: simulator.Simulation, grid: tuple[GridRow, ...]) -> Tried:
     return Tried(
         claims=len(year.outcomes),
         granted=len(year.granted),
@@ -115,6 +163,7 @@ def _told(year: simulator.Simulation) -> Tried:
         top=tuple(
             Top(one.applicant, one.subsidy_fen, round(one.share * 1000)) for one in simulator.top(year)
         ),
+        grid=grid,
     )
 
 

@@ -40,6 +40,16 @@ class WaitingOn:
         return self.zh if language.startswith("zh") else self.en
 
 
+STEPS_ZH = {
+    "reviewer": "审核人",
+    "approver": "批准人",
+    "second_approver": "第二批准人",
+    "programme_officer": "计划主管",
+    "county": "县级",
+    "bureau": "主管部门",
+    "finance": "财政部门",
+}
+"""Steps that documents name, for readers of Chinese; a name that is none of these stays as it stands."""
 _CLOCK = ("The platform issues the voucher.", "由平台自动发放。")
 _ASKED = {
     State.DRAFT: ("The applicant completes and submits it.", "由申领方补全并提交。"),
@@ -85,7 +95,7 @@ def waiting_on(application: Application) -> WaitingOn:
         since=last.at,
         until=application.publicity_until if application.state == State.PUBLICISED else None,
         en=en.format_map(facts),
-        zh=zh.format_map(facts),
+        zh=zh.format_map({**facts, "step": STEPS_ZH.get(facts["step"], facts["step"])}),
     )
 
 

@@ -94,6 +94,12 @@ def permille(value: int) -> str:
 
 
 @register.filter
+def points(permille: int) -> str:
+    """Thousandths as percentage points: ``50`` → ``5``, ``-25`` → ``−2.5``."""
+    return f"{Decimal(permille) / 10:f}".replace("-", "−")
+
+
+@register.filter
 def source(clause: str) -> str:
     """A document's source clause in the reader's language."""
     return present.source(clause)

@@ -18,7 +18,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything
 from hesuan.hub.programmes import selectors, trying
 from hesuan.hub.programmes.glance import glance
-from hesuan.hub.programmes.models import Programme
+from hesuan.hub.programmes.models import Application, Programme
 from hesuan.hub.programmes.results import results as results_of
 from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.programmes.selectors import OFFICE_ROLES
@@ -49,12 +49,13 @@ def budget(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpResp
 
 @public
 def results(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpResponse:
-    """The list that the programme publishes; its office sees what is not on it as well."""
+    """What the programme gave; its office sees what is not public as well. One objects elsewhere."""
     found = selectors.programme(actor, programme_id)
     context = {
         "programme": found,
         "version": chosen(selectors.versions(actor, programme_id), "", request.path),
-        "rows": results_of(actor, programme_id),
+        "rows": [one for one in results_of(actor, programme_id) if one.state == Application.State.ISSUED],
+        "open": selectors.publicised(programme_id),
         "is_office": sees_budget(actor, found),
     }
     return render(request, "console/results.html", context)
@@ -108,6 +109,7 @@ def simulate(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpRe
         "faults": wrong,
         "limit_bytes": settings.UPLOAD_MAX_BYTES,
         "most_rows": trying.MOST_ROWS,
+        "grid_rows": trying.GRIDS[-1][0],
     }
     return render(request, "console/simulate.html", context, status=status)
 
