@@ -192,6 +192,7 @@ def redemption(fields: Fields) -> Redemption:
         evidence=_names(fields, "evidence", PROOFS),
         drawdown=fields.choice("drawdown", ("front_load", "pro_rata", "choice"), required=False),
         three_way_match=fields.boolean("three_way_match"),
+        claim_until=fields.custom("claim_until", parse_validity, required=False, money=False),
     )
 
 

@@ -175,6 +175,9 @@ class Redemption:
     evidence: tuple[str, ...]
     drawdown: str | Open | None
     three_way_match: bool | Open | None
+    claim_until: Validity | Open | None = None
+    """How long after a voucher's last day, or until which day, what was used before it may be claimed; an
+    extension of schema 1."""
 
 
 @dataclass(frozen=True, slots=True)

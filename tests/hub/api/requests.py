@@ -303,6 +303,12 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
         "POST /vouchers/{voucher_id}/transfer": {"organisation": ids["other_id"]},
         "POST /vouchers/{voucher_id}/release": {"event": "progress_report", "reason": "report seen"},
         "POST /vouchers/{voucher_id}/exempt": {"day": "2026-12-31", "reason": "the machine was down"},
+        "POST /vouchers/{voucher_id}/share": {
+            "day": "2026-12-31",
+            "remove_of_unused": "1/2",
+            "reason": "it was meant so",
+        },
+        "POST /vouchers/{voucher_id}/end_claims": {"reason": "all is claimed"},
         "POST /vouchers/{voucher_id}/suspend": {"reason": "resold"},
         "POST /vouchers/{voucher_id}/answer": {"statement": "we did not"},
         "POST /vouchers/{voucher_id}/reinstate": {"reason": "explained"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from functools import partial
 
 import pytest
@@ -12,6 +13,7 @@ from django.utils import timezone
 from tests.people import Person, make_person
 
 from hesuan.errors import NotFound, Refused
+from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import checks
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
@@ -195,6 +197,33 @@ def test_who_is_exempted_keeps_everything(office: Office) -> None:
     services.keep_dates(THE_DAY)
     assert view(voucher).free_fen == 300_000
     assert "manager: the machine was down" in VoucherStep.objects.get(trigger="reduce").reason
+
+
+GAPPED = DECAY.replace("{ge: 10/100, lt: 25/100,", "{gt: 10/100, lt: 25/100,")
+
+
+def test_a_share_between_the_brackets_waits_for_a_person_who_decides_within_them(office: Office) -> None:
+    """Exactly a tenth is used: 25 % or 15 % of the 270,000 unused is what the neighbours take."""
+    voucher = office.issue(office.activate(GAPPED, LONG), 1_000_000)
+    hold(voucher, 30_000)
+    end("h", 30_000)
+    say = {"voucher_id": voucher.id, "day": date(2030, 3, 1), "reason": "the lower one was meant"}
+
+    def decide(share: str, actor: Actor = office.approver.actor) -> str:
+        return refused(lambda: services.decide_share(actor=actor, remove_of_unused=Fraction(share), **say))
+
+    assert decide("15/100") == "voucher.nothing_undecided"
+    services.keep_dates(THE_DAY)
+    services.keep_dates(THE_DAY)
+    assert trail(voucher)[-1] == ("ACTIVE", "ACTIVE", "undecided", 0)
+    assert decide("15/100", office.officer.actor) == "programme.role_missing"
+    assert decide("26/100") == decide("1/100") == "voucher.share_outside"
+    for _ in range(2):
+        services.decide_share(actor=office.approver.actor, remove_of_unused=Fraction("15/100"), **say)
+    assert trail(voucher)[-1] == ("ACTIVE", "REDUCED", "reduce", 40_500)
+    services.keep_dates(THE_DAY)
+    assert (view(voucher).returned_fen, view(voucher).free_fen) == (40_500, 229_500)
+    assert checks.check() == []
 
 
 # --- Suspension ---

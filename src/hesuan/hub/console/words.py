@@ -278,6 +278,8 @@ VOUCHER_STEP: Words = {
     "release": pgettext_lazy("voucher step", "a tranche was released"),
     "reduce": pgettext_lazy("voucher step", "reduced at a checkpoint"),
     "exempt": pgettext_lazy("voucher step", "exempted from a checkpoint"),
+    "undecided": pgettext_lazy("voucher step", "a checkpoint whose share lies in no bracket: to be decided"),
+    "end_claims": pgettext_lazy("voucher step", "the claim time was ended"),
     "suspend": pgettext_lazy("voucher step", "suspended"),
     "answer": pgettext_lazy("voucher step", "the holder was heard"),
     "reinstate": pgettext_lazy("voucher step", "reinstated"),

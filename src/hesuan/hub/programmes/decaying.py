@@ -20,6 +20,8 @@ from hesuan.policy.terms import Checkpoint
 from hesuan.wire.ids import new_id
 
 State = Voucher.State
+UNDECIDED = "undecided"
+"""The step of a checkpoint at which the used share lay in no bracket."""
 
 
 def exempt(*, actor: Actor, voucher_id: str, day: date, reason: str) -> Voucher:
@@ -80,38 +82,50 @@ def reduce_due(voucher: Voucher, now: datetime) -> int:
     """Carries out every checkpoint whose day has come since the voucher's issue; returns how many.
 
     What orders hold counts as used: it was promised. Where the programme's brackets leave a share between
-    them, nothing is taken and the step says so; it is for a person to decide. The caller holds the row.
+    them, nothing is taken and the step says so; a person decides it (:func:`.claiming.decide_share`). The
+    caller holds the row.
     """
     document = engine.programme_of(voucher.programme_version)
     today, issued = rules.programme_day(now), rules.programme_day(voucher.issued_at)
     due = [one for one in _checkpoints(document) if isinstance(one.on, date) and issued < one.on <= today]
     done = 0
     for checkpoint in sorted(due, key=lambda one: str(one.on)):
-        if not voucher.steps.filter(trigger="reduce", detail=str(checkpoint.on)).exists():
+        if not voucher.steps.filter(trigger__in=("reduce", UNDECIDED), detail=str(checkpoint.on)).exists():
             _reduce(voucher, document, checkpoint)
             done += 1
     return done
 
 
 def _reduce(voucher: Voucher, document: Programme, checkpoint: Checkpoint) -> None:
-    view = selectors.view_of(voucher)
     exemption = voucher.steps.filter(trigger="exempt", detail=str(checkpoint.on)).first()
     expiry = document.terms.expiry
     found = decay.reduce(
         document,
         checkpoint,
-        decay.Holding(
-            original_fen=voucher.face_fen,
-            current_fen=voucher.face_fen - view.returned_fen,
-            used_fen=view.redeemed_fen + view.held_fen,
-        ),
+        holding_of(voucher),
         exempted_by=expiry.exemption if exemption is not None and expiry is not None else "",
         reason=exemption.reason if exemption is not None else "",
     )
     taken = give_back(voucher, found.removed_fen, subject=f"reduce:{new_id()}") if found.removed_fen else 0
     state = State.REDUCED if taken and voucher.state != State.ISSUED else voucher.state
     reason = f"{found.en} {found.zh} [{found.citing}]"
-    step(voucher, state, "reduce", SYSTEM, detail=str(checkpoint.on), amount_fen=taken, reason=reason)
+    trigger = UNDECIDED if found.refused is decay.BETWEEN_BRACKETS else "reduce"
+    step(voucher, state, trigger, SYSTEM, detail=str(checkpoint.on), amount_fen=taken, reason=reason)
+
+
+def holding_of(voucher: Voucher) -> decay.Holding:
+    """An allocation as a checkpoint looks at it now."""
+    view = selectors.view_of(voucher)
+    return decay.Holding(
+        original_fen=voucher.face_fen,
+        current_fen=voucher.face_fen - view.returned_fen,
+        used_fen=view.redeemed_fen + view.held_fen,
+    )
+
+
+def checkpoint_of(document: Programme, day: date) -> Checkpoint | None:
+    """The document's checkpoint of a day."""
+    return next((one for one in _checkpoints(document) if one.on == day), None)
 
 
 def _checkpoints(document: Programme) -> tuple[Checkpoint, ...]:

@@ -250,6 +250,23 @@ NOT_TRANSFERABLE = declare(
     en="Voucher {voucher} is bound to the applicant it was issued to (`issuance.transferable`: {rule}).",
     zh="算力券 {voucher} 仅限获券申领方使用，不得转让（“issuance.transferable”：{rule}）。",
 )
+CLAIM_TIME_STATED = declare(
+    "voucher.claim_time_stated",
+    en="Voucher {voucher} may be claimed on until {until}, by its programme's document; it is {now}. Nobody"
+    " ends that earlier.",
+    zh="算力券 {voucher} 依其计划文本可申请兑付至 {until}；现在是 {now}。任何人不得提前终止。",
+)
+NOTHING_UNDECIDED = declare(
+    "voucher.nothing_undecided",
+    en="Voucher {voucher}: nothing of a checkpoint on {day} waits for a decision.",
+    zh="算力券 {voucher}：{day} 的核查日没有待裁定事项。",
+)
+SHARE_OUTSIDE = declare(
+    "voucher.share_outside",
+    en="Voucher {voucher}: {share} of the unused is not 0 and not within {known}, which the document's own"
+    " brackets of that day take.",
+    zh="算力券 {voucher}：收回未用部分的 {share} 既不为 0，也不在该日各档位所定的 {known} 之内。",
+)
 NO_EXEMPTION = declare(
     "voucher.no_exemption",
     en="Voucher {voucher}: its programme names {known} as checkpoints and `{role}` as who may exempt from"

@@ -17,6 +17,7 @@ from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.ledger.selectors import TransferRow
 from hesuan.hub.programmes import accounts, counting, errors, rules
+from hesuan.hub.programmes.claimtime import claims_over
 from hesuan.hub.programmes.engine import programme_of
 from hesuan.hub.programmes.life import SPENDABLE, after_use, locked
 from hesuan.hub.programmes.models import Count, Voucher
@@ -76,13 +77,17 @@ def hold(
 def need_drawable(voucher_id: str) -> None:
     """Locks a voucher that a claim draws on, so that it cannot be suspended meanwhile.
 
-    Its state decides, not its last day: what was used before that day may be claimed after it, and the ledger
-    knows what is left.
+    Its state decides, not its last day: what was used before that day may be claimed after it, as long as
+    the claim time lasts, and the ledger knows what is left.
 
     Raises:
-        Refused: ``voucher.not_drawn_on``: it is frozen or given back.
+        Refused: ``voucher.not_drawn_on``: it is frozen or given back, or its claim time is over.
     """
     _refuse(voucher_id, (*FROZEN, Voucher.State.SURRENDERED, Voucher.State.CLOSED))
+    voucher, now = locked(voucher_id), timezone.now()
+    ended = voucher.expires_at is not None and voucher.expires_at <= now
+    if ended and claims_over(voucher, now):
+        raise Refused(errors.NOT_DRAWN_ON, voucher=voucher.code, state=Voucher.State.EXPIRED)
 
 
 def need_unfrozen(voucher_id: str) -> None:

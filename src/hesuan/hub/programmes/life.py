@@ -19,6 +19,7 @@ from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts, counting, engine, errors, rules, selectors
 from hesuan.hub.programmes.checks import Verb, need_role, need_voucher_state, need_words
+from hesuan.hub.programmes.claimtime import claims_over
 from hesuan.hub.programmes.models import BudgetYear, Count, Voucher, VoucherStep
 from hesuan.hub.programmes.versions import lock
 from hesuan.policy.programme import Budget, Cap
@@ -164,7 +165,7 @@ def expire_vouchers(now: datetime | None = None) -> int:
         done += _expire(voucher_id, at)
     for voucher_id in list(Voucher.objects.filter(state__in=OVER).values_list("id", flat=True)):
         with transaction.atomic():
-            done += wind_up(locked(voucher_id))
+            done += wind_up(locked(voucher_id), at)
     return done
 
 
@@ -179,9 +180,14 @@ def after_use(vouchers: Iterable[Voucher]) -> None:
             step(voucher, State.EXHAUSTED, "use", SYSTEM)
 
 
-def wind_up(voucher: Voucher) -> bool:
-    """Closes a voucher that is over, unless an order still holds some of it. The caller holds its row."""
+def wind_up(voucher: Voucher, now: datetime | None = None) -> bool:
+    """Closes a voucher that is over, unless an order or a claim still holds some of it, or may come to.
+
+    The caller holds its row.
+    """
     if voucher.state not in OVER or _standing(voucher)[1]:
+        return False
+    if voucher.state == State.EXPIRED and not claims_over(voucher, now or timezone.now()):
         return False
     returned_fen = give_back(voucher, None, subject=f"close:{voucher.id}", closing=True)
     step(voucher, State.CLOSED, "close", SYSTEM, detail="rest", amount_fen=returned_fen)
@@ -299,7 +305,7 @@ def _expire(voucher_id: str, at: datetime) -> bool:
         if voucher.state not in LIVING or voucher.expires_at is None or voucher.expires_at > at:
             return False
         step(voucher, State.EXPIRED, "expire", SYSTEM)
-        wind_up(voucher)
+        wind_up(voucher, at)
         return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hesuan.hub.programmes.applications import amend, apply, draft, submit
 from hesuan.hub.programmes.burning import plan_voucher, plan_vouchers
 from hesuan.hub.programmes.calls import close_call, open_call
+from hesuan.hub.programmes.claiming import decide_share, end_claims
 from hesuan.hub.programmes.clock import advance_due
 from hesuan.hub.programmes.conflicts import declare_interest
 from hesuan.hub.programmes.decaying import exempt, keep_dates
@@ -34,8 +35,10 @@ __all__ = [
     "approve",
     "assign_desk",
     "close_call",
+    "decide_share",
     "declare_interest",
     "draft",
+    "end_claims",
     "end_counts",
     "exempt",
     "expire_vouchers",

@@ -7,6 +7,7 @@ cannot promise it twice. A supplier claims what the orders already captured at i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,8 +17,10 @@ from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import selectors as market
+from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes import selectors as programmes
+from hesuan.hub.programmes.claimtime import served_in_time
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import PayingTerms, paying_terms
 from hesuan.hub.programmes.redemption import available_fen
@@ -333,6 +336,8 @@ def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[Wanted]:
     left = available_fen(voucher)
     made = []
     for one in settled:
+        if not served_in_time(voucher, _served_at(one)):
+            raise _not_claimable(one.order_id, "it ended after the voucher's last day", "在券到期后才结束")
         share = subsidy(
             voucher_id=voucher.id,
             charge_fen=one.charge_fen,
@@ -347,6 +352,12 @@ def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[Wanted]:
     if not sum(one.subsidy_fen for one in made):
         raise Refused(errors.NOTHING_PAID, subsidy=format_yuan(0), why=made[-1].why)
     return made
+
+
+def _served_at(one: Settlement) -> datetime:
+    """When the service of an order ended; by its acceptance where nothing was started."""
+    ended = UsageRecord.objects.filter(run__order_id=one.order_id).values_list("ended_at", flat=True).first()
+    return ended or one.order.accepted_at
 
 
 def _hold(claim: Claim) -> None:

@@ -17,6 +17,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts as programme_accounts
+from hesuan.hub.programmes.claimtime import claims_over
 from hesuan.hub.programmes.life import OVER, give_back
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import Difference, PastLine, differences_after
@@ -191,9 +192,10 @@ def _lock_vouchers(programme_id: str) -> list[Voucher]:
 
 def _is_over(voucher: Voucher) -> bool:
     """What comes back to such a voucher, and no later line of it takes, goes on to the budget."""
-    if voucher.state in (*OVER, Voucher.State.CLOSED):
+    now = timezone.now()
+    if voucher.state in (*OVER, Voucher.State.CLOSED) and voucher.state != Voucher.State.EXPIRED:
         return True
-    return voucher.expires_at is not None and voucher.expires_at <= timezone.now()
+    return voucher.expires_at is not None and voucher.expires_at <= now and claims_over(voucher, now)
 
 
 def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from fractions import Fraction
 from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
@@ -62,6 +63,13 @@ class Exemption(Because):
     """The checkpoint's day."""
 
     day: Annotated[date, Field(strict=False)]
+
+
+class Share(Because):
+    """The checkpoint's day, and what of the unused is taken, such as `15/100` or `0`."""
+
+    day: Annotated[date, Field(strict=False)]
+    remove_of_unused: Annotated[str, Field(pattern=r"^[0-9]{1,6}(/[1-9][0-9]{0,5})?$")]
 
 
 class Statement(Body):
@@ -131,6 +139,32 @@ def exempt(request: HttpRequest, voucher_id: str, body: Exemption) -> HttpRespon
         lambda: services.exempt(
             actor=actor_of(request), voucher_id=voucher_id, day=body.day, reason=body.reason
         ),
+    )
+
+
+@router.post(HERE + "/share", response=VoucherShape)
+def decide_share(request: HttpRequest, voucher_id: str, body: Share) -> HttpResponse:
+    """Decides a checkpoint at which the used share lay in none of the programme's brackets."""
+    return _done(
+        request,
+        voucher_id,
+        lambda: services.decide_share(
+            actor=actor_of(request),
+            voucher_id=voucher_id,
+            day=body.day,
+            remove_of_unused=Fraction(body.remove_of_unused),
+            reason=body.reason,
+        ),
+    )
+
+
+@router.post(HERE + "/end_claims", response=VoucherShape)
+def end_claims(request: HttpRequest, voucher_id: str, body: Because) -> HttpResponse:
+    """Ends the claim time of an expired voucher whose programme states none; then its rest goes back."""
+    return _done(
+        request,
+        voucher_id,
+        lambda: services.end_claims(actor=actor_of(request), voucher_id=voucher_id, reason=body.reason),
     )
 
 
