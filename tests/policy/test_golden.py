@@ -441,7 +441,12 @@ def test_a_newcomers_lump_sum_competes_with_the_rates() -> None:
         "budget",
     )
     assert settle(rules, wan(300), stated=new).subsidy_fen == wan(100), "half of it, cut to the cap"
-    assert settle(rules, wan(30), stated=new).subsidy_fen == wan(30), "never more than the invoice"
+    cut = settle(rules, wan(30), stated=new)
+    assert cut.subsidy_fen == wan(30), "never more than the invoice"
+    [told] = [step for step in cut.trace if step.name == "invoice"]
+    assert "500,000.00" in told.en and "300,000.00" in told.zh
+    assert told.citing == next(step.citing for step in cut.trace if step.name == "gross")
+    assert not [step for step in lump.trace if step.name == "invoice"], "told only where it cuts"
 
 
 def test_a_match_follows_the_national_voucher_without_review() -> None:

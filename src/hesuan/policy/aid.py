@@ -39,7 +39,29 @@ def other_aid(work: Work) -> None:
         )
     else:
         stack(work, rule, counted)
-    work.at_most(max(0, work.facts.invoice_fen - work.facts.other_aid_fen))
+    within_invoice(work)
+
+
+def within_invoice(work: Work) -> None:
+    """Subsidy, other aid and co-pay are the invoice together; a lump sum above what is left is cut to it."""
+    rest = max(0, work.facts.invoice_fen - work.facts.other_aid_fen)
+    before = work.amount
+    work.at_most(rest)
+    if work.amount == before:
+        return
+    tier = work.parts[0].tier
+    lump = tier is not None and tier.lump_sum_fen is not None
+    path = f"{tier.path}.lump_sum" if tier is not None and lump else "stacking"
+    invoice, aid = work.show(work.facts.invoice_fen), work.show(work.facts.other_aid_fen)
+    work.step(
+        7,
+        "invoice",
+        path,
+        f"{work.show(before)} is cut to {work.show(work.amount)}: the invoice of {invoice}, less {aid} of"
+        " other aid, leaves no more. No rule found pays above the invoice.",
+        f"{work.show(before)} 减至 {work.show(work.amount)}：发票 {invoice} 扣除其他资助 {aid} 后仅余此数。"
+        "未见任何规则支付超过发票的金额。",
+    )
 
 
 def counts(work: Work, rule: Stacking | None, entry: Aid) -> bool:

@@ -151,7 +151,7 @@ def test_the_books_close_after_any_sequence_of_verbs(
         books = Books(office, version)
         for verb in (("issue", 0, 1_000_000), *verbs):
             books.act(*verb)
-        books.check()
+            books.check()
         assert checks.check() == []
         raise Undo
 
