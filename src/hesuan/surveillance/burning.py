@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from hesuan.surveillance.facts import Facts, Inventory, Redemption, Usage
 from hesuan.surveillance.flags import Action, Flag, flag
@@ -40,36 +40,52 @@ def _more_than_there_is(facts: Facts) -> Iterator[Flag]:
             runs[one.centre].append(one)
     for centre, usage in sorted(runs.items()):
         if centre in stock:
-            yield from _at_once(usage, sorted(stock[centre], key=lambda row: (row.since, row.id)))
+            yield from _at_once(centre, usage, sorted(stock[centre], key=lambda row: (row.since, row.id)))
 
 
-def _at_once(usage: Sequence[Usage], stock: Sequence[Inventory]) -> Iterator[Flag]:
-    """Sweeps one centre's runs; the run that lifts the sum above the stock is the one flagged."""
+def _at_once(centre: str, usage: Sequence[Usage], stock: Sequence[Inventory]) -> Iterator[Flag]:
+    """Sweeps one centre's runs; from where the sum passes the stock until it is below again is one flag.
+
+    Which of the runs is made up, nobody can tell from the sum: all that ran at its highest are named.
+    """
     events = sorted(
         [(one.ended_at, 0, one.id, one) for one in usage]
         + [(one.started_at, 1, one.id, one) for one in usage]
     )
     running: dict[str, Usage] = {}
-    held, place = 0, 0
+    held, place, limit = 0, 0, 0
+    worst: tuple[int, int, datetime, list[Usage]] | None = None
     for moment, begins, _, one in events:
         while place + 1 < len(stock) and stock[place + 1].since <= moment:
             place += 1
-        if not begins:
+        limit = stock[place].cards
+        if begins:
+            running[one.id] = one
+            held += one.cards
+        else:
             held -= running.pop(one.id).cards
-            continue
-        running[one.id] = one
-        held += one.cards
-        if held > stock[place].cards and stock[place].since <= moment:
-            yield flag(
-                "A9",
-                Action.STOP,
-                f"order:{one.order}",
-                window="stock",
-                keys=[f"run:{one.id}"],
-                refs=[stock[place].id, *running],
-                cards_at_once=held,
-                limit_cards=stock[place].cards,
-            )
+        above = held > limit and stock[place].since <= moment
+        if above and (worst is None or held > worst[0]):
+            begun = worst[2] if worst else moment
+            worst = (held, limit, begun, list(running.values()))
+        if not above and worst is not None:
+            yield _above_stock(centre, *worst)
+            worst = None
+    if worst is not None:
+        yield _above_stock(centre, *worst)
+
+
+def _above_stock(centre: str, held: int, limit: int, begun: datetime, runs: Sequence[Usage]) -> Flag:
+    return flag(
+        "A9",
+        Action.STOP,
+        f"site:{centre}",
+        window=begun.astimezone(UTC).isoformat(),
+        keys=[f"order:{one.order}" for one in runs],
+        refs=[one.id for one in runs],
+        cards_at_once=held,
+        limit_cards=limit,
+    )
 
 
 def a10_empty_burn(facts: Facts, limits: Thresholds) -> Iterator[Flag]:
@@ -125,4 +141,4 @@ def a13_expiry_rush(facts: Facts, limits: Thresholds) -> Iterator[Flag]:
 
 
 def _within(one: Usage, begins: datetime, ends: datetime) -> bool:
-    return one.ended_at >= begins and one.started_at <= ends + timedelta(0)
+    return one.ended_at >= begins and one.started_at <= ends

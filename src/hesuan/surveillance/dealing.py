@@ -63,17 +63,26 @@ def _round_trips(
     leaving: dict[str, list[Payment]],
     limits: Thresholds,
 ) -> Iterator[Flag]:
+    """One share that comes back whole, or all that was paid to one payee within the days."""
     told: set[str] = set()
     for share in shares:
-        returned: dict[str, tuple[int, tuple[Payment, ...]]] = {}
         last = share.at + timedelta(days=limits.a7_days)
+        returned: dict[str, tuple[int, tuple[Payment, ...]]] = {}
         for path in _ways_back(facts, controller, (share,), last, leaving, limits.a7_hops):
             carried = min(one.fen for one in path[1:])
             if carried > returned.get(path[-1].id, (0, ()))[0]:
                 returned[path[-1].id] = carried, path
-        total = sum(fen for fen, _ in returned.values())
+        if not returned:
+            continue
+        back = sum(fen for fen, _ in returned.values())
+        paid = sum(one.fen for one in shares if one.payee == share.payee and share.at <= one.at <= last)
+        large = share.fen * 100 >= paid * limits.a7_part_percent
+        alone = (
+            large and share.fen * limits.a7_back_percent <= back * 100 <= share.fen * limits.a7_most_percent
+        )
         month = f"{day_of(share.at):%Y-%m}"
-        if total * 100 >= limits.a7_back_percent * share.fen and share.payee + month not in told:
+        whole = back * 100 >= limits.a7_back_percent * paid
+        if (alone or whole) and share.payee + month not in told:
             told.add(share.payee + month)
             yield flag(
                 "A7",
@@ -82,8 +91,9 @@ def _round_trips(
                 window=month,
                 keys=[f"firm:{share.payer}"],
                 refs=[one.id for _, path in returned.values() for one in path],
-                paid_fen=share.fen,
-                back_fen=total,
+                share_fen=share.fen,
+                paid_fen=paid,
+                back_fen=back,
                 limit_percent=limits.a7_back_percent,
             )
 

@@ -113,11 +113,16 @@ def _much_open(
     controller: str, holds: Sequence[Hold], keys: list[str], until: datetime, limits: Thresholds
 ) -> Iterator[Flag]:
     """Asked at each week's end, of who has been there for as long as the use is counted."""
+    crossing = [one for one in holds if one.ended_at is None or _week(one.opened_at) != _week(one.ended_at)]
+    if len(crossing) < limits.a2_least_holds:
+        return
     begun = min(one.opened_at for one in holds) + timedelta(days=limits.a2_use_days)
     day = day_of(begun)
     end = start_of(day + timedelta(days=7 - day.weekday()))
     while end <= until:
-        still = [one for one in holds if one.opened_at < end and (one.ended_at is None or one.ended_at > end)]
+        still = [
+            one for one in crossing if one.opened_at < end and (one.ended_at is None or one.ended_at > end)
+        ]
         since = end - timedelta(days=limits.a2_use_days)
         used = sum(one.captured_fen for one in holds if one.ended_at and since <= one.ended_at <= end)
         fen = sum(one.fen for one in still)

@@ -43,6 +43,10 @@ class Thresholds:
     a7_hops: int = 4
     a7_days: int = 30
     a7_back_percent: int = 80
+    a7_most_percent: int = 120
+    """Of one share; what is more is the return of something else, and counts with the sum alone."""
+    a7_part_percent: int = 25
+    """Of all that was paid within the days; a smaller share alone proves nothing by its amount."""
     a8_near_days: int = 1
     a8_near_permille: int = 10
     a9_slack_permille: int = 1

@@ -1,0 +1,1 @@
+"""A made-up market with injected frauds, on which the rules of surveillance are measured."""
