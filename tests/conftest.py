@@ -44,6 +44,23 @@ def _sweep_past_the_append_only_triggers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _the_books_add_up(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After every test that has a database: every invariant of the ledger, whatever the test was about.
+
+    Clocks belong to the test, so holds past their time are not its fault. Tests that damage the books on
+    purpose say so by ``broken_books``.
+    """
+    if not request.node.get_closest_marker("database") or request.node.get_closest_marker("broken_books"):
+        yield
+        return
+    request.getfixturevalue("_django_db_helper")  # so that this ends before the rows are swept away
+    yield
+    from tests.books import findings
+
+    assert findings() == [], "the test left books that do not add up"
+
+
 def _organisation(name: str, kind: str) -> Organisation:
     from tests.people import make_organisation
 

@@ -87,6 +87,9 @@ COMMANDS: dict[str, Command] = {
         "the whole road once, on this machine",
         "在本机把整条路走一遍",
     ),
+    "ledger": Command(
+        "hesuan.cli.ledger", "hub", "recompute every invariant of the books", "重新核算账目的全部不变式"
+    ),
     "hub": Command(
         "hesuan.cli.hub",
         "hub",

@@ -1,9 +1,10 @@
-"""The invariants of every ledger, recomputed from its rows: what ``hesuan hub ledger-check`` prints.
+"""The invariants of every ledger, recomputed from its rows: what ``hesuan ledger check`` prints.
 
 Each is one query that an auditor can run by hand on either database; a sound ledger returns no row. A
 finding is never mended here: corrections are new transfers, made by people.
 
-I8 (every fact has its leaf) belongs to the audit room, I10–I13 to the rooms whose money they speak of.
+I8 (every fact has its leaf) belongs to the audit room, I12 to settlement, whose payments it speaks of. I10,
+I11 and I13 have no query of their own: ``docs/model/ledger.md`` says what they follow from.
 """
 
 from __future__ import annotations
@@ -14,8 +15,19 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.utils import timezone
 
+from hesuan.errors import Refused, declare
+
+UNSOUND = declare(
+    "ledger.unsound",
+    en="The books do not add up ({invariants}), so nothing is paid. `hesuan ledger check` lists the rows;"
+    " someone has to look before money leaves.",
+    zh="账目不符（{invariants}），暂停付款。`hesuan ledger check` 列出相应记录；须先由人核查，款项方可付出。",
+)
+
 EXPIRY_GRACE = timedelta(seconds=60)
 """How long a hold may stay open after its time is over: the worker releases it by then."""
+LATE = "I6b"
+"""The one invariant that is about time and not about money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +129,7 @@ INVARIANTS = (
         """,
     ),
     Invariant(
-        "I6b",
+        LATE,
         "No hold is open a minute after its time is over.",
         "没有到期一分钟后仍未处理的冻结。",
         """
@@ -161,13 +173,27 @@ def check(at: datetime | None = None) -> list[Finding]:
     deadline = (at or timezone.now()) - EXPIRY_GRACE
     findings = []
     for invariant in INVARIANTS:
-        rows = _rows(invariant.sql, [deadline] if invariant.needs_deadline else [])
-        if rows:
-            findings.append(Finding(invariant.name, invariant.en, invariant.zh, rows))
+        broken = rows(invariant.sql, [deadline] if invariant.needs_deadline else [])
+        if broken:
+            findings.append(Finding(invariant.name, invariant.en, invariant.zh, broken))
     return findings
 
 
-def _rows(sql: str, parameters: list[datetime]) -> tuple[dict[str, object], ...]:
+def require_sound() -> None:
+    """Before money leaves: the books add up.
+
+    Open holds past their time are left to the worker; they withhold money and give none away.
+
+    Raises:
+        Refused: ``ledger.unsound``, with the names of the broken invariants.
+    """
+    found = sorted({finding.invariant for finding in check()} - {LATE})
+    if found:
+        raise Refused(UNSOUND, invariants=", ".join(found))
+
+
+def rows(sql: str, parameters: list[datetime]) -> tuple[dict[str, object], ...]:
+    """The rows of one invariant's query, by the names of their columns."""
     adapted = [connection.ops.adapt_datetimefield_value(value) for value in parameters]
     with connection.cursor() as cursor:
         cursor.execute(sql, adapted or None)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from hesuan.errors import Refused
 from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import Actor
+from hesuan.hub.ledger import checks
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.settlement import accounts, claim_errors, clawing, floats, gate
 from hesuan.hub.settlement.claims import locked
@@ -54,7 +55,12 @@ def pay(*, actor: Actor, claim_id: str, reference: str = "") -> Claim:
 
 
 def pay_due(claim: Claim, *, actor: Actor, reference: str, batch: Batch | None = None) -> list[Payment]:
-    """Pays everything payable on a locked claim; lines that are paid become ``PAID``, the claim with them."""
+    """Pays everything payable on a locked claim; lines that are paid become ``PAID``, the claim with them.
+
+    Raises:
+        Refused: ``ledger.unsound``: no money leaves books that do not add up.
+    """
+    checks.require_sound()
     made = [
         _pay(claim, payer, fen, actor=actor, reference=reference, batch=batch)
         for payer, fen in due(claim).items()

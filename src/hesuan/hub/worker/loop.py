@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import services as market
 from hesuan.hub.programmes import services as programmes
 from hesuan.hub.settlement import selectors as settlement
+from hesuan.hub.settlement import soundness
 from hesuan.hub.settlement.services import settle
 from hesuan.hub.surveillance import services as surveillance
 from hesuan.hub.worker import facts, inbox
@@ -50,6 +52,21 @@ def settle_missed() -> int:
     return done
 
 
+CHECK_EVERY_S = 300
+_checked_at: list[float] = []
+
+
+def check_books() -> int:
+    """Every five minutes: whether all books agree; what is found goes to the log of the process, named."""
+    now = time.monotonic()
+    if _checked_at and now - _checked_at[0] < CHECK_EVERY_S:
+        return 0
+    _checked_at[:] = [now]
+    for finding in soundness.check():
+        log.error("the books do not add up: %s %s %s", finding.invariant, finding.en, finding.rows[:5])
+    return 0
+
+
 def sequence_log() -> int:
     """Gives new facts their leaf index under a signed checkpoint."""
     if not Fact.objects.filter(leaf_index=None).exists():
@@ -66,6 +83,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("holds", lambda: len(ledger.expire_holds())),
     ("surveillance", surveillance.run_due),
     ("vouchers", lambda: programmes.expire_vouchers() + programmes.keep_dates()),
+    ("books", check_books),
     ("log", sequence_log),
 )
 
