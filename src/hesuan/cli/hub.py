@@ -211,6 +211,26 @@ def token(name: str, label: str, days: int) -> None:
 
 
 @hub.command(
+    "db-roles",
+    help=said(
+        en="Grant a PostgreSQL user what serving needs and nothing else: rows of money are added, never changed."
+        " Run it as the owner of the tables after each migration.",
+        zh="向 PostgreSQL 用户授予服务所需的最小权限：资金记录只增不改。请在每次迁移后以表的所有者身份运行。",
+    ),
+)
+@click.argument("name")
+def db_roles(name: str) -> None:
+    from hesuan.hub.config import grants
+
+    server.require_migrated()
+    count = grants.grant(name)
+    say(
+        f"{name} may serve: {count} tables granted, rows of money only to be added.",
+        f"{name} 可用于提供服务：已授权 {count} 张表，资金记录只能新增。",
+    )
+
+
+@hub.command(
     "ledger-check",
     help=said(
         en="Recompute every invariant of every ledger; exit code 1 and the rows if one is broken.",
