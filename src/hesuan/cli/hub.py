@@ -213,8 +213,8 @@ def token(name: str, label: str, days: int) -> None:
 @hub.command(
     "db-roles",
     help=said(
-        en="Grant a PostgreSQL user what serving needs and nothing else: rows of money are added, never changed."
-        " Run it as the owner of the tables after each migration.",
+        en="Grant a PostgreSQL user what serving needs and nothing else: rows of money are added,"
+        " never changed. Run it as the owner of the tables after each migration.",
         zh="向 PostgreSQL 用户授予服务所需的最小权限：资金记录只增不改。请在每次迁移后以表的所有者身份运行。",
     ),
 )
