@@ -44,7 +44,7 @@ def two(road: Road, officer: Person, reviewer: Person, approver: Person) -> Call
     """Two programmes that allow each other: a fifth and a tenth, a voucher of each."""
 
     def make() -> Two:
-        people: tuple[Person, Person] | None = None
+        people: tuple[Person, Person, Person] | None = None
         made = []
         for name, changes in (("test.fifth", (ALLOW,)), ("test.tenth", (ALLOW, TENTH))):
             text = HENAN.replace("cn.henan.suanliquan.2023", name)
@@ -52,7 +52,7 @@ def two(road: Road, officer: Person, reviewer: Person, approver: Person) -> Call
                 assert before in text, before
                 text = text.replace(before, after)
             world = make_claim_world(road, officer, reviewer, approver, text=text, people=people)
-            people = (world.second, world.payer)
+            people = (world.second, world.payer, world.third)
             made.append(world)
         return made[0], made[1]
 

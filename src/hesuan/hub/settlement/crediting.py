@@ -15,6 +15,7 @@ from django.utils import timezone
 from hesuan.errors import Conflict, InputFault, NotFound, Refused
 from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import SYSTEM, Actor
+from hesuan.hub.identity.readers import for_everybody
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes.claimtime import claims_over
@@ -80,9 +81,10 @@ def book_credit_note(
             return found
         gate.need_state(claim, BOOKABLE, verb)
         # One note after another: each decides what the notes before it left.
-        vouchers = _lock_vouchers(claim.programme_version.programme_id)
-        lock(claim.programme_version.programme_id)
-        before = taken_by_line(claim.programme_version.programme_id)
+        with for_everybody():
+            vouchers = _lock_vouchers(claim.programme_version.programme_id)
+            lock(claim.programme_version.programme_id)
+            before = taken_by_line(claim.programme_version.programme_id)
         _check(claim, lines, before)
         note = CreditNote.objects.create(
             id=note_id,
@@ -100,7 +102,8 @@ def book_credit_note(
             used_by=f"credit_note:{note.id}",
             programme=claim.programme_version.programme_id,
         )
-        changed = _adjust(note, before, vouchers, actor=actor)
+        with for_everybody():  # later lines of others come out otherwise too
+            changed = _adjust(note, before, vouchers, actor=actor)
         audit.record(
             kind="credit_note.booked",
             subject=claim.id,

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from hesuan.errors import NotFound, Refused, declare
 from hesuan.hub.audit import selectors as audit
 from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.readers import for_everybody
 from hesuan.hub.market import selectors as market
 from hesuan.hub.market.models import Order
 from hesuan.hub.runs.rules import FINAL, UNSTARTED
@@ -36,7 +37,8 @@ def settlement(actor: Actor, order_id: str) -> Settlement | None:
 
 def draws(one: Settlement) -> list[Draw]:
     """What each voucher paid of a settlement that may be seen, in the order of use."""
-    return list(one.draws.select_related("voucher", "programme_version").order_by("place"))
+    with for_everybody():  # who sees the order is told its vouchers, as on its receipt
+        return list(one.draws.select_related("voucher", "programme_version").order_by("place"))
 
 
 def receipts(actor: Actor) -> list[Receipt]:
