@@ -9,6 +9,7 @@ import pytest
 from tests.hub.console.test_pages import all_answer, read
 from tests.hub.settlement.claim_world import ClaimWorld
 from tests.hub.settlement.conftest import ledger_balances, road, site, world
+from tests.hub.settlement.test_sampled_audit import ALL, drawn
 from tests.people import Person
 
 from hesuan.hub.settlement.models import Claim, Clawback, FloatMovement
@@ -173,3 +174,23 @@ def test_a_float_is_topped_up_drawn_stated_and_taken_back(
     assert [read(prefund.approver.client, f"{here}?year={one}", "en")[0] for one in ("x", "9999", "-1")] == [
         404
     ] * 3
+
+
+# --- Audits by sample ---
+
+
+def test_a_drawn_claim_is_audited_on_its_page_by_who_had_no_part(world: Worlds) -> None:
+    office = world(**ALL)
+    claim = drawn(office)
+    here = f"/claims/{claim.id}/"
+    assert state(claim) == "SAMPLED_AUDIT"
+    assert "conclude" not in offered(office.reviewer, here), "verified it"
+    assert "conclude" not in offered(office.claimant, here) | offered(office.officer, here)
+    assert here in read(office.second.client, "/", "en")[1], "it waits for an approver without a part"
+    assert "drawn, not concluded yet" in read(office.claimant.client, here, "en")[1]
+    told = {"outcome": "passed", "reason": "meter and log agree"}
+    assert send(office.second, here, "conclude", **told)[0] == 422, "no tick"
+    assert send(office.claimant, here, "conclude", sure="yes", **told)[0] == 409
+    assert send(office.second, here, "conclude", sure="yes", **told)[0] == 302
+    assert state(claim) == "VERIFIED"
+    assert "meter and log agree" in read(office.claimant.client, here, "en")[1]

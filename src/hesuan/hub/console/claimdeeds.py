@@ -7,11 +7,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from hesuan.hub.console.claimdesk import OFFICE, REVIEWED, is_claimant
+from hesuan.hub.console.claimdesk import OFFICE, REVIEWED, acted, is_claimant
 from hesuan.hub.console.deeds import REASON, Deed
 from hesuan.hub.console.entryform import Input
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.settlement import claim_review, clawing, comparing, disputing
+from hesuan.hub.settlement import claim_review, clawing, closing, comparing, disputing, sampling
 from hesuan.hub.settlement import claims as claiming
 from hesuan.hub.settlement.disputing import LIVE
 from hesuan.hub.settlement.gate import USER_FLOWS
@@ -20,7 +20,7 @@ from hesuan.money import parse_yuan
 from hesuan.wire.ids import new_id
 
 State = Claim.State
-FINAL = ("withdraw", "reject", "demand", "resolve_dispute")
+FINAL = ("withdraw", "reject", "demand", "resolve_dispute", "conclude", "close_claim")
 """Verbs that nothing undoes."""
 WITH_REASON: dict[str, Callable[..., object]] = {
     "withdraw": claiming.withdraw,
@@ -75,7 +75,38 @@ def _office(actor: Actor, claim: Claim) -> list[Deed]:
         found += [SEND_BACK, REJECT]
     if approver and sum(clawing.kept(claim).values()) > 0:
         found.append(_demand())
+    return found + _audit(actor, claim)
+
+
+def _audit(actor: Actor, claim: Claim) -> list[Deed]:
+    """Concluding the audit a claim was drawn for, and closing one that is reconciled."""
+    office = claim.programme_version.programme.office_id
+    approver = actor.has("approver", office)
+    found: list[Deed] = []
+    judges = (approver or actor.has("reviewer", office)) and not acted(actor, claim, sampling.ACTED)
+    if claim.state == State.SAMPLED_AUDIT and judges:
+        found.append(_conclude(claim, approver=approver))
+    closes = (approver or actor.has("programme_officer", office)) and not acted(actor, claim, ("paid",))
+    if claim.state == State.RECONCILED and closes:
+        note = Input("reason", _("What was looked at"), "long")
+        says = _("No credit note and no clawback reaches it any more.")
+        found.append(Deed("close_claim", _("Close the claim"), says, (note,), final=True))
     return found
+
+
+def _conclude(claim: Claim, *, approver: bool) -> Deed:
+    paid = bool(claim.payments.all())
+    outcomes = [("passed", _("Nothing was found: it goes on from where it stood"))]
+    if not paid:
+        outcomes.append(("findings", _("Something was found: it goes back to the claimant")))
+    elif approver:
+        outcomes.append(("findings", _("Something was found: money has to come back")))
+    inputs = [Input("outcome", _("Decision"), "choice", tuple(outcomes))]
+    if paid and approver:
+        inputs.append(Input("amount", _("What has to come back, in yuan"), "amount"))
+    inputs.append(Input("reason", _("What was found"), "long", help=_("The claimant reads it.")))
+    says = _("This claim was drawn for an audit; whoever had no part in it concludes.")
+    return Deed("conclude", _("Conclude the audit"), says, tuple(inputs), final=True, id=new_id())
 
 
 def _demand() -> Deed:
@@ -141,6 +172,16 @@ def act(actor: Actor, claim: Claim, sent: Mapping[str, str]) -> bool:
         clawing.demand(**who, clawback_id=clawback_id, amount_fen=_yuan(sent, "amount"), reason=reason)
     elif verb == "dispute":
         disputing.dispute(**who, line=line, reason=reason, dispute_id=sent.get("id") or new_id())
+    elif verb == "conclude":
+        sampling.conclude(
+            **who,
+            outcome=sent.get("outcome", ""),
+            finding=reason,
+            amount_fen=_yuan(sent, "amount") if sent.get("amount", "").strip() else 0,
+            clawback_id=sent.get("id") or new_id(),
+        )
+    elif verb == "close_claim":
+        closing.close(**who, note=reason)
     elif verb == "resolve_dispute":
         disputing.resolve(**who, line=line, outcome=sent.get("outcome", ""), finding=reason)
     else:

@@ -19,6 +19,7 @@ from hesuan.hub.settlement.claim_review import ACTED
 from hesuan.hub.settlement.crediting import BOOKABLE
 from hesuan.hub.settlement.gate import CARRIED_OUT, EVIDENCE, SUPPLIER_FLOWS, USER_FLOWS, stages, this_round
 from hesuan.hub.settlement.models import Batch, Claim
+from hesuan.hub.settlement.sampling import ACTED as SAMPLE_ACTED
 
 State = Claim.State
 OFFICE = ("programme_officer", "reviewer", "approver")
@@ -56,6 +57,28 @@ def verbs(actor: Actor, claim: Claim) -> list[str]:
     return found + _office_verbs(actor, claim)
 
 
+def waits_for(actor: Actor) -> list[Claim]:
+    """The claims that wait for this person, those that wait longest first."""
+    found = [
+        one
+        for one in reads.claims(actor)
+        if verbs(actor, one) or may_correct(actor, one) or _audits(actor, one)
+    ]
+    return sorted(found, key=lambda one: one.created_at)
+
+
+def _audits(actor: Actor, claim: Claim) -> bool:
+    """Whether a claim that was drawn for an audit waits for somebody like this person."""
+    office = claim.programme_version.programme.office_id
+    judges = _any(actor, ("reviewer", "approver"), office)
+    return claim.state == State.SAMPLED_AUDIT and judges and not acted(actor, claim, SAMPLE_ACTED)
+
+
+def batches_for(actor: Actor) -> list[Batch]:
+    """The batches whose next step this person may take."""
+    return [one for one in reads.batches(actor) if batch_verb(actor, one)]
+
+
 def may_correct(actor: Actor, claim: Claim) -> bool:
     """Whether the papers are open to this person."""
     return is_claimant(actor, claim) and claim.state in (State.DRAFT, State.MISMATCH)
@@ -74,7 +97,7 @@ def _office_verbs(actor: Actor, claim: Claim) -> list[str]:
     if claim.state in (State.MATCHED, State.VERIFIED):
         steps = stages(paying_terms(claim.programme_version_id))
         last = claim.stage == len(steps) - 1
-        if actor.has(steps[claim.stage].role, office) and not _acted(actor, claim, ACTED):
+        if actor.has(steps[claim.stage].role, office) and not acted(actor, claim, ACTED):
             found.append("approve" if last else "verify")
     if (
         claim.state == State.PUBLICISED
@@ -83,7 +106,7 @@ def _office_verbs(actor: Actor, claim: Claim) -> list[str]:
     ):
         found.append("make_payable")
     alone = claim.batch is None or claim.batch.state == Batch.State.PAID
-    payer = _any(actor, ("programme_officer", "approver"), office) and not _acted(actor, claim, JUDGED)
+    payer = _any(actor, ("programme_officer", "approver"), office) and not acted(actor, claim, JUDGED)
     if claim.state == State.PAYABLE and alone and payer:
         found.append("pay")
     return found
@@ -94,7 +117,7 @@ def is_over(claim: Claim) -> bool:
     return claim.publicity_until is None or programme_day(timezone.now()) > claim.publicity_until
 
 
-def _acted(actor: Actor, thing: Claim | Batch, triggers: tuple[str, ...]) -> bool:
+def acted(actor: Actor, thing: Claim | Batch, triggers: tuple[str, ...]) -> bool:
     """Whether somebody took one of these steps in this round: then another is another person's."""
     return this_round(thing).filter(actor=actor.identity_id, trigger__in=triggers).exists()
 
@@ -102,7 +125,7 @@ def _acted(actor: Actor, thing: Claim | Batch, triggers: tuple[str, ...]) -> boo
 def batch_verb(actor: Actor, batch: Batch) -> str:
     """The next step of a batch where this person may take it."""
     verb, roles = BATCH_VERBS.get(Batch.State(batch.state), ("", ()))
-    if batch.state != Batch.State.OPEN and _acted(actor, batch, BATCH_ACTED):
+    if batch.state != Batch.State.OPEN and acted(actor, batch, BATCH_ACTED):
         return ""
     return verb if _any(actor, roles, batch.programme.office_id) else ""
 

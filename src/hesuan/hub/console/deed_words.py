@@ -43,3 +43,7 @@ DISPUTE: Words = {
     "upheld": pgettext_lazy("dispute", "the line is paid as it stands"),
     "refused": pgettext_lazy("dispute", "the line is not paid"),
 }
+AUDIT: Words = {
+    "passed": pgettext_lazy("audit", "nothing was found"),
+    "findings": pgettext_lazy("audit", "something was found"),
+}

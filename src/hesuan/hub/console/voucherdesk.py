@@ -15,7 +15,7 @@ from hesuan.errors import InputFault
 from hesuan.hub.console.deeds import REASON, Deed
 from hesuan.hub.console.entryform import NOT_A_DAY, Input
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.programmes import services
+from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.ahead import Ahead
 from hesuan.hub.programmes.models import Suspension, Voucher
 
@@ -147,6 +147,21 @@ def may_decide(actor: Actor, voucher: Voucher, case: Suspension) -> bool:
 
 def _heard(case: Suspension) -> bool:
     return bool(case.statement) or timezone.now() >= case.answer_until
+
+
+def suspended_for(actor: Actor) -> list[Voucher]:
+    """The suspended vouchers on which this person has something to say or to decide."""
+    found = []
+    for row in selectors.vouchers(actor):
+        voucher = row.voucher
+        if voucher.state != State.SUSPENDED:
+            continue
+        case = voucher.suspensions.filter(outcome="").first()
+        holder = actor.has("owner", voucher.organisation_id)
+        decides = actor.has("approver", voucher.programme_version.programme.office_id)
+        if case is not None and (holder or (decides and may_decide(actor, voucher, case))):
+            found.append(voucher)
+    return found
 
 
 def waiting(voucher: Voucher, case: Suspension | None, ahead: Ahead) -> Waiting | None:

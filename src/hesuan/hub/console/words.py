@@ -231,6 +231,7 @@ VALUE: Words = {
 
 ASKED: Words = {
     **{f"applicant.{name}": text for name, text in record_words.FACT.items()},
+    "applicant.is_admitted_supplier": _("Admitted as a supplier itself"),
     "applicant.age_months": _("Months since founding"),
     "applicant.subsidy_declared": _("Other subsidies are declared"),
     "contract.id": _("Contract number"),
@@ -311,6 +312,7 @@ TABLES: dict[str, Words] = {
     "clawback_step": deed_words.CLAWBACK_STEP,
     "float": deed_words.FLOAT,
     "dispute": deed_words.DISPUTE,
+    "audit": deed_words.AUDIT,
     "fact": record_words.FACT,
     "relation": record_words.RELATION,
     "aid_scope": record_words.AID_SCOPE,

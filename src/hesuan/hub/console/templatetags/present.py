@@ -17,6 +17,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 
 from hesuan.hub.console import charts, present, words
 from hesuan.hub.console.applyform import FACT, ApplyForm
@@ -161,6 +162,16 @@ def compact(value: object) -> SafeString | str:
     if text.startswith("sha256:") and len(text) > SHOWN_OF_A_DIGEST:
         return format_html('<span title="{}">{}…</span>', text, text[:SHOWN_OF_A_DIGEST])
     return text
+
+
+@register.filter
+def stated(value: object) -> SafeString | str:
+    """A stated fact for people: yes or no, a word where the value has one, otherwise as it stands."""
+    if isinstance(value, bool) or value in ("true", "false"):
+        return gettext("yes") if value in (True, "true") else gettext("no")
+    if isinstance(value, str):
+        return str(words.VALUE.get(value) or words.ORGANISATION.get(value, value))
+    return compact(value)
 
 
 @register.filter

@@ -161,6 +161,7 @@ def _about(
         "totals": reads.totals(found),
         "waits": reads.waiting_on(found),
         "lines": [{"line": one, "deeds": done.of(str(one.number))} for one in lines],
+        "audits": [one for one in found.audits.order_by("id") if one.drawn],
         "clawbacks": [one for one in reads.clawbacks(actor) if one.claim_id == found.id],
         "match": found.matches.order_by("-id").first(),
         "notes": list(found.credit_notes.order_by("booked_at")),

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from hesuan.hub.audit import selectors as audit
 from hesuan.hub.centres import selectors as centres
+from hesuan.hub.console import claimdesk, voucherdesk
 from hesuan.hub.console.access import public
 from hesuan.hub.console.evidence import work_units
 from hesuan.hub.console.navigation import USERS, roles_of
@@ -20,6 +21,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.insight import selectors as insight
 from hesuan.hub.market import selectors as market
 from hesuan.hub.programmes import selectors as programmes
+from hesuan.hub.settlement import claim_selectors as reads
 
 LATEST = 6
 """Orders shown on the first page."""
@@ -49,6 +51,12 @@ def _desk(actor: Actor) -> dict[str, Any]:
         "vouchers": [row for row in programmes.vouchers(actor) if row.available_fen][:LATEST],
         "signals": insight.signals(actor),
         "waiting": waiting_for(actor),
+        "claims": [
+            {"claim": one, "totals": reads.totals(one), "waits": reads.waiting_on(one)}
+            for one in claimdesk.waits_for(actor)[:LATEST]
+        ],
+        "batches": claimdesk.batches_for(actor),
+        "suspended": voucherdesk.suspended_for(actor),
         "may_ask": bool(roles_of(actor) & USERS),
         "buys": bool(latest) or bool(roles_of(actor) & USERS),
         "now": timezone.now(),
