@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger peer-accuracy clean
+.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger soak peer-accuracy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ bench-policy: $(VENV)/.installed-dev  ## decisions of the policy engine a second
 
 bench-ledger: $(VENV)/.installed-dev  ## events a second on one hot account, beside pgbench's TPC-B; ARGS=--strict fails below 4 times
 	$(BIN)/python -m tools.bench_ledger $(ARGS)
+
+soak: $(VENV)/.installed-dev  ## kill -9 under load a thousand times on SQLite; KILLS=N, HESUAN_DATABASE_URL=… for PostgreSQL
+	HESUAN_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q -s tests/hub/ledger/test_kills.py
 
 lock: $(VENV)/.installed-dev  ## lock the dependencies anew, with hashes and without any index's address
 	PATH=$(CURDIR)/$(BIN):$$PATH sh requirements/lock.sh
