@@ -47,6 +47,7 @@ RECORDS = Entry("console:records", _("Records"), ("registry",))
 CLAIMS = Entry("console:claims", _("Redemption"), ("claims", "batches", "clawbacks", "floats"))
 PUBLICITY = Entry("console:publicity", _("Publicity"), ("publicity",))
 CENTRES = Entry("console:centres", _("Centres"), ("centres",))
+FLAGS = Entry("console:flags", _("Surveillance"), ("flags",))
 LOG = Entry("console:log", _("Public log"), ("log",))
 
 
@@ -66,6 +67,8 @@ def groups(actor: Actor) -> tuple[Group, ...]:
     if roles:
         funding.append(RECORDS)
     funding.append(PUBLICITY)
+    if roles & (OFFICE | SEE_ALL):
+        funding.append(FLAGS)
     return (
         Group(_("Work"), tuple(work)),
         Group(_("Funding"), tuple(funding)),

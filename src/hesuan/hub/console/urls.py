@@ -13,6 +13,7 @@ from hesuan.hub.console.views import (
     centres,
     claims,
     drafts,
+    flags,
     home,
     log,
     market,
@@ -71,6 +72,8 @@ urlpatterns = [
     path("vouchers/<str:voucher_id>/", vouchers.voucher, name="voucher"),
     path("centres/", centres.centres, name="centres"),
     path("centres/<str:centre_id>/", centres.centre, name="centre"),
+    path("flags/", flags.flags, name="flags"),
+    path("flags/<str:flag_id>/", flags.flag, name="flag"),
     path("log/", log.page, name="log"),
     path("log/trust", log.trust, name="log_trust"),
 ]

@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from hesuan.hub.console import deed_words, record_words
+from hesuan.hub.console import deed_words, flag_words, record_words
 
 Words = dict[str, str | Promise]
 
@@ -313,6 +313,9 @@ TABLES: dict[str, Words] = {
     "float": deed_words.FLOAT,
     "dispute": deed_words.DISPUTE,
     "audit": deed_words.AUDIT,
+    "flag": flag_words.STATE,
+    "flag_action": flag_words.ACTION,
+    "measure": flag_words.MEASURE,
     "fact": record_words.FACT,
     "relation": record_words.RELATION,
     "aid_scope": record_words.AID_SCOPE,
