@@ -83,6 +83,9 @@ LACKS = {
         "settlement.flow": "pays by {}",
         "exchange": "units are exchanged",
         "issuance.selection": "selects by {}",
+        "eligible": "asks for what nobody states ({})",
+        "suppliers.require": "asks for what nobody states ({})",
+        "when": "asks for what nobody states ({})",
     },
     "zh": {
         "unit": "以 {} 计，账本为人民币",
@@ -92,6 +95,9 @@ LACKS = {
         "settlement.flow": "资金流为 {}",
         "exchange": "单位须兑换",
         "issuance.selection": "以 {} 遴选",
+        "eligible": "所问事实（{}）无人可陈述",
+        "suppliers.require": "所问事实（{}）无人可陈述",
+        "when": "所问事实（{}）无人可陈述",
     },
 }
 """What the platform does not carry out, by the field's name or the last part of it."""

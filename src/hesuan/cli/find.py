@@ -29,6 +29,7 @@ def find(app: str, as_json: bool) -> int:
     columns = [
         (said(en="Offering", zh="算力产品"), "left"),
         (said(en="Centre", zh="算力中心"), "left"),
+        (said(en="Kind", zh="类别"), "left"),
         (said(en="Cores", zh="核数"), "right"),
         (said(en="Memory", zh="内存"), "right"),
         (said(en="Price per core-hour", zh="每核时价格"), "right"),
@@ -46,6 +47,7 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         one["title"],
         f"{one['centre_name']} ({one['city']})",
+        "\n".join(filter(None, (one["line_kind"], one["card"]))),
         str(one["cores"]),
         show.memory(one["memory_bytes"]),
         show.yuan(price) if price is not None else no_price,

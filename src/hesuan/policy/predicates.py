@@ -264,19 +264,20 @@ def _negated(part: Pred, inner: Judgement, facts: Facts[str, FactValue]) -> tupl
         return inner.unmet
     return tuple(
         Unmet(f"not ({one.text})", one.mark, one.fact, show(one.fact, facts[one.fact]))
-        for one in _conditions(part)
+        for one in conditions(part)
         if one.fact in facts
     )
 
 
-def _conditions(pred: Pred) -> list[Condition]:
+def conditions(pred: Pred) -> list[Condition]:
+    """Every condition inside a predicate."""
     match pred:
         case Condition():
             return [pred]
         case Not(part=part):
-            return _conditions(part)
+            return conditions(part)
         case All(parts=parts) | AnyOf(parts=parts):
-            return [condition for part in parts for condition in _conditions(part)]
+            return [condition for part in parts for condition in conditions(part)]
 
 
 def _holds(operator: str, value: FactValue, literals: tuple[FactValue, ...]) -> bool:

@@ -9,7 +9,18 @@ from hesuan.hub.programmes import reach
 
 APPROVAL = "issuance: {event: approval, validity: P12M"
 BEYOND = [
-    ("base: {measure: usage_fee, kinds: [ai_compute, storage], tax: incl}", "base.kinds"),
+    ("base: {measure: usage_fee, kinds: [labelling, storage], tax: incl}", "base.kinds"),
+    ("eligible: {all: [year.base_total >= 500000.00]}", "eligible"),
+    (
+        "suppliers: {registry: [pool], require: [supplier.is_independent_legal_person == true]}",
+        "suppliers.require",
+    ),
+    ("suppliers: {registry: [pool], price_rule: L1_match}", "suppliers.price_rule"),
+    (
+        "rates: {select: first, tiers: [{id: a, when: {all: [resource.provenance == domestic]}, rate: 1/2,"
+        " rate_kind: exact}]}",
+        "rates.tiers[a].when",
+    ),
     ("settlement: {flow: post_award}", "settlement.flow"),
     ("unit: GPU_HOUR", "unit"),
     ("issuance: {event: order, validity: P12M}", "issuance.event"),
@@ -18,6 +29,13 @@ BEYOND = [
     ('caps: [{id: a, key: [supplier], window: lifetime, limit: "1", counts: issued}]', "caps[a].key"),
 ]
 CARRIED_OUT = [
+    "base: {measure: usage_fee, kinds: [ai_compute, storage], tax: incl}",
+    "rates: {select: first, tiers: [{id: a, when: {all: [line.kind == ai_compute,"
+    " resource.provenance == domestic]}, rate: 1/2, rate_kind: exact},"
+    " {id: b, when: {all: []}, rate: 1/3, rate_kind: exact}]}",
+    "suppliers: {registry: [pool], require: [supplier.admission_covers_contract_date == true]}",
+    "rates: {select: first, tiers: [{id: a, when: {all: [line.kind == model, model.is_filed == true]},"
+    " rate: 1/2, rate_kind: exact}, {id: b, when: {all: []}, rate: 1/3, rate_kind: exact}]}",
     "expiry: {mode: decay, checkpoints: []}",
     APPROVAL + ", transferable: false, tranches: [{id: a, share: 1/1, release: issuance}]}",
     'caps: [{id: a, key: [contract], window: lifetime, limit: "9", counts: claims}]',

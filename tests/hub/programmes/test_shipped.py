@@ -14,7 +14,12 @@ from hesuan.hub.programmes import services
 from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.policy.cases import CaseFile, load_cases
 
-RUN = {"cn.henan.suanliquan.2023", "cn.qingyang.suanliquan.2024"}
+RUN = {
+    "cn.henan.suanliquan.2023",
+    "cn.qingyang.suanliquan.2024",
+    "cn.wuhu.suanliquan.2025",
+    "cn.zhangzhou.suanliquan.2025",
+}
 """What can be activated today; the reference page says of the others why not."""
 FOLDER = Path(hesuan.policy.__file__).parent / "programmes"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from hesuan.errors import NotFound, Refused, declare
+from hesuan.errors import InputFault, NotFound, Refused, declare
 from hesuan.hub.audit import services as audit
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.identity.actors import Actor
@@ -15,11 +15,20 @@ from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import accounts, selectors
 from hesuan.hub.market.checks import check_positive, need_role
 from hesuan.hub.market.models import Offering, Price
+from hesuan.hub.planning.services import card_named
+from hesuan.hub.programmes.engine import SOLD
+from hesuan.hub.programmes.rules import LINE_KIND
 
 MEMORY_UNKNOWN = declare(
     "offering.memory_unknown",
     en="The agent of {centre} has not reported an inventory yet: start it, or give `memory_bytes`.",
     zh="{centre} 的站点代理尚未上报清单：请先启动代理，或给出 `memory_bytes`。",
+)
+
+KIND_NOT_SOLD = declare(
+    "offering.kind_not_sold",
+    en="`{kind}` is not a kind of line that a run meters, so it cannot be sold here. Known are: {known}.",
+    zh="“{kind}”不是作业可以计量的项目类别，不能在此出售。可用的有：{known}。",
 )
 
 
@@ -31,6 +40,8 @@ def publish_offering(
     cores: int,
     fen_per_core_hour: int | None,
     memory_bytes: int | None = None,
+    line_kind: str = LINE_KIND,
+    card: str = "",
 ) -> Offering:
     """Publishes what a centre sells. Without a price the offering is shown and cannot quote.
 
@@ -41,13 +52,18 @@ def publish_offering(
         cores: Most cores one run may hold.
         fen_per_core_hour: Price from now on; None to publish one later.
         memory_bytes: Most memory one run may use; by default what the agent's inventory says.
+        line_kind: What programmes' rules take it for; on the public log, since money follows from it.
+        card: Its accelerator card, by a name of the planner's catalogue; empty where it has none.
 
     Raises:
         NotFound: for strangers to the centre.
         Refused: ``market.role_missing``, ``offering.memory_unknown``.
-        InputFault: ``market.not_positive``.
+        InputFault: ``market.not_positive``, ``offering.kind_not_sold``, ``planner.unknown_name``.
     """
     check_positive(cores=cores, fen_per_core_hour=fen_per_core_hour, memory_bytes=memory_bytes)
+    if line_kind not in SOLD:
+        raise InputFault(KIND_NOT_SOLD, where="line_kind", kind=line_kind, known=", ".join(SOLD))
+    known = card_named(card) if card else None
     with transaction.atomic():
         centre = centres.inner_centre(actor, centre_id)
         need_role(actor, "centre_operator", centre.organisation_id, ("Publishing an offering", "发布产品"))
@@ -60,13 +76,21 @@ def publish_offering(
             title=title,
             cores=cores,
             memory_bytes=memory_bytes,
+            line_kind=line_kind,
+            card=known.name if known else "",
         )
         ledger.open_account(ledger=accounts.CNY, key=accounts.centre_account(centre_id), kind="centre")
         audit.record(
             kind="offering.published",
             subject=offering.id,
             actor=actor.identity_id,
-            public={"centre": centre_id, "cores": cores, "memory_bytes": str(offering.memory_bytes)},
+            public={
+                "centre": centre_id,
+                "cores": cores,
+                "memory_bytes": str(offering.memory_bytes),
+                "line_kind": line_kind,
+                "card": offering.card,
+            },
         )
         if fen_per_core_hour is not None:
             _set_price(actor, offering, fen_per_core_hour, timezone.now(), None)

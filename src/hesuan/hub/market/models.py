@@ -11,6 +11,7 @@ from django.db.models import F, Q
 
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.identity.models import Organisation
+from hesuan.hub.programmes.rules import LINE_KIND
 from hesuan.wire.ids import ID_LENGTH, new_id
 
 REFERENCE_LENGTH = 64
@@ -29,6 +30,10 @@ class Offering(models.Model):
     title = models.CharField(max_length=200)
     cores = models.PositiveIntegerField()
     memory_bytes = models.BigIntegerField()
+    line_kind = models.CharField(max_length=32, default=LINE_KIND, db_default=LINE_KIND)
+    """What a programme's rule takes it for: ``compute``, ``ai_compute`` …; declared by the centre."""
+    card = models.CharField(max_length=64, default="", db_default="")
+    """Name of its accelerator card in the planner's catalogue; empty: not said."""
     state = models.CharField(max_length=16, choices=State.choices, default=State.PUBLISHED)
     created_at = models.DateTimeField(auto_now_add=True)
 

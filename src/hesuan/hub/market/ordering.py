@@ -21,7 +21,7 @@ from hesuan.hub.market.checks import check_positive, need_role
 from hesuan.hub.market.models import Deposit, Order, Quote
 from hesuan.hub.market.stops import need_no_stop
 from hesuan.hub.programmes import services as programmes
-from hesuan.hub.programmes.rules import Use
+from hesuan.hub.programmes.rules import Item, Use
 from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json, digest
 from hesuan.wire.ids import is_id
@@ -218,7 +218,14 @@ def holds(document: Mapping[str, Json], order_id: str, *, at: datetime) -> list[
     assert isinstance(highest, int)
     also = [(event.ledger, key) for event in own for key in (event.debit, event.credit)]
     return [
-        *programmes.hold(uses=uses, charge_fen=highest, centre_id=str(document["centre"]), at=at, also=also),
+        *programmes.hold(
+            uses=uses,
+            charge_fen=highest,
+            centre_id=str(document["centre"]),
+            at=at,
+            item=Item.of_quote(document),
+            also=also,
+        ),
         *own,
     ]
 

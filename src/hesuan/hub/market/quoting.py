@@ -14,8 +14,8 @@ from hesuan.hub.market.models import Offering, Price
 from hesuan.hub.market.reasons import Reason
 from hesuan.hub.market.selectors import price_at
 from hesuan.hub.market.work import WorkOrder
-from hesuan.hub.planning.services import Prediction, absence, predict
-from hesuan.hub.programmes.rules import Plan, Use, VoucherShare
+from hesuan.hub.planning.services import Prediction, absence, card_named, predict
+from hesuan.hub.programmes.rules import Item, Plan, Use, VoucherShare
 from hesuan.hub.programmes.services import plan_voucher, plan_vouchers, redeem
 from hesuan.wire.canonical import Json
 from hesuan.wire.ids import new_id
@@ -136,6 +136,7 @@ def _vouchers(offering: Offering, bound: _Bound, organisation_id: str, at: datet
         "centre_id": offering.centre_id,
         "charge_fen": bound.max_charge_fen,
         "at": at,
+        "item": _item(offering),
     }
     plan = plan_vouchers(**asked)
     if len(plan.shares) < 2 or centres.signs_receipts(offering.centre_id) >= 2:
@@ -158,7 +159,7 @@ def _draft(
     forecast = bound.forecast
     mid_ms = forecast.mid_ms if forecast else bound.limit_s * 1000
     expected_fen = rules.expected_charge_fen(terms, mid_ms)
-    pays = _payer(chosen, offering.centre_id, at)
+    pays = _payer(chosen, offering.centre_id, at, _item(offering))
     copay_max = _copay_max(bound.max_charge_fen, expected_fen, pays)
     own = rules.own_cost_fen(
         mid_ms=mid_ms,
@@ -195,6 +196,7 @@ def _draft(
 def _terms(offering: Offering, work: WorkOrder, bound: _Bound, organisation_id: str) -> dict[str, Json]:
     """The part of a quote document that the charge follows from."""
     digest = centres.app_digest_at(offering.centre_id, work.app) if work.kind == "app" else None
+    item = _item(offering)
     return {
         "id": new_id(),
         "organisation": organisation_id,
@@ -204,6 +206,7 @@ def _terms(offering: Offering, work: WorkOrder, bound: _Bound, organisation_id: 
         "offering": offering.id,
         "offering_title": offering.title,
         "cores": work.cores,
+        "line": {"kind": item.kind, "card": item.card or None, "origin": item.origin or None},
         "price": {"id": bound.price.id, "fen_per_core_hour": bound.price.fen_per_core_hour},
         "prediction": bound.prediction.document() if bound.prediction else None,
         "time_limit_s": bound.limit_s,
@@ -212,7 +215,13 @@ def _terms(offering: Offering, work: WorkOrder, bound: _Bound, organisation_id: 
     }
 
 
-def _payer(chosen: Chosen, centre_id: str, at: datetime) -> Callable[[int], int]:
+def _item(offering: Offering) -> Item:
+    """What the offering sells, with what the catalogue knows of its card; the quote binds it."""
+    known = card_named(offering.card) if offering.card else None
+    return Item(offering.line_kind, offering.card, known.origin if known else "")
+
+
+def _payer(chosen: Chosen, centre_id: str, at: datetime, item: Item) -> Callable[[int], int]:
     """What the vouchers would pay of a smaller charge [fen → fen], by their rules; never above the plan."""
     uses = [Use("", one.voucher_id, one.subsidy_fen) for one in chosen]
 
@@ -221,7 +230,7 @@ def _payer(chosen: Chosen, centre_id: str, at: datetime) -> Callable[[int], int]
             return 0
         if charge_fen == chosen[0].charge_fen:
             return sum(one.subsidy_fen for one in chosen)
-        shares = redeem(uses=uses, charge_fen=charge_fen, centre_id=centre_id, at=at)
+        shares = redeem(uses=uses, charge_fen=charge_fen, centre_id=centre_id, at=at, item=item)
         return sum(one.subsidy_fen for one in shares)
 
     return pays

@@ -52,6 +52,8 @@ class OfferingRow:
     title: str
     cores: int
     memory_bytes: int
+    line_kind: str
+    card: str
     fen_per_core_hour: int | None
     price_valid_to: datetime | None
 
@@ -91,6 +93,8 @@ def _row(offering: Offering) -> OfferingRow:
         title=offering.title,
         cores=offering.cores,
         memory_bytes=offering.memory_bytes,
+        line_kind=offering.line_kind,
+        card=offering.card,
         fen_per_core_hour=price.fen_per_core_hour if price else None,
         price_valid_to=price.valid_to if price else None,
     )

@@ -16,10 +16,48 @@ from hesuan.hub.centres import services as centre_services
 from hesuan.hub.planning import rules
 from hesuan.hub.planning.rules import Sentence
 from hesuan.planner.application import AppModel, AppPoint, fit, forecast
+from hesuan.planner.catalog.chips import chip
 from hesuan.units import MS_PER_SECOND
 from hesuan.wire.canonical import Json
 
-__all__ = ["Prediction", "Sentence", "absence", "predict", "record_outcome"]
+__all__ = ["Card", "Prediction", "Sentence", "absence", "card_named", "predict", "record_outcome"]
+
+ORIGINS = {
+    "CN": (
+        "Alibaba",
+        "Baidu Kunlunxin",
+        "Biren",
+        "Cambricon",
+        "Enflame",
+        "Huawei",
+        "Hygon",
+        "Iluvatar",
+        "MetaX",
+        "Moore Threads",
+    ),
+    "US": ("AMD", "AWS", "Google", "Intel", "NVIDIA"),
+}
+"""Country → makers of the catalogue's cards with their seat there; a maker in none has an unknown origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An accelerator card of the catalogue."""
+
+    name: str
+    origin: str
+    """Country of its maker; empty where it is not known."""
+
+
+def card_named(name: str) -> Card:
+    """A card by its name or an alias in the planner's catalogue.
+
+    Raises:
+        InputFault: ``planner.unknown_name``.
+    """
+    found = chip(name)
+    origin = next((country for country, makers in ORIGINS.items() if found.vendor in makers), "")
+    return Card(found.name, origin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from django.db.models import F, Q
 from hesuan.hub.programmes.life import SPENDABLE
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.redemption import Charge, Pool, available_fen, beside, is_deducted, pools_of
-from hesuan.hub.programmes.rules import Plan, TraceLine, VoucherShare
+from hesuan.hub.programmes.rules import COMPUTING, Item, Plan, TraceLine, VoucherShare
 from hesuan.money import format_yuan
 from hesuan.policy.decision import Aid
 
@@ -30,7 +30,9 @@ MOST_POOLS = 6
 Shares = list[VoucherShare]
 
 
-def plan_vouchers(*, organisation_id: str, centre_id: str, charge_fen: int, at: datetime) -> Plan:
+def plan_vouchers(
+    *, organisation_id: str, centre_id: str, charge_fen: int, at: datetime, item: Item = COMPUTING
+) -> Plan:
     """The organisation's vouchers that lawfully pay most of a charge at a centre, in the order of use.
 
     The caller has checked that whoever asks may spend for the organisation.
@@ -40,8 +42,9 @@ def plan_vouchers(*, organisation_id: str, centre_id: str, charge_fen: int, at: 
         centre_id: Where the computing is bought.
         charge_fen: The most that may be charged [fen].
         at: The moment of the quote.
+        item: What is bought.
     """
-    charge = Charge(charge_fen, centre_id, at)
+    charge = Charge(charge_fen, centre_id, at, item)
     usable = _usable(organisation_id, at)
     pools = pools_of([voucher for voucher, _ in usable], [fen for _, fen in usable])
     paying, reasons = [], []
@@ -65,10 +68,10 @@ def plan_vouchers(*, organisation_id: str, centre_id: str, charge_fen: int, at: 
 
 
 def plan_voucher(
-    *, organisation_id: str, centre_id: str, charge_fen: int, at: datetime
+    *, organisation_id: str, centre_id: str, charge_fen: int, at: datetime, item: Item = COMPUTING
 ) -> VoucherShare | None:
     """The one voucher that pays most of a charge by itself; of equals the one that is used first."""
-    charge = Charge(charge_fen, centre_id, at)
+    charge = Charge(charge_fen, centre_id, at, item)
     alone = [Pool((voucher,), (fen,)).shares(charge)[0] for voucher, fen in _usable(organisation_id, at)]
     paying = [share for share in alone if share.subsidy_fen]
     return max(paying, key=lambda share: share.subsidy_fen) if paying else None

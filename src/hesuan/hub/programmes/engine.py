@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 
 from hesuan.errors import Faults, InputFault
@@ -12,15 +12,16 @@ from hesuan.hub.identity.models import Organisation
 from hesuan.hub.programmes import rules
 from hesuan.hub.programmes.errors import FACT_NOT_DECLARED
 from hesuan.hub.programmes.models import ProgrammeVersion
-from hesuan.hub.programmes.rules import PayerShare, TraceLine
-from hesuan.policy.decision import Decision
+from hesuan.hub.programmes.rules import Item, PayerShare, TraceLine
+from hesuan.policy.decision import Decision, Line
 from hesuan.policy.predicates import FACTS, FactValue, parse_fact
 from hesuan.policy.programme import Programme
 from hesuan.policy.schema import load
 from hesuan.wire.canonical import Json
 
-LINE_KIND = "compute"
-"""The kind of every line the platform meters today; storage and network are not sold."""
+SOLD = ("compute", "ai_compute")
+"""Kinds of line that a centre may sell here, since a run meters them: general computing, and computing on
+accelerator cards. Storage, network, labelling and model services are not metered."""
 
 DECLARED = ("applicant.", "contract.", "project.", "relation.", "use.", "request.")
 """What an applicant may state; reviewers check it. All else is known by the platform or by the office."""
@@ -105,6 +106,38 @@ def known_facts(
     if "founded_on" in record:
         known["applicant.age_months"] = rules.whole_months(date.fromisoformat(str(record["founded_on"])), on)
     return known
+
+
+def planned_kind(document: Programme) -> str:
+    """The kind that an application under a document is about: computing, or the first that it pays for."""
+    kinds = document.base.kinds if document.base else None
+    if not isinstance(kinds, tuple) or rules.LINE_KIND in kinds:
+        return rules.LINE_KIND
+    return next((kind for kind in kinds if kind in SOLD), rules.LINE_KIND)
+
+
+def line_of(item: Item, amount_fen: int, document: Programme) -> Line:
+    """One line of a request, with what is known of the card.
+
+    ``resource.provenance`` is told of Chinese programmes alone, where it means the maker of the card
+    (国产算力); elsewhere it may mean the place of the cloud, which nobody states. Unknown stays unknown.
+    """
+    known: dict[str, FactValue] = {}
+    if item.card:
+        known |= {"resource.id": item.card, "resource.kind": "accelerator"}
+    if item.origin and document.id.startswith("cn."):
+        known["resource.provenance"] = "domestic" if item.origin == "CN" else "other"
+    return Line(item.kind, amount_fen, stated=known)
+
+
+def supplier_facts(
+    admitted_at: datetime | None, facts: Mapping[str, Json], at: datetime
+) -> dict[str, FactValue]:
+    """Whether the office had admitted the supplier by the contract's day, or by the moment itself."""
+    signed = facts.get("contract.signed_on")
+    day = date.fromisoformat(str(signed)) if signed else rules.programme_day(at)
+    covers = admitted_at is not None and rules.programme_day(admitted_at) <= day
+    return {"supplier.admission_covers_contract_date": covers}
 
 
 def stated(facts: Mapping[str, Json]) -> dict[str, FactValue]:

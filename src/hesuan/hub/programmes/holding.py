@@ -22,7 +22,7 @@ from hesuan.hub.programmes.engine import programme_of
 from hesuan.hub.programmes.life import SPENDABLE, after_use, locked
 from hesuan.hub.programmes.models import Count, Voucher
 from hesuan.hub.programmes.redemption import Charge, use_facts
-from hesuan.hub.programmes.rules import Use, VoucherShare
+from hesuan.hub.programmes.rules import COMPUTING, Item, Use, VoucherShare
 
 FROZEN = (Voucher.State.SUSPENDED, Voucher.State.REVOKED)
 
@@ -33,6 +33,7 @@ def hold(
     charge_fen: int,
     centre_id: str,
     at: datetime,
+    item: Item = COMPUTING,
     also: Iterable[tuple[str, str]] = (),
 ) -> list[ledger.Event]:
     """The journal entries that set an order's vouchers and limits aside; the caller posts them in one go.
@@ -44,6 +45,7 @@ def hold(
         charge_fen: The most that may be charged [fen].
         centre_id: Where the computing is bought.
         at: The moment of the quote.
+        item: What is bought.
         also: Accounts of the caller's own entries.
 
     Raises:
@@ -56,7 +58,7 @@ def hold(
         if over or voucher.state not in SPENDABLE:
             state = Voucher.State.EXPIRED if over else voucher.state
             raise Refused(errors.NOT_USABLE, voucher=voucher.code, state=state)
-    charge = Charge(charge_fen, centre_id, at)
+    charge = Charge(charge_fen, centre_id, at, item)
     cases = [(use, vouchers[use.voucher_id]) for use in uses]
     facts = {use.voucher_id: use_facts(voucher, charge) for use, voucher in cases}
     own = [_hold(use, voucher, centre_id) for use, voucher in cases]

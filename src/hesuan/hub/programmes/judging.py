@@ -31,10 +31,11 @@ def judge_application(application: Application, at: datetime) -> Decision:
 def facts_of(application: Application, at: datetime) -> Facts:
     """What the engine is told of an application; whose it is and which award it is, are counters' keys."""
     stated = onrecord.facts_at(application, at)
+    document = engine.programme_of(application.programme_version)
     return Facts(
         event="issue",
         on=rules.programme_day(at),
-        lines=(Line(engine.LINE_KIND, application.planned_fen),),
+        lines=(Line(engine.planned_kind(document), application.planned_fen),),
         stated={
             **engine.stated({**stated, **of_the_award(application)}),
             "applicant.id": application.organisation_id,

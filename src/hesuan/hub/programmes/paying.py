@@ -6,7 +6,7 @@ Reads only. A claim points at the version its voucher was issued under, so a lat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
 from itertools import groupby
@@ -15,12 +15,12 @@ from typing import TypeVar
 from hesuan.hub.programmes import engine, onrecord, rules
 from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
 from hesuan.hub.programmes.redemption import funding_of, redeem_facts
-from hesuan.hub.programmes.rules import PayerShare
+from hesuan.hub.programmes.rules import COMPUTING, Item, PayerShare
 from hesuan.policy import windows
 from hesuan.policy.auditing import drawn_number, retention, sample_share
 from hesuan.policy.book import Book
 from hesuan.policy.credit_notes import credited, differences
-from hesuan.policy.decision import Aid, Decision, Facts, Line, Share
+from hesuan.policy.decision import Aid, Decision, Facts, Share
 from hesuan.policy.evaluator import decide
 from hesuan.policy.fields import Open
 from hesuan.policy.keys import needed
@@ -124,7 +124,7 @@ class PastLine:
     charge_fen: int
     at: datetime
     """The moment for which the voucher's rule was judged."""
-    kind: str = engine.LINE_KIND
+    item: Item = COMPUTING
     order_id: str = ""
     """Lines of one order are decided once, as they were; without one each is an order of its own."""
     beside: tuple[tuple[str, int], ...] = ()
@@ -222,5 +222,6 @@ def _facts(voucher: Voucher, order: Sequence[PastLine], taken_fen: int) -> Facts
         at=line.at,
         related=onrecord.related_to(voucher.organisation_id, line.centre_id, line.at),
         aid=[Aid(authority="", scope="", amount_fen=fen, programme=key) for key, fen in line.beside],
+        item=line.item,
     )
-    return credited(facts, (Line(line.kind, taken_fen),)) if taken_fen else facts
+    return credited(facts, (replace(facts.lines[0], amount_fen=taken_fen),)) if taken_fen else facts

@@ -8,11 +8,13 @@ platform does not have is loaded, shown and tried, and cannot be activated; it i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
-from hesuan.hub.programmes.engine import LINE_KIND
+from hesuan.hub.programmes.engine import DECLARED, SOLD, planned_kind
 from hesuan.policy.decision import NOT_EXECUTED
 from hesuan.policy.fields import Open
 from hesuan.policy.linter import Finding, lint
+from hesuan.policy.predicates import All, AnyOf, Condition, Not, Pred, conditions, judge
 from hesuan.policy.programme import Budget, Cap, Programme
 
 UNITS = ("CNY",)
@@ -28,6 +30,11 @@ COUNTED_AT_USE = ("deduct_pay_supplier", "prefund_supplier")
 """Flows in which an order holds the voucher, and with it the limits that count its use."""
 ON_EXHAUST = ("reject", "partial")
 
+TOLD = (*DECLARED, "award.", "call.id", "line.kind", "now")
+"""Beginnings of the facts that applicant, office and platform state when something is issued."""
+TOLD_AT_USE = ("centre.id", "resource.", "supplier.id", "supplier.admission_covers_contract_date")
+"""Besides, where it is used."""
+
 Lack = tuple[str, str]
 """A field, and what it says."""
 
@@ -39,7 +46,7 @@ def findings(document: Programme) -> tuple[Finding, ...]:
 
 def beyond(document: Programme) -> tuple[Finding, ...]:
     """What the platform does not carry out of a document."""
-    lacks = (*_amounts(document), *_metered(document), *_steps(document))
+    lacks = (*_amounts(document), *_metered(document), *_facts(document), *_steps(document))
     return tuple(
         Finding(NOT_EXECUTED, True, field, document.cite(field), {"field": field, "value": value})
         for field, value in lacks
@@ -71,10 +78,46 @@ def _counter(document: Programme, limit: Cap | Budget) -> Iterator[Lack]:
 
 
 def _metered(document: Programme) -> Iterator[Lack]:
-    """Kinds of line of which none is metered here: a voucher would be issued for nothing, and pay nothing."""
+    """Kinds of line of which none is sold here: a voucher would be issued for nothing, and pay nothing."""
     kinds = document.base.kinds if document.base else None
-    if isinstance(kinds, tuple) and LINE_KIND not in kinds:
+    if isinstance(kinds, tuple) and not set(kinds) & set(SOLD):
         yield "base.kinds", ", ".join(kinds)
+
+
+def _facts(document: Programme) -> Iterator[Lack]:
+    """Conditions on what neither the applicant states nor the office or the platform knows.
+
+    A tier or limit that holds for no kind of line sold here is never reached, and may ask what it likes; so
+    may, of what is issued beforehand, one that is not about the kind that is planned.
+    """
+    at_use = (*TOLD, *TOLD_AT_USE)
+    at_issue = at_use if document.event == "none" else TOLD
+    yield from _unknown("eligible", document.eligible, at_issue)
+    for rule in document.supplier_rules:
+        yield from _unknown("suppliers.require", rule, at_use)
+    suppliers = document.terms.suppliers
+    if suppliers is not None and suppliers.price_rule not in (None, "none"):
+        yield from _outside("suppliers.price_rule", suppliers.price_rule, ())
+    limits: tuple[Cap | Budget, ...] = (*document.caps, *document.budgets)
+    for one in (*document.tiers, *limits):
+        kinds = [kind for kind in SOLD if _may_hold(one.when, kind)]
+        told = at_issue if planned_kind(document) in kinds else at_use
+        yield from _unknown(f"{one.path}.when", one.when if kinds else None, told)
+
+
+def _may_hold(when: object, kind: str) -> bool:
+    return _is_rule(when) and judge(when, {"line.kind": kind}).truth is not False
+
+
+def _unknown(field: str, rule: object, told: tuple[str, ...]) -> Iterator[Lack]:
+    asked = conditions(rule) if _is_rule(rule) else []
+    names = dict.fromkeys(one.fact for one in asked if not one.fact.startswith(told))
+    if names:
+        yield field, ", ".join(names)
+
+
+def _is_rule(value: object) -> TypeGuard[Pred]:
+    return isinstance(value, Condition | All | AnyOf | Not)
 
 
 def _steps(document: Programme) -> Iterator[Lack]:

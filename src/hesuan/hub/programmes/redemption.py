@@ -17,8 +17,8 @@ from hesuan.hub.centres.models import Centre
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.programmes import accounts, counting, engine, errors, onrecord, rules
 from hesuan.hub.programmes.models import SupplierAdmission, Voucher
-from hesuan.hub.programmes.rules import Use, VoucherShare
-from hesuan.policy.decision import Aid, Counters, Decision, Facts, Line
+from hesuan.hub.programmes.rules import COMPUTING, Item, Use, VoucherShare
+from hesuan.policy.decision import Aid, Counters, Decision, Facts
 from hesuan.policy.evaluator import decide
 from hesuan.policy.keys import needed
 from hesuan.policy.programme import Budget, Cap, Programme
@@ -38,6 +38,7 @@ class Charge:
     charge_fen: int
     centre_id: str
     at: datetime
+    item: Item = COMPUTING
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,9 @@ def pools_of(vouchers: Sequence[Voucher], left_fens: Sequence[int], *, promised:
     ]
 
 
-def redeem(*, uses: Sequence[Use], charge_fen: int, centre_id: str, at: datetime) -> tuple[VoucherShare, ...]:
+def redeem(
+    *, uses: Sequence[Use], charge_fen: int, centre_id: str, at: datetime, item: Item = COMPUTING
+) -> tuple[VoucherShare, ...]:
     """What an order's vouchers pay of a final charge, under the versions they were issued under.
 
     Args:
@@ -138,6 +141,7 @@ def redeem(*, uses: Sequence[Use], charge_fen: int, centre_id: str, at: datetime
         centre_id: Where the computing was bought.
         at: The moment of the agreement (when the order was placed): supplier, period and validity are judged
             on that day, so that nothing which happens during a run changes the charge.
+        item: What was bought.
 
     Returns:
         One share for each use, in their order; 0 with the reasons in its trace where the rule pays nothing.
@@ -146,7 +150,7 @@ def redeem(*, uses: Sequence[Use], charge_fen: int, centre_id: str, at: datetime
         NotFound: ``voucher.not_found``.
     """
     vouchers = [_voucher(use.voucher_id) for use in uses]
-    charge = Charge(charge_fen, centre_id, at)
+    charge = Charge(charge_fen, centre_id, at, item)
     pools = pools_of(vouchers, [use.most_fen for use in uses], promised=True)
     found = {share.voucher_id: share for part in together(pools, charge) for share in part}
     return tuple(found[use.voucher_id] for use in uses)
@@ -175,11 +179,18 @@ def together(pools: Sequence[Pool], charge: Charge) -> list[list[VoucherShare]]:
 
 
 def subsidy(
-    *, voucher_id: str, charge_fen: int, centre_id: str, at: datetime, held_fen: int | None = None
+    *,
+    voucher_id: str,
+    charge_fen: int,
+    centre_id: str,
+    at: datetime,
+    held_fen: int | None = None,
+    item: Item = COMPUTING,
 ) -> VoucherShare:
     """What one voucher pays of a final charge: :func:`redeem` of what is held, or of its whole face."""
     most_fen = _voucher(voucher_id).face_fen if held_fen is None else held_fen
-    (share,) = redeem(uses=[Use("", voucher_id, most_fen)], charge_fen=charge_fen, centre_id=centre_id, at=at)
+    uses = [Use("", voucher_id, most_fen)]
+    (share,) = redeem(uses=uses, charge_fen=charge_fen, centre_id=centre_id, at=at, item=item)
     return share
 
 
@@ -206,26 +217,29 @@ def redeem_facts(
     at: datetime,
     related: bool,
     aid: Sequence[Aid] = (),
+    item: Item = COMPUTING,
 ) -> Facts:
     """What the engine is told when a voucher is used: one line at one centre, judged for one moment."""
     document = engine.programme_of(voucher.programme_version)
-    admitted = SupplierAdmission.objects.filter(
+    admission = SupplierAdmission.objects.filter(
         programme_id=document.id, centre_id=centre_id, admitted_at__lte=at
-    ).exists()
+    ).first()
+    facts = onrecord.with_relation(voucher.application.facts, related=related)
     registries = document.registries if isinstance(document.registries, tuple) else ()
     supplier = Centre.objects.values_list("organisation_id", flat=True).get(pk=centre_id)
     return Facts(
         event="redeem",
         on=rules.programme_day(at),
-        lines=(Line(engine.LINE_KIND, charge_fen),),
+        lines=(engine.line_of(item, charge_fen, document),),
         stated={
-            **engine.stated(onrecord.with_relation(voucher.application.facts, related=related)),
+            **engine.stated(facts),
+            **engine.supplier_facts(admission.admitted_at if admission else None, facts, at),
             "applicant.id": voucher.organisation_id,
             "award.id": voucher.application_id,
             "centre.id": centre_id,
             "supplier.id": supplier,
         },
-        registries=frozenset(registries) if admitted else frozenset(),
+        registries=frozenset(registries) if admission else frozenset(),
         aid=tuple(one for one in aid if one.amount_fen),
     )
 
@@ -239,6 +253,7 @@ def use_facts(voucher: Voucher, charge: Charge, aid: Sequence[Aid] = ()) -> Fact
         at=charge.at,
         related=onrecord.related_to(voucher.organisation_id, charge.centre_id, charge.at),
         aid=aid,
+        item=charge.item,
     )
 
 

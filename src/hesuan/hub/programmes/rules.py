@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from fractions import Fraction
+from typing import Any
 
 from hesuan.policy import windows
 from hesuan.policy.programme import Budget, Programme
@@ -53,6 +54,31 @@ class VoucherShare:
     def copay_fen(self) -> int:
         """What the holder pays of the charge."""
         return self.charge_fen - self.subsidy_fen
+
+
+LINE_KIND = "compute"
+"""The kind of what is sold where a centre says nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What is bought, as the quote says it: the kind of the line, and the card where it is known."""
+
+    kind: str = LINE_KIND
+    card: str = ""
+    """Its name in the planner's catalogue; empty: not said."""
+    origin: str = ""
+    """Country of the card's maker (``CN``); empty: not known."""
+
+    @classmethod
+    def of_quote(cls, document: Mapping[str, Any]) -> Item:
+        """What a quote document binds; one made before lines had a kind sold computing."""
+        line = document.get("line") or {}
+        return cls(line.get("kind", LINE_KIND), line.get("card") or "", line.get("origin") or "")
+
+
+COMPUTING = Item()
+"""General computing, of which nothing more is known."""
 
 
 @dataclass(frozen=True, slots=True)

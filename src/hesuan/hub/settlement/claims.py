@@ -24,7 +24,7 @@ from hesuan.hub.programmes.claimtime import served_in_time
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import PayingTerms, paying_terms
 from hesuan.hub.programmes.redemption import available_fen
-from hesuan.hub.programmes.rules import programme_day
+from hesuan.hub.programmes.rules import Item, programme_day
 from hesuan.hub.programmes.services import need_drawable, subsidy
 from hesuan.hub.registry import selectors as registry
 from hesuan.hub.registry import services as recording
@@ -37,8 +37,6 @@ from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json, digest
 
 State = Claim.State
-LINE_KIND = "compute"
-"""What the platform's meter counts today; the kind of every line, whatever an invoice calls it."""
 
 
 def open_claim(
@@ -321,7 +319,7 @@ def _lines(claim: Claim, settled: Sequence[Settlement]) -> list[ClaimLine]:
             number=number,
             settlement=one.settlement,
             voucher_id=one.voucher_id,
-            kind=LINE_KIND,
+            kind=Item.of_quote(one.settlement.order.quote.document).kind,
             charge_fen=one.charge_fen,
             subsidy_fen=one.subsidy_fen,
             shares=one.shares,
@@ -344,6 +342,7 @@ def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[Wanted]:
             centre_id=one.order.centre_id,
             at=one.order.quote.request.created_at,
             held_fen=left,
+            item=Item.of_quote(one.order.quote.document),
         )
         left -= share.subsidy_fen
         shares: list[dict[str, Json]] = [{"payer": part.payer, "fen": part.fen} for part in share.shares]

@@ -23,6 +23,7 @@ from hesuan.hub.programmes.life import OVER, give_back
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import Difference, PastLine, differences_after
 from hesuan.hub.programmes.redemption import available_fen
+from hesuan.hub.programmes.rules import Item
 from hesuan.hub.programmes.versions import lock
 from hesuan.hub.registry import services as recording
 from hesuan.hub.settlement import accounts, clawing, drawn, gate
@@ -170,7 +171,7 @@ def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Vouc
             centre_id=row.settlement.order.centre_id,
             charge_fen=row.charge_fen,
             at=row.settlement.order.quote.request.created_at,
-            kind=row.kind,
+            item=Item.of_quote(row.settlement.order.quote.document),
             order_id=row.settlement.order_id,
             beside=tuple(drawn.beside(row.settlement_id, programme_id).items()),
         )

@@ -23,7 +23,7 @@ from hesuan.hub.metering import services as metering
 from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.planning.services import record_outcome
 from hesuan.hub.programmes import services as programmes
-from hesuan.hub.programmes.rules import Use, VoucherShare
+from hesuan.hub.programmes.rules import Item, Use, VoucherShare
 from hesuan.hub.runs import rules as run_rules
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement import rules
@@ -145,7 +145,11 @@ def _shares(order: Order, uses: Sequence[Use], charge: int) -> tuple[VoucherShar
     if not uses or not charge:
         return ()
     return programmes.redeem(
-        uses=uses, charge_fen=charge, centre_id=order.centre_id, at=order.quote.request.created_at
+        uses=uses,
+        charge_fen=charge,
+        centre_id=order.centre_id,
+        at=order.quote.request.created_at,
+        item=Item.of_quote(order.quote.document),
     )
 
 

@@ -11,11 +11,24 @@ from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
 from hesuan.hub.api.routes.orders import OrderShape, shape_order
-from hesuan.hub.api.shapes import Body, Id, JsonObject, Sentence, Shape, Time, TimeIn, Title, Yuan, YuanIn
+from hesuan.hub.api.shapes import (
+    Body,
+    Id,
+    JsonObject,
+    Note,
+    Sentence,
+    Shape,
+    Time,
+    TimeIn,
+    Title,
+    Yuan,
+    YuanIn,
+)
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors, services
 from hesuan.hub.market.models import Quote, QuoteRefusal, QuoteRequest
+from hesuan.hub.programmes.rules import LINE_KIND
 from hesuan.hub.runs import services as runs
 
 router = Router()
@@ -44,6 +57,10 @@ class OfferingShape(Shape):
     title: str
     cores: int
     memory_bytes: int
+    line_kind: str
+    """What programmes' rules take it for: `compute`, `ai_compute` or `model`."""
+    card: str
+    """The accelerator card by its name in the planner's catalogue; empty where not said."""
     price_yuan_per_core_hour: Yuan | None
     price_valid_to: Time | None
     evidence: list[Evidence]
@@ -56,6 +73,8 @@ class NewOffering(Body):
     title: Title
     cores: int
     memory_bytes: int | None = None
+    line_kind: Note = LINE_KIND
+    card: Note = ""
     price_yuan_per_core_hour: YuanIn | None = None
 
 
@@ -147,6 +166,8 @@ def publish_offering(request: HttpRequest, body: NewOffering) -> HttpResponse:
             cores=body.cores,
             fen_per_core_hour=body.price_yuan_per_core_hour,
             memory_bytes=body.memory_bytes,
+            line_kind=body.line_kind,
+            card=body.card,
         )
         return _offering(actor, selectors.offering(actor, made.id), "")
 
@@ -233,6 +254,8 @@ def _offering(actor: Actor, row: selectors.OfferingRow, app: str) -> OfferingSha
         title=row.title,
         cores=row.cores,
         memory_bytes=row.memory_bytes,
+        line_kind=row.line_kind,
+        card=row.card,
         price_yuan_per_core_hour=row.fen_per_core_hour,
         price_valid_to=row.price_valid_to,
         evidence=_evidence(actor, row, app),
