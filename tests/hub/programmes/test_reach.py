@@ -10,7 +10,7 @@ from hesuan.hub.programmes import reach
 APPROVAL = "issuance: {event: approval, validity: P12M"
 BEYOND = [
     ("base: {measure: usage_fee, kinds: [labelling, storage], tax: incl}", "base.kinds"),
-    ("eligible: {all: [year.base_total >= 500000.00]}", "eligible"),
+    ("eligible: {all: [year.redeemed_total >= 500000.00]}", "eligible"),
     (
         "suppliers: {registry: [pool], require: [supplier.is_independent_legal_person == true]}",
         "suppliers.require",
@@ -29,6 +29,7 @@ BEYOND = [
     ('caps: [{id: a, key: [supplier], window: lifetime, limit: "1", counts: issued}]', "caps[a].key"),
 ]
 CARRIED_OUT = [
+    "eligible: {all: [year.base_total >= 500000.00]}",
     "base: {measure: usage_fee, kinds: [ai_compute, storage], tax: incl}",
     "rates: {select: first, tiers: [{id: a, when: {all: [line.kind == ai_compute,"
     " resource.provenance == domestic]}, rate: 1/2, rate_kind: exact},"

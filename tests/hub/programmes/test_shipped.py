@@ -17,6 +17,7 @@ from hesuan.policy.cases import CaseFile, load_cases
 RUN = {
     "cn.henan.suanliquan.2023",
     "cn.qingyang.suanliquan.2024",
+    "cn.shenzhen.xunliquan.2026",
     "cn.wuhu.suanliquan.2025",
     "cn.zhangzhou.suanliquan.2025",
 }

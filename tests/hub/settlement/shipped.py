@@ -97,8 +97,8 @@ def make_shipped(
     admit(officer, version, road)
     road.pay_in(5 * COST_FEN, "d-shipped")
     office = officer.organisation
-    second, payer = make_person("ada", office, "approver"), make_person("paul", office, "approver")
-    world = Shipped(road, officer, reviewer, approver, second, payer, version)
+    second, payer, third = (make_person(name, office, "approver") for name in ("ada", "paul", "tom"))
+    world = Shipped(road, officer, reviewer, approver, second, payer, third, version)
     world.sell("ai_compute", "NPU")
     world.sell("compute", "CPU by the same price")
     return world

@@ -14,8 +14,8 @@ from hesuan.hub.programmes.errors import FACT_NOT_DECLARED
 from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.hub.programmes.rules import Item, PayerShare, TraceLine
 from hesuan.policy.decision import Decision, Line
-from hesuan.policy.predicates import FACTS, FactValue, parse_fact
-from hesuan.policy.programme import Programme
+from hesuan.policy.predicates import FACTS, All, AnyOf, Condition, FactValue, Not, conditions, parse_fact
+from hesuan.policy.programme import Budget, Cap, Programme
 from hesuan.policy.schema import load
 from hesuan.wire.canonical import Json
 
@@ -114,6 +114,14 @@ def planned_kind(document: Programme) -> str:
     if not isinstance(kinds, tuple) or rules.LINE_KIND in kinds:
         return rules.LINE_KIND
     return next((kind for kind in kinds if kind in SOLD), rules.LINE_KIND)
+
+
+def asked(document: Programme) -> frozenset[str]:
+    """The facts that the conditions on applicant, tiers and limits read."""
+    limits: tuple[Cap | Budget, ...] = (*document.caps, *document.budgets)
+    whens = [document.eligible, *(one.when for one in (*document.tiers, *limits))]
+    known = [one for one in whens if isinstance(one, Condition | All | AnyOf | Not)]
+    return frozenset(condition.fact for one in known for condition in conditions(one))
 
 
 def line_of(item: Item, amount_fen: int, document: Programme) -> Line:

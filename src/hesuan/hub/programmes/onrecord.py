@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from django.db.models import Sum
+
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.programmes import engine, rules
-from hesuan.hub.programmes.models import Application, SupplierAdmission
+from hesuan.hub.programmes.models import Application, SupplierAdmission, Voucher
 from hesuan.hub.registry import standing
+from hesuan.money import decimal_yuan
 from hesuan.policy.decision import Aid
 from hesuan.wire.canonical import Json
 
 RELATED = "relation.related_party"
+BASE_TOTAL = "year.base_total"
 
 
 def known_facts(organisation: Organisation, programme_id: str, at: datetime) -> dict[str, Json]:
@@ -35,7 +39,28 @@ def facts_at(application: Application, at: datetime) -> dict[str, Json]:
     never the applicant's statement.
     """
     programme_id = application.programme_version.programme_id
-    return {**application.declared, **known_facts(application.organisation, programme_id, at)}
+    known = known_facts(application.organisation, programme_id, at)
+    if BASE_TOTAL in engine.asked(engine.programme_of(application.programme_version)):
+        known[BASE_TOTAL] = decimal_yuan(year_base_fen(application, at))
+    return {**application.declared, **known}
+
+
+def year_base_fen(application: Application, at: datetime) -> int:
+    """What an applicant's vouchers of the calendar year were issued for, and this application [fen].
+
+    Contracts with related parties are not in it: nothing is issued for them. A revoked voucher's is not.
+    """
+    year = rules.programme_day(at).year
+    begin, end = (datetime(one, 1, 1, tzinfo=rules.PROGRAMME_TIME) for one in (year, year + 1))
+    earlier = Application.objects.filter(
+        organisation_id=application.organisation_id,
+        programme_version__programme_id=application.programme_version.programme_id,
+        voucher__issued_at__gte=begin,
+        voucher__issued_at__lt=end,
+        voucher__issued_at__lte=at,
+    )
+    others = earlier.exclude(pk=application.pk).exclude(voucher__state=Voucher.State.REVOKED)
+    return application.planned_fen + (others.aggregate(fen=Sum("planned_fen"))["fen"] or 0)
 
 
 def related_to(organisation_id: str, centre_id: str, at: datetime) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from hesuan.hub.programmes.engine import DECLARED, SOLD, planned_kind
+from hesuan.hub.programmes.onrecord import BASE_TOTAL
 from hesuan.policy.decision import NOT_EXECUTED
 from hesuan.policy.fields import Open
 from hesuan.policy.linter import Finding, lint
@@ -91,7 +92,7 @@ def _facts(document: Programme) -> Iterator[Lack]:
     may, of what is issued beforehand, one that is not about the kind that is planned.
     """
     at_use = (*TOLD, *TOLD_AT_USE)
-    at_issue = at_use if document.event == "none" else TOLD
+    at_issue = at_use if document.event == "none" else (*TOLD, BASE_TOTAL)
     yield from _unknown("eligible", document.eligible, at_issue)
     for rule in document.supplier_rules:
         yield from _unknown("suppliers.require", rule, at_use)
