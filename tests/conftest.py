@@ -49,9 +49,10 @@ def _the_books_add_up(request: pytest.FixtureRequest) -> Iterator[None]:
     """After every test that has a database: every invariant of the ledger, whatever the test was about.
 
     Clocks belong to the test, so holds past their time are not its fault. Tests that damage the books on
-    purpose say so by ``broken_books``.
+    purpose say so by ``broken_books``; a test of ``processes`` has its rows in a database of theirs.
     """
-    if not request.node.get_closest_marker("database") or request.node.get_closest_marker("broken_books"):
+    marked = request.node.get_closest_marker
+    if not marked("database") or marked("broken_books") or marked("processes"):
         yield
         return
     request.getfixturevalue("_django_db_helper")  # so that this ends before the rows are swept away
