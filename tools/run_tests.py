@@ -118,9 +118,13 @@ class Pass:
         """Starts it; what it says goes to a file, or at once to whoever looks."""
         if log is None:
             _headline(self.title)
-        report = Path(tempfile.mkdtemp()) / "report.xml"
+        report = Path(tempfile.mkdtemp(prefix="hesuan-pass-")) / "report.xml"
         variables = {key: value for key, value in os.environ.items() if key != "HESUAN_DATABASE_URL"}
-        variables |= {"HESUAN_MODE": "test", **self.environment}
+        variables |= {
+            "HESUAN_MODE": "test",
+            "HESUAN_DATA_DIR": str(report.parent / "data"),
+            **self.environment,
+        }
         command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *self.arguments]
         with nullcontext() if log is None else log.open("wb") as out:
             process = subprocess.Popen(command, env=variables, stdout=out, stderr=out)

@@ -255,5 +255,5 @@ def test_the_navigation_follows_the_role(
     assert entries(nobody) == everybody
     everybody |= {"/registry/", "/claims/"}
     assert entries(owner.client) == everybody | {"/quotes/", "/orders/", "/applications/", "/vouchers/"}
-    assert entries(reviewer.client) == everybody | {"/applications/", "/vouchers/"}
+    assert entries(reviewer.client) == everybody | {"/applications/", "/vouchers/", "/flags/"}
     assert entries(centre_operator.client) == everybody | {"/orders/"}

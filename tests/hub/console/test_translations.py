@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +107,17 @@ def test_the_catalogues_are_in_effect() -> None:
         assert translation.gettext("Vouchers") == "算力券"
     with translation.override("en"):
         assert translation.gettext("Vouchers") == "Vouchers"
+
+
+def test_the_first_process_on_a_new_machine_speaks_chinese_too(tmp_path: Path) -> None:
+    """Django reads the default language while models load, before the catalogues are compiled."""
+    program = (
+        "import django; django.setup(); from django.utils.translation import gettext, override\n"
+        "with override('zh-hans'): print(gettext('Vouchers'))"
+    )
+    environment = {**os.environ, "HESUAN_MODE": "test", "HESUAN_DATA_DIR": str(tmp_path / "new")}
+    environment["DJANGO_SETTINGS_MODULE"] = "hesuan.hub.config.settings"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == "算力券"
