@@ -103,6 +103,13 @@ def make_requests(people: dict[str, Any]) -> Requests:
     ids["document_id"] = document.id
     ids["entry_id"] = declared_fact(owner)
     office = make_office(people)
+    ids["admission_id"] = services.admit_supplier(
+        actor=people["officer"].actor,
+        programme_id=office.ids["programme_id"],
+        centre_id=world.site.agent.centre_id,
+        reason="listed",
+        batch="2025-1",
+    ).id
     ids |= office.ids
     ids["flag_id"] = make_flag(office.ids["programme_id"])
     told = bodies(people, ids, admitted_centre_id=world.site.agent.centre_id)
@@ -288,6 +295,7 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
         "POST /offerings/{offering_id}/prices": {"price_yuan_per_core_hour": "0.30"},
         "POST /programmes": {"text": HENAN.replace("version: 1", "version: 3"), "source_name": "h.yaml"},
         "POST /programmes/{programme_id}/suppliers": {"centre": admitted_centre_id, "reason": "listed"},
+        "POST /supplier-admissions/{admission_id}/end": {"reason": "delisted"},
         "POST /applications": {
             "organisation": ids["organisation_id"],
             "planned_yuan": "1000.00",

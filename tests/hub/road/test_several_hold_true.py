@@ -26,7 +26,7 @@ from hesuan.hub.market.models import Order
 from hesuan.hub.programmes import redemption, services
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.redemption import Charge, Pool
-from hesuan.hub.programmes.rules import Use, VoucherShare
+from hesuan.hub.programmes.rules import COMPUTING, Use, VoucherShare
 from hesuan.hub.settlement import rules
 from hesuan.policy.decision import Aid
 from hesuan.wire.receipt import voucher_members
@@ -86,7 +86,7 @@ def run_through(office: Office, centre: Centre, case: Case) -> None:
     quote = {
         **voucher_members([quoting._told(one) for one in plan.shares]),
         "copay_max_fen": quoting._copay_max(
-            case.most_fen, case.charge_fen, quoting._payer(plan.shares, centre.id, at)
+            case.most_fen, case.charge_fen, quoting._payer(plan.shares, centre.id, at, COMPUTING)
         ),
     }
     uses = [Use(f"O1:{n}:hold", one.voucher_id, one.subsidy_fen) for n, one in enumerate(plan.shares)]

@@ -159,7 +159,8 @@ def _centres(actor: Actor, version: ProgrammeVersion, flow: str) -> list[Centre]
         return [one for one in centres.centres(actor) if actor.has("centre_operator", one.organisation_id)]
     if not actor.has("owner"):
         return []
-    return [one.centre for one in programmes.admissions(actor, version.programme_id)]
+    admitted = programmes.admissions(actor, version.programme_id)
+    return list({one.centre_id: one.centre for one in admitted}.values())
 
 
 def _any(actor: Actor, roles: tuple[str, ...], organisation_id: str) -> bool:

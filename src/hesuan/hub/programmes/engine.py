@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from functools import lru_cache
 
 from hesuan.errors import Faults, InputFault
@@ -138,14 +138,10 @@ def line_of(item: Item, amount_fen: int, document: Programme) -> Line:
     return Line(item.kind, amount_fen, stated=known)
 
 
-def supplier_facts(
-    admitted_at: datetime | None, facts: Mapping[str, Json], at: datetime
-) -> dict[str, FactValue]:
-    """Whether the office had admitted the supplier by the contract's day, or by the moment itself."""
+def contract_day(facts: Mapping[str, Json]) -> date | None:
+    """The day of the contract among an application's facts, where it is stated."""
     signed = facts.get("contract.signed_on")
-    day = date.fromisoformat(str(signed)) if signed else rules.programme_day(at)
-    covers = admitted_at is not None and rules.programme_day(admitted_at) <= day
-    return {"supplier.admission_covers_contract_date": covers}
+    return date.fromisoformat(str(signed)) if signed else None
 
 
 def stated(facts: Mapping[str, Json]) -> dict[str, FactValue]:

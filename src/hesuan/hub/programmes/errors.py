@@ -19,6 +19,26 @@ PROGRAMME_NOT_FOUND = declare(
     en="There is no programme {programme}, or none that you may see.",
     zh="没有计划 {programme}，或您无权查看。",
 )
+ADMISSION_NOT_FOUND = declare(
+    "programme.admission_not_found",
+    en="There is no admission {admission}, or none of a programme that you may see.",
+    zh="没有准入记录 {admission}，或您无权查看其计划。",
+)
+SERVICE_ITEM_UNKNOWN = declare(
+    "programme.service_item_unknown",
+    en="`{item}` is not a service item here. Those sold are: {known}; leave it empty for every one.",
+    zh="“{item}”不是本平台的服务项目。可选：{known}；留空表示全部项目。",
+)
+ADMISSION_ENDS_FIRST = declare(
+    "programme.admission_ends_first",
+    en="The admission would end on {last}, before its first day {first}.",
+    zh="准入的截止日 {last} 早于起始日 {first}。",
+)
+ENDS_IN_THE_PAST = declare(
+    "programme.ends_in_the_past",
+    en="The last day {last} is past; today is {today}. Orders agreed in between were lawful and stay so.",
+    zh="最后一日 {last} 已过；今天是 {today}。其间达成的订单合法有效，不受影响。",
+)
 APPLICATION_NOT_FOUND = declare(
     "application.not_found",
     en="There is no application {application}, or none that you may see.",

@@ -6,6 +6,8 @@ for ever, so nothing decided later changes what was promised. Balances are not h
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.db import models
 
 from hesuan.hub.centres.models import Centre
@@ -21,6 +23,7 @@ from hesuan.hub.programmes.application_models import (
 from hesuan.wire.ids import ID_LENGTH, new_id
 
 __all__ = [
+    "AdmissionEnd",
     "Application",
     "ApplicationStep",
     "BudgetYear",
@@ -117,22 +120,53 @@ class BudgetYear(models.Model):
 
 
 class SupplierAdmission(models.Model):
-    """The office lets vouchers of a programme be used at a centre."""
+    """The office lets vouchers of a programme be used at a centre, for a service item or for every one."""
 
     id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT, related_name="admissions")
     centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="admissions")
+    batch = models.CharField(max_length=64, default="", db_default="")
+    """Of the office's published list, such as ``2025-2``; empty: it publishes none."""
+    service_item = models.CharField(max_length=32, default="", db_default="")
+    """The kind of line; empty: every one."""
+    valid_from = models.DateField(null=True)
+    """The first day; empty: from the moment it was entered."""
+    valid_until = models.DateField(null=True)
+    """The last day; empty: until it is ended."""
     admitted_by = models.CharField(max_length=64)
     admitted_at = models.DateTimeField()
     reason = models.TextField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["programme", "centre"], name="programmes_admission_once")
+            models.UniqueConstraint(
+                fields=["programme", "centre", "batch", "service_item"], name="programmes_admission_once"
+            )
         ]
+
+    @property
+    def ended_on(self) -> date | None:
+        """The last day, where the office ended it."""
+        ending = getattr(self, "ending", None)
+        return ending.last_day if ending else None
 
     def __str__(self) -> str:
         return f"{self.programme_id} {self.centre_id}"
+
+
+class AdmissionEnd(models.Model):
+    """An admission's end: the last day on which an order may still be agreed."""
+
+    admission = models.OneToOneField(
+        SupplierAdmission, on_delete=models.PROTECT, primary_key=True, related_name="ending"
+    )
+    last_day = models.DateField()
+    reason = models.TextField()
+    ended_by = models.CharField(max_length=64)
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.admission_id} {self.last_day}"
 
 
 class Voucher(models.Model):

@@ -11,8 +11,8 @@ from django.db.models import Sum
 
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.identity.models import Organisation
-from hesuan.hub.programmes import engine, rules
-from hesuan.hub.programmes.models import Application, SupplierAdmission, Voucher
+from hesuan.hub.programmes import admissions, engine, rules
+from hesuan.hub.programmes.models import Application, Voucher
 from hesuan.hub.registry import standing
 from hesuan.money import decimal_yuan
 from hesuan.policy.decision import Aid
@@ -26,9 +26,7 @@ def known_facts(organisation: Organisation, programme_id: str, at: datetime) -> 
     """What the platform knows of an applicant at a moment; nobody's word is taken for any of it."""
     day = rules.programme_day(at)
     record = standing.facts_of(organisation.id, day, known_at=at)
-    supplies = SupplierAdmission.objects.filter(
-        programme_id=programme_id, centre__organisation=organisation, admitted_at__lte=at
-    ).exists()
+    supplies = admissions.supplies(programme_id, organisation.id, at)
     return engine.known_facts(organisation, supplies=supplies, on=day, record=record.values())
 
 

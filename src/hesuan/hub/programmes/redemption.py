@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 
 from hesuan.errors import NotFound
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.ledger import selectors as balances
-from hesuan.hub.programmes import accounts, counting, engine, errors, onrecord, rules
-from hesuan.hub.programmes.models import SupplierAdmission, Voucher
+from hesuan.hub.programmes import accounts, admissions, counting, engine, errors, onrecord, rules
+from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.rules import COMPUTING, Item, Use, VoucherShare
 from hesuan.policy.decision import Aid, Counters, Decision, Facts
 from hesuan.policy.evaluator import decide
@@ -221,10 +221,8 @@ def redeem_facts(
 ) -> Facts:
     """What the engine is told when a voucher is used: one line at one centre, judged for one moment."""
     document = engine.programme_of(voucher.programme_version)
-    admission = SupplierAdmission.objects.filter(
-        programme_id=document.id, centre_id=centre_id, admitted_at__lte=at
-    ).first()
     facts = onrecord.with_relation(voucher.application.facts, related=related)
+    admitted = partial(admissions.is_admitted, document.id, centre_id, at=at, kind=item.kind)
     registries = document.registries if isinstance(document.registries, tuple) else ()
     supplier = Centre.objects.values_list("organisation_id", flat=True).get(pk=centre_id)
     return Facts(
@@ -233,13 +231,13 @@ def redeem_facts(
         lines=(engine.line_of(item, charge_fen, document),),
         stated={
             **engine.stated(facts),
-            **engine.supplier_facts(admission.admitted_at if admission else None, facts, at),
+            "supplier.admission_covers_contract_date": admitted(day=engine.contract_day(facts)),
             "applicant.id": voucher.organisation_id,
             "award.id": voucher.application_id,
             "centre.id": centre_id,
             "supplier.id": supplier,
         },
-        registries=frozenset(registries) if admission else frozenset(),
+        registries=frozenset(registries) if admitted() else frozenset(),
         aid=tuple(one for one in aid if one.amount_fen),
     )
 

@@ -7,6 +7,7 @@ the platform's operator and the hub itself see everything. To anybody else they 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
@@ -36,7 +37,7 @@ from hesuan.hub.programmes.application_selectors import (
     waiting_on,
     waits_on,
 )
-from hesuan.hub.programmes.errors import PROGRAMME_NOT_FOUND, VOUCHER_NOT_FOUND
+from hesuan.hub.programmes.errors import ADMISSION_NOT_FOUND, PROGRAMME_NOT_FOUND, VOUCHER_NOT_FOUND
 from hesuan.hub.programmes.models import (
     BudgetYear,
     Programme,
@@ -56,6 +57,7 @@ __all__ = [
     "VoucherView",
     "WaitingOn",
     "active_version",
+    "admission",
     "admissions",
     "application",
     "applications",
@@ -223,7 +225,22 @@ def admissions(actor: Actor, programme_id: str) -> list[SupplierAdmission]:
         NotFound: ``programme.not_found``.
     """
     found = SupplierAdmission.objects.filter(programme=programme(actor, programme_id))
-    return list(found.select_related("centre").order_by("admitted_at", "id"))
+    return list(found.select_related("centre", "ending").order_by("admitted_at", "id"))
+
+
+def admission(actor: Actor, admission_id: str) -> SupplierAdmission:
+    """One admission of a programme that one may see.
+
+    Raises:
+        NotFound: ``programme.admission_not_found``.
+    """
+    found = SupplierAdmission.objects.select_related("programme__office", "centre", "ending")
+    row = found.filter(pk=admission_id).first()
+    if row is not None:
+        with suppress(NotFound):
+            programme(actor, row.programme_id)
+            return row
+    raise NotFound(ADMISSION_NOT_FOUND, admission=admission_id)
 
 
 def budget(actor: Actor, programme_id: str) -> BudgetView | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hesuan.hub.programmes.admitting import admit_supplier, end_admission
 from hesuan.hub.programmes.applications import amend, apply, draft, submit
 from hesuan.hub.programmes.burning import plan_voucher, plan_vouchers
 from hesuan.hub.programmes.calls import close_call, open_call
@@ -23,7 +24,7 @@ from hesuan.hub.programmes.publicity import object_to, resolve
 from hesuan.hub.programmes.redemption import redeem, subsidy
 from hesuan.hub.programmes.reviewing import approve, assign_desk, review
 from hesuan.hub.programmes.suspending import answer, reinstate, revoke, suspend
-from hesuan.hub.programmes.versions import activate, admit_supplier, load_programme
+from hesuan.hub.programmes.versions import activate, load_programme
 
 __all__ = [
     "activate",
@@ -38,6 +39,7 @@ __all__ = [
     "decide_share",
     "declare_interest",
     "draft",
+    "end_admission",
     "end_claims",
     "end_counts",
     "exempt",

@@ -1,4 +1,4 @@
-"""Programme versions from text to money: load, activate, fund, admit suppliers. Part of :mod:`.services`."""
+"""Programme versions from text to money: load, activate, fund. Part of :mod:`.services`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from hesuan.errors import Conflict, NotFound, Refused
 from hesuan.hub.audit import services as audit
-from hesuan.hub.centres import selectors as centres
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.ledger import selectors as balances
@@ -17,7 +16,7 @@ from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts, calls, errors, reach, rules, selectors
 from hesuan.hub.programmes.checks import need_role
 from hesuan.hub.programmes.engine import programme_of
-from hesuan.hub.programmes.models import BudgetYear, Programme, ProgrammeVersion, SupplierAdmission
+from hesuan.hub.programmes.models import BudgetYear, Programme, ProgrammeVersion
 from hesuan.policy.programme import Programme as Document
 from hesuan.policy.schema import load
 from hesuan.wire.ids import new_id
@@ -99,43 +98,6 @@ def activate(*, actor: Actor, version_id: str) -> ProgrammeVersion:
         calls.begin(version, actor)
         _record("programme.activated", version, actor)
         return version
-
-
-def admit_supplier(*, actor: Actor, programme_id: str, centre_id: str, reason: str) -> SupplierAdmission:
-    """Lets vouchers of a programme be used at a centre; once admitted, the same call changes nothing.
-
-    Raises:
-        NotFound: the programme or the centre.
-        Refused: ``programme.role_missing``, ``programme.reason_missing``.
-    """
-    with transaction.atomic():
-        programme = selectors.programme(actor, programme_id)
-        need_role(actor, programme.office, OFFICER, ("Admitting a supplier", "准入供给方"))
-        centre = centres.centre(actor, centre_id)
-        lock(programme.id)
-        before = SupplierAdmission.objects.filter(programme=programme, centre=centre).first()
-        if before is not None:
-            return before
-        if not reason.strip():
-            raise Refused(errors.REASON_MISSING, centre=centre.name, programme=programme.id)
-        admission = SupplierAdmission.objects.create(
-            id=new_id(),
-            programme=programme,
-            centre=centre,
-            admitted_by=actor.identity_id,
-            admitted_at=timezone.now(),
-            reason=reason,
-        )
-        ledger.open_account(
-            ledger=accounts.ledger_of(programme.id), key=accounts.centre_account(centre.id), kind="centre"
-        )
-        audit.record(
-            kind="programme.supplier_admitted",
-            subject=admission.id,
-            actor=actor.identity_id,
-            public={"programme": programme.id, "centre": centre.id, "reason": reason},
-        )
-        return admission
 
 
 def open_window(programme: Programme, day: date) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Annotated
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 
 from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
@@ -43,6 +47,14 @@ class AdmissionShape(Shape):
     programme: str
     centre: str
     centre_name: str
+    batch: str
+    service_item: str
+    """The kind of line; empty: every one."""
+    valid_from: date | None
+    """Null: from the moment it was entered."""
+    valid_until: date | None
+    ended_on: date | None
+    """The last day, where the office ended it."""
     admitted_at: Time
     reason: str
 
@@ -90,10 +102,21 @@ class NewVersion(Body):
 
 
 class NewSupplier(Body):
-    """A centre to admit, and why."""
+    """A centre to admit, for which batch, service item and days, and why."""
 
     centre: Id
     reason: Note
+    batch: Annotated[str, Field(max_length=64)] = ""
+    service_item: Annotated[str, Field(max_length=32)] = ""
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+
+class NewEnd(Body):
+    """Why an admission ends, and its last day; without one, today."""
+
+    reason: Note
+    last_day: date | None = None
 
 
 @router.get("/programmes", response=Page[VersionShape])
@@ -140,11 +163,32 @@ def admit_supplier(request: HttpRequest, programme_id: str, body: NewSupplier) -
     def work(_: str) -> AdmissionShape:
         return _admission(
             services.admit_supplier(
-                actor=actor, programme_id=programme_id, centre_id=body.centre, reason=body.reason
+                actor=actor,
+                programme_id=programme_id,
+                centre_id=body.centre,
+                reason=body.reason,
+                batch=body.batch,
+                service_item=body.service_item,
+                valid_from=body.valid_from,
+                valid_until=body.valid_until,
             )
         )
 
     return once(request, work)
+
+
+@router.post("/supplier-admissions/{admission_id}/end", response=AdmissionShape)
+def end_admission(request: HttpRequest, admission_id: str, body: NewEnd) -> HttpResponse:
+    """Ends an admission; orders agreed until its last day stay paid."""
+    actor = actor_of(request)
+
+    def work(_: str) -> AdmissionShape:
+        services.end_admission(
+            actor=actor, admission_id=admission_id, reason=body.reason, last_day=body.last_day
+        )
+        return _admission(selectors.admission(actor, admission_id))
+
+    return once(request, work, status=200)
 
 
 @router.get("/programme-versions/{version_id}", response=VersionText)
@@ -214,6 +258,11 @@ def _admission(row: SupplierAdmission) -> AdmissionShape:
         programme=row.programme_id,
         centre=row.centre_id,
         centre_name=row.centre.name,
+        batch=row.batch,
+        service_item=row.service_item,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        ended_on=row.ended_on,
         admitted_at=row.admitted_at,
         reason=row.reason,
     )

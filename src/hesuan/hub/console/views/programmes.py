@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 
 from hesuan.errors import Faults, HesuanError
 from hesuan.hub.centres import selectors as centres
-from hesuan.hub.console import faults, rulebook
+from hesuan.hub.console import admissiondesk, faults, rulebook
 from hesuan.hub.console.access import public
 from hesuan.hub.console.views import office
 from hesuan.hub.console.views.applying import applicants
@@ -52,7 +52,6 @@ def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpR
     said = selectors.findings(actor, version.id)
     officer = actor.has("programme_officer", found.office_id)
     admissions = selectors.admissions(actor, programme_id)
-    admitted = {one.centre_id for one in admissions}
     context = {
         "programme": found,
         "version": version,
@@ -70,19 +69,13 @@ def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpR
         "may_write": officer,
         "is_office": office.sees_budget(actor, found),
         "may_activate": officer and version.state == ProgrammeVersion.State.DRAFT,
-        "candidates": [one for one in centres.centres(actor) if one.id not in admitted] if officer else [],
+        "candidates": centres.centres(actor) if officer else [],
+        "items": admissiondesk.ITEMS,
         "faults": wrong,
     }
     return render(request, "console/programme.html", context, status=status)
 
 
 def _act(request: HttpRequest, actor: Actor, programme_id: str) -> None:
-    if request.POST.get("verb") == "admit":
-        services.admit_supplier(
-            actor=actor,
-            programme_id=programme_id,
-            centre_id=request.POST.get("centre_id", ""),
-            reason=request.POST.get("reason", ""),
-        )
-    else:
+    if not admissiondesk.act(actor, programme_id, request.POST.dict()):
         services.activate(actor=actor, version_id=request.POST.get("version_id", ""))
