@@ -143,6 +143,7 @@ PAYERS_ZH = {
     "province": "省级",
     "city": "市级",
     "county": "县级",
+    "district": "区级",
     "city_finance": "市级财政",
     "county_finance": "县级财政",
 }

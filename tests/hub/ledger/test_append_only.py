@@ -9,7 +9,7 @@ from tests.append_only import triggers_lifted
 from hesuan.hub.ledger import services
 from hesuan.hub.ledger.services import Event
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.broken_books]
 
 CHANGES = {
     "transfer: amount": "UPDATE ledger_transfer SET amount_fen = amount_fen - 1 WHERE kind = 'hold'",
