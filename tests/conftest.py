@@ -9,6 +9,7 @@ Databases: SQLite, unless ``HESUAN_DATABASE_URL`` names a PostgreSQL server.
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+_LOGS = itertools.count()
 os.environ.setdefault("HESUAN_MODE", "test")
 os.environ.setdefault("HESUAN_DATA_DIR", tempfile.mkdtemp(prefix="hesuan-test-"))
 
@@ -60,6 +62,18 @@ def _the_books_add_up(request: pytest.FixtureRequest) -> Iterator[None]:
     from tests.books import findings
 
     assert findings() == [], "the test left books that do not add up"
+
+
+@pytest.fixture(autouse=True)
+def _a_published_log_of_its_own(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A database that is thrown away must not meet the log that another test published."""
+    if {"db", "transactional_db"} & set(request.fixturenames) or request.node.get_closest_marker("django_db"):
+        from django.conf import settings
+
+        folder = tmp_path_factory.getbasetemp() / f"log-{next(_LOGS)}"
+        monkeypatch.setattr(settings, "LOG_DIR", folder)
 
 
 def _organisation(name: str, kind: str) -> Organisation:

@@ -14,6 +14,8 @@ from hesuan.errors import InputFault, Unavailable, declare
 TIMEOUT_S = 20.0
 MAX_FILE_BYTES = 256 * 65_537
 """A full bundle of the longest entries."""
+MAX_ANSWER_BYTES = 65_536
+"""Of a witness."""
 
 NOT_AN_ADDRESS = declare(
     "web.not_an_address",
@@ -64,3 +66,22 @@ def fetch(url: str, body: bytes | None = None, *, timeout_s: float = TIMEOUT_S) 
     if len(data) > MAX_FILE_BYTES:
         raise Unavailable(NO_ANSWER, url=url, reason=f"more than {MAX_FILE_BYTES} bytes")
     return data
+
+
+def post(url: str, body: bytes, *, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body of an answer, whatever the status.
+
+    Raises:
+        Unavailable: ``web.no_answer``.
+    """
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "text/plain"})  # noqa: S310
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Unavailable(NO_ANSWER, url=url, reason="not http or https")
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - checked above
+            return int(answer.status), bytes(answer.read(MAX_ANSWER_BYTES))
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(MAX_ANSWER_BYTES)
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise Unavailable(NO_ANSWER, url=url, reason=str(getattr(error, "reason", error))) from None

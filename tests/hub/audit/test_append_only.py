@@ -33,7 +33,7 @@ CHANGES = {
 }
 ON_SQLITE = {
     "fact, replaced": "INSERT OR REPLACE INTO audit_fact SELECT seq, id, log, 'another', subject, actor, at,"
-    " leaf, private, NULL, NULL FROM audit_fact",
+    " leaf, private, NULL, NULL, NULL, NULL FROM audit_fact",
     "node, replaced": "INSERT OR REPLACE INTO audit_node SELECT * FROM audit_node",
     "checkpoint, replaced": "INSERT OR REPLACE INTO audit_checkpoint SELECT * FROM audit_checkpoint",
 }

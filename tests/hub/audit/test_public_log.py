@@ -40,6 +40,7 @@ def five(db: None) -> list[Fact]:
         made.append(record(number))
         if number in (1, 4):
             services.sequence()
+            services.publish()
     return made
 
 

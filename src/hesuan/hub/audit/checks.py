@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from hesuan.errors import HesuanError
 from hesuan.hub.audit import signing
@@ -16,6 +17,7 @@ from hesuan.hub.audit.models import Checkpoint, Fact
 from hesuan.wire import merkle
 from hesuan.wire.canonical import canonical, digest
 from hesuan.wire.checkpoint import open_note, parse_checkpoint
+from hesuan.wire.leaves import VERSION, is_entry, private_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def check(log: str = signing.PLATFORM) -> list[Finding]:
             broken[GAPLESS].append({"expected": frontier.size, "found": fact.leaf_index})
         for invariant, row in _leaf_faults(fact):
             broken[invariant].append(row)
-        frontier.append(bytes(fact.leaf))
+        frontier.append(fact.logged)
         if frontier.size in checkpoints:
             broken[ROOTS].extend(_root_faults(checkpoints.pop(frontier.size), frontier.root()))
     newest = Checkpoint.objects.filter(log_id=log).order_by("-size").first()
@@ -86,18 +88,32 @@ def _in_log(log: str) -> Iterator[Fact]:
 
 
 def _leaf_faults(fact: Fact) -> Iterator[tuple[Invariant, dict[str, object]]]:
-    stored = bytes(fact.leaf)
+    stored = fact.logged
     try:
         leaf = json.loads(stored)
-        sound = canonical(leaf) == stored and (leaf["kind"], leaf["subject"]) == (fact.kind, fact.subject)
+        sound = canonical(leaf) == stored and _speaks_of(leaf, fact)
     except (ValueError, KeyError, TypeError, HesuanError):
         leaf, sound = None, False
     if not sound:
         yield CANONICAL, {"fact": fact.id, "leaf_index": fact.leaf_index}
-    expected = None if fact.private is None else digest(fact.private)
-    written = leaf.get("private") if isinstance(leaf, dict) else None
+    expected = _private_digest(fact)
+    written = (leaf.get("private") or leaf.get("h")) if isinstance(leaf, dict) else None
     if written != expected:
         yield PRIVATE, {"fact": fact.id, "leaf_index": fact.leaf_index, "leaf": written, "record": expected}
+
+
+def _speaks_of(leaf: dict[str, Any], fact: Fact) -> bool:
+    if leaf["v"] == VERSION:
+        return (leaf["k"], leaf["s"]) == (fact.kind, fact.leaf_index) and is_entry(leaf)
+    return bool((leaf["kind"], leaf["subject"]) == (fact.kind, fact.subject))
+
+
+def _private_digest(fact: Fact) -> str | None:
+    if fact.private is None:
+        return None
+    if fact.entry is None:
+        return digest(fact.private)
+    return private_digest(bytes.fromhex(fact.private["salt"]), fact.private["record"])
 
 
 def _root_faults(checkpoint: Checkpoint, root: bytes) -> Iterator[dict[str, object]]:

@@ -23,7 +23,11 @@ class Fact(models.Model):
     actor = models.CharField(max_length=64)
     at = models.DateTimeField()
     leaf = models.BinaryField()
-    """Canonical JSON of the public leaf."""
+    """Canonical JSON of the public leaf; of a version 2 entry, all of it but ``s`` and ``ref``."""
+    refers = models.CharField(max_length=100, null=True)
+    """Subject of the fact in the same log that a version 2 entry resolves."""
+    entry = models.BinaryField(null=True)
+    """The leaf as hashed, when it differs from ``leaf``: a version 2 entry, once it has its number."""
     private = models.JSONField(null=True)
     """``{"salt": hex, "record": {...}}``; the leaf holds its digest."""
     leaf_index = models.BigIntegerField(null=True)
@@ -41,6 +45,11 @@ class Fact(models.Model):
                 fields=["seq"], condition=models.Q(leaf_index__isnull=True), name="audit_fact_unsequenced"
             ),
         ]
+
+    @property
+    def logged(self) -> bytes:
+        """The bytes that stand in the log."""
+        return bytes(self.leaf if self.entry is None else self.entry)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
@@ -88,3 +97,34 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.log_id} {self.size}"
+
+
+class Cosignature(models.Model):
+    """One witness's signature line on a checkpoint, checked before it was kept."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="cosignatures")
+    witness = models.CharField(max_length=200)
+    line = models.TextField()
+    """The line as it stands in the published note, line end included."""
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["checkpoint", "witness"], name="audit_cosignature_of")]
+
+    def __str__(self) -> str:
+        return f"{self.witness} {self.checkpoint_id}"
+
+
+class Anchor(models.Model):
+    """One day's hand-over of a checkpoint's hash to the operator's anchoring command, and what came of it."""
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="anchors")
+    day = models.DateField()
+    digest = models.CharField(max_length=64)
+    """SHA-256 of the signed note, in hexadecimal."""
+    succeeded = models.BooleanField()
+    said = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.digest[:8]}"

@@ -13,9 +13,14 @@ from hesuan.errors import NotFound, declare
 from hesuan.hub.audit import selectors, signing
 from hesuan.hub.audit.models import Fact
 from hesuan.wire.canonical import Json
+from hesuan.wire.leaves import read_leaf
+from hesuan.wire.totals import Totals
 
 MAX_LEAVES = 1_000
 """Leaves in one answer."""
+
+MAX_TOTALLED = 5_000
+"""Leaves that a page adds up; longer logs are added up by ``hesuan verify``."""
 
 NO_LEAF = declare(
     "audit.no_such_leaf",
@@ -46,7 +51,7 @@ def checkpoint(log: str = signing.PLATFORM) -> str:
     newest = selectors.latest_checkpoint(log)
     if newest is None:
         raise NotFound(selectors.NO_CHECKPOINT, log=log)
-    return newest.note
+    return selectors.published_note(newest)
 
 
 def size(log: str = signing.PLATFORM) -> int:
@@ -76,7 +81,21 @@ def leaves(first: int, count: int = MAX_LEAVES, log: str = signing.PLATFORM) -> 
         raise NotFound(NO_LEAF, size=total, asked=first)
     last = min(first + min(count, MAX_LEAVES), total)
     rows = Fact.objects.filter(log=log, leaf_index__gte=first, leaf_index__lt=last).order_by("leaf_index")
-    return Leaves(first, total, tuple(bytes(leaf) for leaf in rows.values_list("leaf", flat=True)))
+    return Leaves(first, total, tuple(fact.logged for fact in rows.only("leaf", "entry")))
+
+
+def totals(log: str = signing.PLATFORM) -> Totals | None:
+    """What the published leaves come to; ``None`` for a log that is too long to add up for a page."""
+    total = size(log)
+    if total > MAX_TOTALLED:
+        return None
+    made = Totals()
+    rows = Fact.objects.filter(log=log, leaf_index__lt=total).order_by("leaf_index").only("leaf", "entry")
+    for index, fact in enumerate(rows.iterator()):
+        leaf = read_leaf(fact.logged)
+        if leaf is not None:
+            made.take(index, leaf)
+    return made
 
 
 def inclusion(index: int, log: str = signing.PLATFORM) -> dict[str, Json]:

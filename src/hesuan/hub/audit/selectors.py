@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.conf import settings
+
 from hesuan.errors import NotFound, Refused, declare
 from hesuan.hub.audit import signing
-from hesuan.hub.audit.models import Checkpoint, Fact, Node
-from hesuan.wire import merkle
+from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
+from hesuan.wire import cosignature, merkle
 from hesuan.wire.canonical import Json
+from hesuan.wire.quorum import NONE, Policy
+from hesuan.wire.witness_server import read_policy
 
 NOT_SEQUENCED = declare(
     "audit.not_sequenced",
@@ -72,6 +76,48 @@ def latest_checkpoint(log: str = signing.PLATFORM) -> Checkpoint | None:
     return Checkpoint.objects.filter(log_id=log).order_by("-size").first()
 
 
+@dataclass(frozen=True, slots=True)
+class Witnessing:
+    """What others said of the newest checkpoint of a log."""
+
+    witnesses: tuple[str, ...]
+    """Names of those who cosigned it."""
+    reached: bool
+    """Whether they make the policy's quorum; without a policy nothing is reached."""
+
+
+def trust_policy() -> Policy | None:
+    """The policy that names this hub's witnesses; ``None`` when none is configured.
+
+    Raises:
+        InputFault: ``policy_file.malformed``, ``witness.policy_unreadable``.
+    """
+    name: str = settings.ENVIRONMENT.log_policy
+    return read_policy(name) if name else None
+
+
+def witnessing(log: str = signing.PLATFORM) -> Witnessing:
+    """Who cosigned the newest checkpoint, and whether that is a quorum."""
+    newest, policy = latest_checkpoint(log), trust_policy()
+    if newest is None or policy is None:
+        return Witnessing((), reached=False)
+    found = cosignature.of_note(published_note(newest), policy.witness_keys)
+    reached = policy.quorum != NONE and policy.satisfied(found)
+    return Witnessing(tuple(one.key.name for one in found), reached)
+
+
+def published_note(checkpoint: Checkpoint) -> str:
+    """A checkpoint's note with the newest line of each witness that cosigned it."""
+    rows = checkpoint.cosignatures.order_by("at", "pk").values_list("witness", "line")
+    return checkpoint.note + "".join(line for _, line in sorted(dict(rows).items()))
+
+
+def logs() -> list[str]:
+    """Every log that has something in it, the platform's first."""
+    names = set(Log.objects.values_list("name", flat=True))
+    return sorted(names, key=lambda name: (name != signing.PLATFORM, name))
+
+
 def log_key(log: str = signing.PLATFORM) -> str:
     """The log's public key as a verifier key: ``name+key id+base 64``."""
     return signing.public_key(log).text()
@@ -89,7 +135,7 @@ def inclusion(fact: Fact, *, earliest: bool = False) -> dict[str, Json]:
     Raises:
         Refused: ``audit.not_sequenced``.
     """
-    fact.refresh_from_db(fields=["leaf_index"])
+    fact.refresh_from_db(fields=["leaf_index", "entry"])
     checkpoint = latest_checkpoint(fact.log)
     if earliest and fact.leaf_index is not None:
         covering = Checkpoint.objects.filter(log_id=fact.log, size__gt=fact.leaf_index)
@@ -98,11 +144,11 @@ def inclusion(fact: Fact, *, earliest: bool = False) -> dict[str, Json]:
         raise Refused(NOT_SEQUENCED, fact=fact.id)
     path = merkle.inclusion_proof(fact.leaf_index, checkpoint.size, NodeReader(fact.log))
     return {
-        "leaf": json.loads(bytes(fact.leaf)),
+        "leaf": json.loads(fact.logged),
         "index": fact.leaf_index,
         "size": checkpoint.size,
         "hashes": [value.hex() for value in path],
-        "checkpoint": checkpoint.note,
+        "checkpoint": checkpoint.note if earliest else published_note(checkpoint),
     }
 
 
@@ -127,7 +173,7 @@ def facts(actor: Reader, subject: str) -> list[FactView]:
 def view(fact: Fact, *, opens: bool) -> FactView:
     """A fact as somebody may see it; ``opens``: with its private record."""
     private: dict[str, Any] | None = fact.private if opens else None
-    leaf: dict[str, Json] = json.loads(bytes(fact.leaf))
+    leaf: dict[str, Json] = json.loads(fact.logged)
     return FactView(fact.id, fact.kind, fact.subject, fact.at, fact.leaf_index, leaf, private)
 
 

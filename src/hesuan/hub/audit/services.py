@@ -11,11 +11,16 @@ from django.utils import timezone
 
 from hesuan.errors import Refused, declare
 from hesuan.hub.audit import signing
+from hesuan.hub.audit.entries import number_entries, record_entry
 from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
+from hesuan.hub.audit.publishing import publish, refuse_behind
 from hesuan.hub.audit.selectors import NodeReader, latest_checkpoint
+from hesuan.hub.audit.witnessing import anchor, ask
 from hesuan.wire import checkpoint as notes
 from hesuan.wire import merkle
 from hesuan.wire.canonical import Json, canonical, digest
+
+__all__ = ["anchor", "ask", "publish", "record", "record_entry", "sequence"]
 
 MAX_LEAF_BYTES = 4096
 BATCH = 2_000
@@ -81,8 +86,10 @@ def sequence(log: str = signing.PLATFORM) -> Checkpoint | None:
         The newest checkpoint made, or ``None`` when there was nothing new.
 
     Raises:
-        Refused: ``audit.log_forked``: nothing inconsistent with an earlier checkpoint is ever signed.
+        Refused: ``audit.log_forked``, ``audit.behind_the_published_log``: nothing inconsistent with an
+            earlier checkpoint is ever signed.
     """
+    refuse_behind(log)
     private = signing.private_key()
     newest = None
     while made := _sequence_batch(log, private):
@@ -113,12 +120,13 @@ def _sequence_batch(log: str, private: Ed25519PrivateKey) -> Checkpoint | None:
 
 def _append(log: str, facts: Sequence[Fact], size: int, reader: NodeReader) -> None:
     nodes = []
+    number_entries(log, facts, size)
     for index, fact in enumerate(facts, start=size):
         fact.leaf_index = index
-        for level, position, value in merkle.new_nodes(index, merkle.leaf_hash(bytes(fact.leaf)), reader):
+        for level, position, value in merkle.new_nodes(index, merkle.leaf_hash(fact.logged), reader):
             reader.known[level, position] = value
             nodes.append(Node(log_id=log, level=level, index=position, hash=value))
-    Fact.objects.bulk_update(facts, ["leaf_index"], batch_size=500)
+    Fact.objects.bulk_update(facts, ["leaf_index", "entry"], batch_size=250)
     Node.objects.bulk_create(nodes, batch_size=500)
 
 

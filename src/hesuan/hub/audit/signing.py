@@ -12,14 +12,14 @@ from hesuan.wire import keys
 from hesuan.wire.checkpoint import LogKey, log_key
 
 PLATFORM = "platform"
-"""The one log of this platform; each programme may get its own later."""
+"""The log of the platform itself; each programme has one of its own, named by its id."""
 KEY_FILE = "log-key.pem"
 
 
-def origin(log: str) -> str:
-    """The origin line of a log, which is also its key's name."""
+def origin(log: str = PLATFORM) -> str:
+    """The origin line of a log, which is also its key's name: ``<city domain>/hesuan/<log>``."""
     platform: str = settings.ENVIRONMENT.log_origin
-    return platform if log == PLATFORM else f"{platform}/{log}"
+    return platform if log == PLATFORM else f"{platform.removesuffix(f'/{PLATFORM}')}/{log}"
 
 
 def private_key() -> Ed25519PrivateKey:

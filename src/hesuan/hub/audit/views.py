@@ -1,6 +1,8 @@
-"""The public log over HTTP, as files: ``/log/checkpoint``, ``/log/key``, ``/log/leaves?from=``.
+"""The public log over HTTP, as static files: what lies in the published folder, and nothing else.
 
-No login and no language: they are read by programs, witnesses and auditors' scripts.
+``/log/…`` is the platform's log; ``/hesuan/<log>/…`` is each log at the address that its origin names. No
+login and no language: they are read by programs, witnesses and auditors' scripts. A web server in front may
+serve the same folder itself.
 """
 
 from __future__ import annotations
@@ -11,19 +13,25 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from hesuan.errors import NotFound
-from hesuan.hub.audit import public
+from hesuan.hub.audit import public, publishing, signing
 
 TEXT = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
 LINES = "application/x-ndjson"
+FRESH = "no-cache"
+FOR_EVER = "public, max-age=31536000, immutable"
 _INDEX = re.compile(r"[0-9]{1,15}")
 
 
 @require_safe
-def checkpoint(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a file for everybody
-    try:
-        return _file(public.checkpoint(), TEXT)
-    except NotFound as error:
-        return _file(f"{error}\n", TEXT, status=404)
+def file(request: HttpRequest, path: str, log: str = signing.PLATFORM) -> HttpResponse:  # noqa: ARG001
+    """One file of a log, as C2SP tlog-tiles names it."""
+    content = publishing.file(path, log)
+    if content is None:
+        return _file("no such file\n", TEXT, status=404)
+    if path.startswith("tile/"):
+        return _file(content, BYTES, keep=FOR_EVER)
+    return _file(content, TEXT)
 
 
 @require_safe
@@ -45,7 +53,7 @@ def leaves(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _file(content: str | bytes, kind: str, status: int = 200) -> HttpResponse:
+def _file(content: str | bytes, kind: str, status: int = 200, keep: str = FRESH) -> HttpResponse:
     response = HttpResponse(content, content_type=kind, status=status)
-    response["Cache-Control"] = "no-cache"
+    response["Cache-Control"] = keep
     return response

@@ -26,6 +26,9 @@ VARIABLES = {
     "HESUAN_SECRET_KEY": "signs sessions; at least 50 characters; required in production",
     "HESUAN_ALLOWED_HOSTS": "host names the hub answers to, comma-separated; required in production",
     "HESUAN_ORIGIN": "the log's origin line, such as compute.example/hesuan/platform; required in production",
+    "HESUAN_LOG_DIR": "folder of the public logs' static files; default: log in the data folder",
+    "HESUAN_LOG_POLICY": "tlog-policy file naming the logs' witnesses and their quorum; empty: unwitnessed",
+    "HESUAN_ANCHOR_COMMAND": "command given origin, size and hash of a checkpoint once a day; empty: none",
     "HESUAN_TRUSTED_PROXIES": "addresses whose X-Forwarded-For and -Proto are believed; default 127.0.0.1",
     "HESUAN_REQUIRE_MFA": "on or off: roles of money, centre, administration need TOTP; production: on",
     "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
@@ -95,6 +98,9 @@ class Environment:
     allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[str, ...]
     log_origin: str
+    log_dir: Path
+    log_policy: str
+    anchor_command: str
     require_mfa: bool
     signup_open: bool
     upload_max_bytes: int
@@ -133,6 +139,9 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         allowed_hosts=_words(environ.get("HESUAN_ALLOWED_HOSTS", "127.0.0.1,localhost,testserver")),
         trusted_proxies=_words(environ.get("HESUAN_TRUSTED_PROXIES", "127.0.0.1")),
         log_origin=environ.get("HESUAN_ORIGIN") or "localhost/hesuan/platform",
+        log_dir=Path(environ.get("HESUAN_LOG_DIR") or data_dir / "log").resolve(),
+        log_policy=environ.get("HESUAN_LOG_POLICY", ""),
+        anchor_command=environ.get("HESUAN_ANCHOR_COMMAND", ""),
         require_mfa=_choice(environ, "HESUAN_REQUIRE_MFA", "on", "off", default=mode == "production"),
         signup_open=_choice(environ, "HESUAN_SIGNUP", "open", "closed", default=True),
         upload_max_bytes=_limit(environ, "HESUAN_UPLOAD_MAX_BYTES", default=20 * 1024**2, most=1024**3),

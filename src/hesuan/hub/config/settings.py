@@ -14,6 +14,7 @@ ENVIRONMENT = environment.read()
 MODE = ENVIRONMENT.mode
 PRODUCTION = ENVIRONMENT.mode == "production"
 DATA_DIR = ENVIRONMENT.data_dir
+LOG_DIR = ENVIRONMENT.log_dir
 DEBUG = False
 TRUSTED_PROXIES = list(ENVIRONMENT.trusted_proxies)
 SECRET_KEY = ENVIRONMENT.secret_key

@@ -11,7 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("hesuan.hub.identity.urls")),
     path("api/", include(api_site.urls())),
     path("gateway/v1/", include("hesuan.hub.gateway.urls")),
-    path("log/", include("hesuan.hub.audit.urls")),
+    path("", include("hesuan.hub.audit.urls")),
     path("i18n/language/", set_language, name="set_language"),
     path("", include("hesuan.hub.console.urls")),
 ]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from django.db import close_old_connections, connections
 
+from hesuan.hub.audit import selectors as published
 from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
@@ -68,10 +69,12 @@ def check_books() -> int:
 
 
 def sequence_log() -> int:
-    """Gives new facts their leaf index under a signed checkpoint."""
-    if not Fact.objects.filter(leaf_index=None).exists():
-        return 0
-    return int(audit.sequence() is not None)
+    """Gives new facts their leaf index under a signed checkpoint, asks the witnesses, publishes the files."""
+    waiting = set(Fact.objects.filter(leaf_index=None).values_list("log", flat=True).distinct())
+    done = sum(audit.sequence(log) is not None for log in sorted(waiting))
+    for log in published.logs():
+        done += audit.ask(log) + audit.publish(log) + audit.anchor(log)
+    return done
 
 
 STEPS: tuple[tuple[str, Callable[[], int]], ...] = (

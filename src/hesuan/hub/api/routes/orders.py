@@ -12,6 +12,7 @@ from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
 from hesuan.hub.api.shapes import JsonObject, Sentence, Shape, Time, Yuan
+from hesuan.hub.audit import selectors as audit
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
 from hesuan.hub.market.models import Order
@@ -156,7 +157,10 @@ class MeteringFinding(Shape):
 
 
 class ReceiptShape(Shape):
-    """A receipt; `document` is what the site signs, and the file for `hesuan verify` is beside it."""
+    """A receipt; `document` is what the site signs, and the file for `hesuan verify` is beside it.
+
+    `witnesses` cosigned the log's newest checkpoint; `witnessed` says whether they make the quorum.
+    """
 
     id: str
     order: str
@@ -167,6 +171,8 @@ class ReceiptShape(Shape):
     refused_reason: str
     created_at: Time
     signed_at: Time | None
+    witnesses: list[str]
+    witnessed: bool
 
 
 @router.get("/orders", response=Page[OrderShape])
@@ -343,6 +349,7 @@ def _finding(row: Finding) -> MeteringFinding:
 
 
 def _receipt(row: Receipt) -> ReceiptShape:
+    seen = audit.witnessing()
     return ReceiptShape(
         id=row.id,
         order=row.settlement.order_id,
@@ -353,4 +360,6 @@ def _receipt(row: Receipt) -> ReceiptShape:
         refused_reason=row.refused_reason,
         created_at=row.created_at,
         signed_at=row.signed_at,
+        witnesses=list(seen.witnesses),
+        witnessed=seen.reached,
     )

@@ -50,6 +50,10 @@ def page(request: HttpRequest, actor: Actor) -> HttpResponse:  # noqa: ARG001 - 
         "checkpoint": checkpoint,
         "root": bytes(checkpoint.root).hex() if checkpoint else "",
         "key": selectors.log_key(),
+        "witnessing": selectors.witnessing(),
+        "logs": _logs(),
+        "totals": _totals(request.LANGUAGE_CODE),
+        "address": request.build_absolute_uri("/log/"),
         "leaves": [leaf(fact) for fact in reversed(shown)],
         "older": max(0, first - PAGE) if first > 0 else None,
         "newer": first + PAGE if first + PAGE < size else None,
@@ -63,6 +67,18 @@ def trust(_request: HttpRequest, _actor: Actor) -> HttpResponse:
     content = json.dumps(published.trust(centres.site_keys()), indent=2) + "\n"
     headers = {"Content-Disposition": 'attachment; filename="trust.json"'}
     return HttpResponse(content, content_type="application/json", headers=headers)
+
+
+def _logs() -> list[tuple[str, str, int]]:
+    """``(name, address, leaves)`` of every log."""
+    return [(log, f"/hesuan/{log}/checkpoint", published.size(log)) for log in selectors.logs()]
+
+
+def _totals(language: str) -> list[str] | None:
+    """The sums of the platform's log as sentences; ``None`` when it is too long for a page."""
+    found = published.totals()
+    chinese = language.startswith("zh")
+    return None if found is None else [zh if chinese else en for en, zh in found.lines()]
 
 
 def _first(asked: str, size: int) -> int:

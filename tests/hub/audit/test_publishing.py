@@ -1,0 +1,265 @@
+"""The published folder: what the hub writes is what an outsider verifies, and it never goes back."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from tests.append_only import triggers_lifted
+
+from hesuan.errors import Refused
+from hesuan.hub.audit import checks, entries, publishing, selectors, services, signing, witnessing
+from hesuan.hub.audit.models import Anchor, Cosignature, Fact
+from hesuan.wire import keys, leaves, verify_log
+from hesuan.wire.checkpoint import log_key
+from hesuan.wire.cosignature import witness_key
+from hesuan.wire.folder import Disk
+from hesuan.wire.quorum import parse_policy
+from hesuan.wire.verdict import Result
+from hesuan.wire.witness import Store, Witness
+from hesuan.wire.witness_server import Server
+
+PROGRAMME = "cn.example.2026"
+
+
+def record(number: int) -> Fact:
+    return services.record(kind="test.happened", subject=f"S{number}", actor="system", public={"n": number})
+
+
+def grow(count: int, *, log: str = signing.PLATFORM) -> None:
+    for number in range(count):
+        record(number)
+    services.sequence(log)
+    services.publish(log)
+
+
+def verdict(folder: Path, **more: Any) -> verify_log.LogVerdict:
+    return verify_log.verify_log(Disk(folder), **more)
+
+
+@pytest.mark.django_db
+def test_what_the_hub_publishes_is_sound_in_however_many_steps(client: Client) -> None:
+    assert services.publish() == 0, "nothing to publish"
+    for _ in range(3):
+        grow(100)
+    folder = publishing.folder()
+    found = verdict(folder)
+    assert (found.result, found.size) == (Result.SOUND, 300), [one.sentence() for one in found.checks]
+    assert services.publish() == 0, "nothing new"
+    for address in ("/log/", "/hesuan/platform/"):
+        for path in (
+            "checkpoint",
+            "key",
+            "tile/0/000",
+            "tile/0/001.p/44",
+            "tile/1/000.p/1",
+            "tile/entries/000",
+        ):
+            answer = client.get(address + path)
+            assert answer.content == (folder / path).read_bytes()
+        assert client.get(f"{address}tile/0/000")["Content-Type"] == "application/octet-stream"
+        assert "immutable" in client.get(f"{address}tile/0/000")["Cache-Control"]
+        assert client.get(f"{address}checkpoint")["Content-Type"] == "text/plain; charset=utf-8"
+        assert client.get(f"{address}checkpoint")["Cache-Control"] == "no-cache"
+    for path in ("tile/0/../../key", "tile/9/000", "tile/entries/000.p/", "tile/0/x000/000"):
+        assert client.get(f"/log/{path}").status_code == 404
+    assert client.get("/hesuan/../key").status_code == 404
+    assert client.post("/log/tile/0/000").status_code == 405
+
+
+@pytest.mark.django_db
+def test_the_origin_of_a_programmes_log_stands_beside_the_platforms() -> None:
+    assert signing.origin() == "localhost/hesuan/platform"
+    assert signing.origin(PROGRAMME) == f"localhost/hesuan/{PROGRAMME}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_was_restored_too_far_back_signs_nothing_further() -> None:
+    """T14's half of it: the folder knows more than the database."""
+    grow(5)
+    folder = publishing.folder()
+    longer = shutil.copytree(folder, folder.with_name("longer"))
+    grow(3)
+    shutil.copytree(folder, longer, dirs_exist_ok=True)
+    settings.LOG_DIR = folder.parent / "restored"
+    other = publishing.folder()
+    shutil.copytree(longer, other)
+    with triggers_lifted(connection), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM audit_checkpoint WHERE size = 8")
+        cursor.execute("DELETE FROM audit_fact WHERE leaf_index >= 5")
+    record(9)
+    for step in (services.sequence, services.publish):
+        with pytest.raises(Refused, match=r"audit\.behind_the_published_log") as refused:
+            step()
+        assert refused.value.facts["stored"] == 5 and refused.value.facts["last"] == 7
+    shutil.rmtree(other)
+
+
+@pytest.fixture
+def witnessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, db: None) -> Iterator[Witness]:
+    """A witness of this hub's log, and a policy that asks for it."""
+    private = keys.generate()
+    name = "witness.example/w1"
+    known = log_key(signing.origin(), signing.private_key())
+    witness = Witness(name=name, private=private, logs=[known], store=Store(tmp_path / "witness"))
+    with Server(("127.0.0.1", 0), witness) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        port = server.server_address[1]
+        policy = tmp_path / "policy.txt"
+        lines = [
+            f"log {known.text()}",
+            f"witness w {witness_key(name, private).text()} http://127.0.0.1:{port}/",
+            "quorum w",
+        ]
+        policy.write_text("\n".join(lines) + "\n")
+        monkeypatch.setattr(settings, "ENVIRONMENT", _with(log_policy=str(policy)))
+        yield witness
+        server.shutdown()
+        thread.join(20)
+
+
+def _with(**changes: str) -> Any:
+    from dataclasses import replace
+
+    return replace(settings.ENVIRONMENT, **changes)
+
+
+def test_a_witness_is_asked_and_its_line_published(witnessed: Witness, tmp_path: Path) -> None:
+    policy = parse_policy((tmp_path / "policy.txt").read_bytes())
+    record(0)
+    services.sequence()
+    services.publish()
+    assert selectors.witnessing() == selectors.Witnessing((), reached=False)
+    assert verdict(publishing.folder(), policy=policy).result is Result.UNREADABLE
+    assert services.ask() == 1 and services.ask() == 0, "asked once an hour, or when there is something new"
+    services.publish()
+    assert selectors.witnessing().reached
+    assert verdict(publishing.folder(), policy=policy).result is Result.SOUND
+    record(1)
+    services.sequence()
+    assert services.ask() == 1 and Cosignature.objects.count() == 2
+    latest = witnessed.latest(signing.origin())
+    assert latest is not None and latest.size == 2
+
+
+def test_a_witness_that_is_ahead_of_what_is_known_here_is_asked_from_its_own_size(
+    witnessed: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        record(number)
+        services.sequence()
+        services.ask()
+    monkeypatch.setattr(witnessing, "_last_size", lambda *_: 0)
+    record(4)
+    services.sequence()
+    assert services.ask() == 1, "409 says the size, and the second request goes from there"
+
+
+@pytest.mark.django_db
+def test_a_dead_witness_stops_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    key = witness_key("dead.example", keys.generate()).text()
+    policy = tmp_path / "policy.txt"
+    policy.write_text(f"witness w {key} http://127.0.0.1:9/\nquorum w\n")
+    monkeypatch.setattr(settings, "ENVIRONMENT", _with(log_policy=str(policy)))
+    record(0)
+    services.sequence()
+    assert services.ask() == 0 and services.publish() == 1
+    assert not selectors.witnessing().reached
+
+
+@pytest.mark.django_db
+def test_the_anchor_is_handed_a_hash_once_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    record(0)
+    services.sequence()
+    assert services.anchor() == 0, "none is configured"
+    monkeypatch.setattr(settings, "ENVIRONMENT", _with(anchor_command="echo anchored"))
+    assert services.anchor() == 1 and services.anchor() == 0
+    kept = Anchor.objects.get()
+    assert kept.succeeded and kept.said == f"anchored {signing.origin()} 1 {kept.digest}"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("command", ["false", "/no/such/command"])
+def test_an_anchor_that_fails_is_on_record(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    record(0)
+    services.sequence()
+    monkeypatch.setattr(settings, "ENVIRONMENT", _with(anchor_command=command))
+    assert services.anchor() == 1
+    assert not Anchor.objects.get().succeeded
+
+
+def entry(kind: str, subject: str, **more: Any) -> Fact:
+    return services.record_entry(log=PROGRAMME, kind=kind, subject=subject, **more)
+
+
+def money(fen: int) -> dict[str, Any]:
+    return {"a": fen, "b": "VOUCHER", "c": "centre:02"}
+
+
+@pytest.mark.django_db
+def test_a_programmes_entries_are_numbered_when_they_are_sequenced() -> None:
+    entry("programme", "P", public={"a": 10_000})
+    entry("grant", "G", public={"a": 5_000}, firm="firm-1")
+    entry("hold", "H", public=money(300), firm="firm-1", private={"firm": "firm-1", "job": "J"})
+    record(0)
+    services.sequence(PROGRAMME)
+    entry("capture", "C", public=money(180), firm="firm-1", refers="H")
+    entry("void", "V", public={}, refers="H2")
+    entry("hold", "H2", public=money(10))
+    with pytest.raises(KeyError):
+        services.sequence(PROGRAMME)
+
+
+@pytest.mark.django_db
+def test_a_programmes_log_adds_up_and_opens_to_whoever_holds_the_salt() -> None:
+    entry("programme", "P", public={"a": 10_000})
+    entry("grant", "G", public={"a": 5_000}, firm="firm-1")
+    hold = entry("hold", "H", public=money(300), firm="firm-1", private={"firm": "firm-1", "job": "J"})
+    services.sequence(PROGRAMME)
+    capture = entry("capture", "C", public=money(180), firm="firm-1", refers="H")
+    services.sequence(PROGRAMME)
+    services.publish(PROGRAMME)
+    found = verdict(publishing.folder(PROGRAMME))
+    assert found.result is Result.SOUND, [one.sentence() for one in found.checks]
+    assert found.totals["captured_fen"] == {"centre:02": 180} and found.totals["open_holds"] == 0
+    for fact in (hold, capture):
+        fact.refresh_from_db()
+    leaf = leaves.read_leaf(capture.logged)
+    assert leaf is not None and (leaf["s"], leaf["ref"], leaf["w"]) == (
+        3,
+        2,
+        entries.pseudonym("firm-1", capture.at.year),
+    )
+    opened = leaves.read_leaf(hold.logged)
+    assert opened is not None and hold.private is not None
+    assert leaves.opens(opened, salt=hold.private["salt"], record=hold.private["record"])
+    assert not leaves.opens(opened, salt=hold.private["salt"], record={"firm": "firm-2", "job": "J"})
+    assert b"firm-1" not in capture.logged + hold.logged
+    assert checks.check(PROGRAMME) == []
+
+
+@pytest.mark.django_db
+def test_pseudonyms_last_a_year_and_no_longer() -> None:
+    assert entries.pseudonym("f", 2026) == entries.pseudonym("f", 2026)
+    assert (
+        len({entries.pseudonym("f", 2026), entries.pseudonym("f", 2027), entries.pseudonym("g", 2026)}) == 3
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", ["entry = NULL", "refers = 'x'"])
+def test_an_entry_once_numbered_never_changes(change: str) -> None:
+    from django.db import DatabaseError
+
+    entry("programme", "P", public={"a": 10_000})
+    services.sequence(PROGRAMME)
+    with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE audit_fact SET {change}")
