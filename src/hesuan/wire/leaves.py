@@ -51,12 +51,13 @@ _TEXTS = ("b", "c", "w", "h", "rule", "root", "day", "sm3", "what")
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ")
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 SALT_BYTES = 16
+_QUICK = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def read_leaf(raw: bytes) -> dict[str, Any] | None:
     """A leaf of version 1 or 2 in its one canonical spelling; ``None`` for anything else."""
     try:
-        leaf = json.loads(raw)
+        leaf = json.loads(raw.decode())
     except (ValueError, RecursionError):
         return None
     if not isinstance(leaf, dict) or len(raw) > MAX_LEAF_BYTES or not _is_canonical(leaf, raw):
@@ -71,7 +72,7 @@ def read_leaf(raw: bytes) -> dict[str, Any] | None:
 
 def _is_canonical(leaf: dict[str, Any], raw: bytes) -> bool:
     # The quick way first: for keys in ASCII and numbers without a fraction both ways write the same bytes.
-    quick = json.dumps(leaf, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    quick = _QUICK.encode(leaf)
     try:
         if quick.encode() == raw:
             return b"." not in raw or canonical(leaf) == raw

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from django.urls import path, re_path
+from django.urls import path
 
 from hesuan.hub.audit import views
 
-FILE = r"(?P<path>checkpoint|key|tile/[a-z0-9./]+)"
-
 urlpatterns = [
+    path("log/checkpoint", views.file, {"path": "checkpoint"}, name="log_checkpoint"),
     path("log/key", views.key, name="log_key"),
     path("log/leaves", views.leaves, name="log_leaves"),
-    re_path(rf"^log/{FILE}$", views.file, name="log_file"),
-    re_path(rf"^hesuan/(?P<log>[A-Za-z0-9._-]+)/{FILE}$", views.file, name="log_file_of"),
+    path("log/tile/<path:tile>", views.tile, name="log_tile"),
+    path("hesuan/<str:log>/<path:path>", views.file, name="log_file"),
 ]

@@ -35,6 +35,12 @@ def file(request: HttpRequest, path: str, log: str = signing.PLATFORM) -> HttpRe
 
 
 @require_safe
+def tile(request: HttpRequest, tile: str) -> HttpResponse:
+    """A tile or bundle of the platform's log."""
+    return file(request, f"tile/{tile}")
+
+
+@require_safe
 def key(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a file for everybody
     return _file(f"{public.key()}\n", TEXT)
 
