@@ -77,12 +77,15 @@ def publish(log: str = signing.PLATFORM) -> int:
     Raises:
         Refused: ``audit.behind_the_published_log``, ``folder.differs``, ``folder.not_this_checkpoint``.
     """
-    newest = latest_checkpoint(log)
-    if newest is None:
+    if latest_checkpoint(log) is None:
         return 0
-    note = published_note(newest)
     with _only_writer(folder(log)) as alone:
-        if not alone or read_note(Disk(folder(log))) == note:
+        # Read only now: another worker may have published a later checkpoint while this one waited.
+        newest = latest_checkpoint(log)
+        if not alone or newest is None:
+            return 0
+        note = published_note(newest)
+        if read_note(Disk(folder(log))) == note:
             return 0
         refuse_behind(log)
         writer = Writer(folder(log))
