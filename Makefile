@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger soak peer-accuracy clean
+.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger bench-log soak peer-accuracy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ peer-accuracy: $(VENV)/.installed-dev  ## write docs/model/peer.md; ROWS=FILE.cs
 
 bench-policy: $(VENV)/.installed-dev  ## decisions of the policy engine a second here, beside its bar; ARGS=--strict fails below it
 	$(BIN)/python -m tools.bench_policy $(ARGS)
+
+bench-log: $(VENV)/.installed-dev  ## a log of a million leaves, written and verified here
+	$(BIN)/python -m tools.bench_log $(ARGS)
 
 bench-ledger: $(VENV)/.installed-dev  ## events a second on one hot account, beside pgbench's TPC-B; ARGS=--strict fails below 4 times
 	$(BIN)/python -m tools.bench_ledger $(ARGS)
