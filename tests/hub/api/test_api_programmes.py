@@ -110,6 +110,23 @@ def test_an_amount_is_a_decimal_string(henan: dict[str, Any], owner: Person, pla
     assert answer.json()["code"] == code
 
 
+def test_a_supplier_is_admitted_for_an_item_and_days_and_its_admission_ended(
+    henan: dict[str, Any], officer: Person, centre_operator: Person, owner: Person, platform_operator: Person
+) -> None:
+    world = make_world(owner, centre_operator, platform_operator)
+    here = f"programmes/{henan['programme']}/suppliers"
+    scope = {"batch": "2026-1", "service_item": "compute", "valid_from": "2026-03-01", "valid_until": None}
+    told = {"centre": world.site.agent.centre_id, "reason": "on the list", **scope}
+    made = post(officer, here, told)
+    assert (made.status_code, {key: made.json()[key] for key in scope}) == (201, scope)
+    ended = post(officer, f"supplier-admissions/{made.json()['id']}/end", {"reason": "off the list"})
+    assert (ended.status_code, ended.json()["ended_on"] is not None) == (200, True)
+    (listed,) = get(owner, f"programmes/{henan['programme']}").json()["suppliers"]
+    assert listed == ended.json()
+    wrong = post(officer, here, {**told, "valid_from": "March"})
+    assert wrong.status_code == 422 and "valid_from" in wrong.text
+
+
 def test_a_voucher_pays_its_share_of_an_order(
     henan: dict[str, Any],
     owner: Person,

@@ -6,7 +6,7 @@ and leaves as it entered. Signed or hashed documents (quote, usage, receipt) lea
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 from pydantic import (
@@ -66,6 +66,9 @@ Time = Annotated[
     PlainSerializer(rfc3339, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
+
+Day = Annotated[date, Field(strict=False)]
+"""A day such as ``"2026-11-21"``: text in a body, which is otherwise strict."""
 
 TimeIn = Annotated[AwareDatetime, Field(strict=False)]
 """RFC 3339 with its offset; a time without one is refused."""

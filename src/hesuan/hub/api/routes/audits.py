@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from fractions import Fraction
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
 from hesuan.hub.api.routes.claim_shapes import ClaimFull, Reference, Remark, Why, claim_full
-from hesuan.hub.api.shapes import Body, Sentence, Shape, Time, Yuan, YuanIn
+from hesuan.hub.api.shapes import Body, Day, Sentence, Shape, Time, Yuan, YuanIn
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.settlement import audit_selectors as audits
 from hesuan.hub.settlement import claim_selectors as reads
@@ -36,7 +35,6 @@ def _ratio(value: object) -> Fraction:
 Ratio = Annotated[Fraction, BeforeValidator(_ratio), WithJsonSchema({"type": "string", "examples": ["1/10"]})]
 Programme = Annotated[str, Query(min_length=1, max_length=100)]
 Letters = Annotated[str, Field(max_length=2_000_000)]
-Day = Annotated[date, Field(strict=False)]
 
 
 class NewPlan(Body):

@@ -13,15 +13,12 @@ from pydantic import Field
 from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
-from hesuan.hub.api.shapes import Body, Id, Note, Shape, Time
+from hesuan.hub.api.shapes import Body, Day, Id, Note, Shape, Time
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.models import Call, Desk
 from hesuan.hub.programmes.rules import programme_day
 
 router = Router()
-
-Day = Annotated[date, Field(strict=False)]
-"""``2026-01-31``."""
 
 
 class CallShape(Shape):

@@ -12,7 +12,7 @@ from pydantic import Field
 from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
-from hesuan.hub.api.shapes import Body, Id, Note, Sentence, Shape, Time, Title, Yuan
+from hesuan.hub.api.shapes import Body, Day, Id, Note, Sentence, Shape, Time, Title, Yuan
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.models import ProgrammeVersion, SupplierAdmission
@@ -108,15 +108,15 @@ class NewSupplier(Body):
     reason: Note
     batch: Annotated[str, Field(max_length=64)] = ""
     service_item: Annotated[str, Field(max_length=32)] = ""
-    valid_from: date | None = None
-    valid_until: date | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
 
 
 class NewEnd(Body):
     """Why an admission ends, and its last day; without one, today."""
 
     reason: Note
-    last_day: date | None = None
+    last_day: Day | None = None
 
 
 @router.get("/programmes", response=Page[VersionShape])

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from hesuan.hub.api.shapes import Body, Id, Note, Sentence, Shape, Time, Title, Yuan, YuanIn
+from hesuan.hub.api.shapes import Body, Day, Id, Note, Sentence, Shape, Time, Title, Yuan, YuanIn
 
-Day = Annotated[date, Field(strict=False)]
 Number = Annotated[str, Field(max_length=100)]
 
 

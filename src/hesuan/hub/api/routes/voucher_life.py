@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from fractions import Fraction
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from pydantic import Field
 from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.routes.vouchers import VoucherShape, voucher_shape
-from hesuan.hub.api.shapes import Body, Id, Note, Shape, Time, Title, Yuan
+from hesuan.hub.api.shapes import Body, Day, Id, Note, Shape, Time, Title, Yuan
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.models import Suspension, VoucherStep
 
@@ -62,13 +61,13 @@ class Event(Because):
 class Exemption(Because):
     """The checkpoint's day."""
 
-    day: Annotated[date, Field(strict=False)]
+    day: Day
 
 
 class Share(Because):
     """The checkpoint's day, and what of the unused is taken, such as `15/100` or `0`."""
 
-    day: Annotated[date, Field(strict=False)]
+    day: Day
     remove_of_unused: Annotated[str, Field(pattern=r"^[0-9]{1,6}(/[1-9][0-9]{0,5})?$")]
 
 
