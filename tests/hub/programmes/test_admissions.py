@@ -68,7 +68,9 @@ def test_batches_and_items_stand_side_by_side(admit: Callable[..., SupplierAdmis
     """Shenzhen's lists: a batch of new suppliers, another that adds a scope to those of before."""
     first = admit(batch="2025-1", service_item="compute", valid_from=FIRST, valid_until=LAST)
     second = admit(batch="2025-2", service_item="ai_compute", valid_from=LAST)
-    assert first != second == admit(batch="2025-2", service_item="ai_compute", reason="again")
+    assert (
+        first != second == admit(batch="2025-2", service_item="ai_compute", valid_from=LAST, reason="again")
+    )
     assert [on(LAST, kind) for kind in ("compute", "ai_compute")] == [True, True]
     assert [on(FIRST, kind) for kind in ("compute", "ai_compute")] == [True, False]
 
@@ -105,6 +107,23 @@ def test_an_end_leaves_what_was_agreed_before_it(
     assert services.subsidy(**told, at=agreed).subsidy_fen == 2_000
     assert services.subsidy(**told, at=agreed + timedelta(days=1)).subsidy_fen == 0
     assert Fact.objects.filter(kind="programme.admission_ended", subject=admission.id).count() == 1
+
+
+def test_other_days_or_an_ended_admission_are_not_taken_for_the_same(
+    admit: Callable[..., SupplierAdmission], officer: Person, henan: ProgrammeVersion, centre: Centre
+) -> None:
+    """Silence would leave the officer believing that the centre is admitted."""
+    before = admit(valid_from=FIRST)
+    with pytest.raises(Refused, match=r"programme\.admitted_otherwise") as refused:
+        admit(valid_from=FIRST, valid_until=LAST)
+    assert (refused.value.facts["first"], refused.value.facts["last"]) == (FIRST.isoformat(), "–")
+    services.end_admission(actor=officer.actor, admission_id=before.id, reason="delisted")
+    with pytest.raises(Refused, match=r"programme\.admitted_otherwise"):
+        admit(valid_from=FIRST)
+    admit(batch="readmitted")
+    asked = {"programme_id": henan.programme_id, "centre_id": centre.id, "kind": "compute"}
+    later = timezone.now() + timedelta(days=2)
+    assert admissions.is_admitted(**asked, at=later)
 
 
 def test_an_end_in_the_past_is_refused_with_both_days(

@@ -46,7 +46,7 @@ def admit_supplier(
     Raises:
         NotFound: the programme or the centre.
         Faults: ``programme.service_item_unknown``, ``programme.admission_ends_first``.
-        Refused: ``programme.role_missing``, ``programme.reason_missing``.
+        Refused: ``programme.role_missing``, ``programme.reason_missing``, ``programme.admitted_otherwise``.
     """
     _check(service_item, valid_from, valid_until)
     with transaction.atomic():
@@ -57,7 +57,7 @@ def admit_supplier(
         scope = {"programme": programme, "centre": centre, "batch": batch, "service_item": service_item}
         before = SupplierAdmission.objects.filter(**scope).first()
         if before is not None:
-            return before
+            return _same(before, valid_from, valid_until)
         if not reason.strip():
             raise Refused(errors.REASON_MISSING, centre=centre.name, programme=programme.id)
         admission = SupplierAdmission.objects.create(
@@ -131,6 +131,19 @@ def end_admission(
             },
         )
         return ending
+
+
+def _same(before: SupplierAdmission, first: date | None, last: date | None) -> SupplierAdmission:
+    """An admission is written once: other days, or one that was ended, ask for a batch of another name."""
+    if (before.valid_from, before.valid_until) != (first, last) or before.ended_on:
+        raise Refused(
+            errors.ADMITTED_OTHERWISE,
+            centre=before.centre.name,
+            batch=before.batch or "–",
+            first=(before.valid_from or rules.programme_day(before.admitted_at)).isoformat(),
+            last=str(before.ended_on or before.valid_until or "–"),
+        )
+    return before
 
 
 def _check(service_item: str, valid_from: date | None, valid_until: date | None) -> None:

@@ -34,6 +34,13 @@ ADMISSION_ENDS_FIRST = declare(
     en="The admission would end on {last}, before its first day {first}.",
     zh="准入的截止日 {last} 早于起始日 {first}。",
 )
+ADMITTED_OTHERWISE = declare(
+    "programme.admitted_otherwise",
+    en="{centre} was admitted for this batch ({batch}) and item already, from {first}, last day {last}; an "
+    "admission is never rewritten. Name another batch.",
+    zh="{centre} 已按该批次（{batch}）和服务项目准入，起始日 {first}，截止日 {last}；"
+    "准入记录不得改写。请另列批次。",
+)
 ENDS_IN_THE_PAST = declare(
     "programme.ends_in_the_past",
     en="The last day {last} is past; today is {today}. Orders agreed in between were lawful and stay so.",
