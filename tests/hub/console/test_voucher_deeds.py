@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from tests.hub.console.test_pages import LANGUAGES, faults_of_page, read
-from tests.hub.programmes.offices import Office
+from tests.hub.programmes.offices import Office, view
 from tests.people import Person, make_person
 
+from hesuan.hub.programmes import services
 from hesuan.hub.programmes.models import Voucher
 
 HALVES = (
@@ -30,7 +32,7 @@ def voucher(office: Office) -> Voucher:
 def offered(person: Person, voucher: Voucher) -> set[str]:
     """The verbs that the page offers somebody."""
     text = read(person.client, address(voucher), "en")[1]
-    return set(re.findall(r'data-test="open-([a-z]+)"', text))
+    return set(re.findall(r'data-test="open-([a-z_]+)"', text))
 
 
 def address(voucher: Voucher) -> str:
@@ -154,3 +156,63 @@ def test_the_page_has_no_fault_in_either_language(
             status, text = read(person.client, address(voucher), language)
             assert (status, faults_of_page(text, language)) == (200, [])
             assert language == "en" or "Waits on" not in text
+
+
+DECAY = (
+    "expiry: {mode: decay, returns_to: budget, exemption: manager, checkpoints: [{date: 2030-03-01,"
+    " reference: current, brackets: [{gt: 0/1, lt: 10/100, remove_of_unused: 25/100},"
+    " {gt: 10/100, lt: 25/100, remove_of_unused: 15/100}]}]}"
+)
+LONG = "issuance: {event: approval, validity: P10Y}"
+THE_DAY = datetime(2030, 3, 1, 4, tzinfo=UTC)
+
+
+def test_an_approver_decides_a_checkpoint_that_lies_in_no_bracket(
+    office: Office, owner: Person, officer: Person, approver: Person
+) -> None:
+    """Nothing is used of 3,000.00: 0 lies in no bracket. Before the day, and to others, nothing."""
+    voucher = office.issue(office.activate(DECAY, LONG), 1_000_000)
+    assert offered(approver, voucher) == set()
+    services.keep_dates(THE_DAY)
+    assert offered(approver, voucher) == {"share"}
+    assert "share" not in offered(officer, voucher) | offered(owner, voucher)
+    page = read(approver.client, address(voucher), "en")[1]
+    assert "The document allows: 0, 3/20 – 1/4." in page and "an approver, who decides" in page
+    say = {"day": "2030-03-01", "reason": "the lower one was meant"}
+    assert send(approver, voucher, "share", share="15/100", **say)[0] == 422, "no tick"
+    for wrong, status in (("0.15", 422), ("26/100", 409), ("", 422)):
+        assert send(approver, voucher, "share", share=wrong, sure="yes", **say)[0] == status
+    assert send(officer, voucher, "share", share="15/100", sure="yes", **say)[0] == 409
+    assert state(voucher) == "ACTIVE"
+    assert send(approver, voucher, "share", share="15 %", sure="yes", **say)[0] == 302
+    assert (state(voucher), view(voucher).returned_fen) == ("REDUCED", 45_000)
+    assert offered(approver, voucher) == set()
+
+
+REIMBURSED = "settlement: {flow: reimburse_user, cadence: quarterly, steps: [bureau]}"
+
+
+def test_an_approver_ends_the_claim_time_that_no_document_states(
+    office: Office, owner: Person, officer: Person, approver: Person
+) -> None:
+    """Only after its last day; never where the document states the time, which the hub keeps by itself."""
+    voucher = office.issue(office.activate(REIMBURSED), 1_000_000)
+    assert voucher.expires_at is not None
+    assert offered(approver, voucher) == set()
+    services.expire_vouchers(voucher.expires_at)
+    assert (state(voucher), offered(approver, voucher)) == ("EXPIRED", {"end_claims"})
+    assert offered(officer, voucher) == offered(owner, voucher) == set()
+    assert "an approver, who ends the claim time" in read(owner.client, address(voucher), "en")[1]
+    assert send(approver, voucher, "end_claims", reason="all claimed")[0] == 422, "no tick"
+    assert send(officer, voucher, "end_claims", reason="all claimed", sure="yes")[0] == 409
+    assert send(approver, voucher, "end_claims", reason="all claimed", sure="yes")[0] == 302
+    assert (state(voucher), view(voucher).returned_fen) == ("CLOSED", voucher.face_fen)
+    assert offered(approver, voucher) == set()
+
+
+def test_a_stated_claim_time_is_offered_to_nobody_to_end(office: Office, approver: Person) -> None:
+    stated = "redemption: {claimant: demander, claim_until: P30D}"
+    voucher = office.issue(office.activate(REIMBURSED, stated), 1_000_000)
+    assert voucher.expires_at is not None
+    services.expire_vouchers(voucher.expires_at)
+    assert (state(voucher), offered(approver, voucher)) == ("EXPIRED", set())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Any
 
 from django.utils import timezone
@@ -16,18 +17,20 @@ from hesuan.hub.console.deeds import REASON, Deed
 from hesuan.hub.console.entryform import NOT_A_DAY, Input
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors, services
-from hesuan.hub.programmes.ahead import Ahead
+from hesuan.hub.programmes.ahead import Ahead, Undecided
 from hesuan.hub.programmes.models import Suspension, Voucher
+from hesuan.money import parse_ratio
 
 State = Voucher.State
 LIVING = (State.ISSUED, State.ACTIVE, State.REDUCED)
-FINAL = ("revoke", "surrender")
+FINAL = ("revoke", "surrender", "share", "end_claims")
 """Verbs that nothing undoes."""
 ACTS: dict[str, Callable[..., object]] = {
     "suspend": services.suspend,
     "reinstate": services.reinstate,
     "revoke": services.revoke,
     "surrender": services.surrender,
+    "end_claims": services.end_claims,
 }
 """Those that take a reason and nothing else."""
 
@@ -52,6 +55,9 @@ def act(actor: Actor, voucher_id: str, sent: dict[str, Any]) -> bool:
         services.release_tranche(**who, event=sent.get("event", ""), reason=reason)
     elif verb == "exempt":
         services.exempt(**who, day=_day(sent.get("day", "")), reason=reason)
+    elif verb == "share":
+        share = _share(sent.get("share", ""))
+        services.decide_share(**who, day=_day(sent.get("day", "")), remove_of_unused=share, reason=reason)
     else:
         return False
     return True
@@ -62,6 +68,16 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise InputFault(NOT_A_DAY, where="day", value=text[:40]) from None
+
+
+def _share(text: str) -> Fraction:
+    """``15/100``, ``15%``, ``15 %`` or ``0``."""
+    plain = text.strip().replace("％", "%")
+    if plain == "0":
+        return Fraction(0)
+    if plain.endswith("%"):
+        plain = f"{plain[:-1].strip()}/100"
+    return parse_ratio(plain, where="share")
 
 
 def deeds(actor: Actor, voucher: Voucher, case: Suspension | None, ahead: Ahead) -> list[Deed]:
@@ -81,6 +97,8 @@ def deeds(actor: Actor, voucher: Voucher, case: Suspension | None, ahead: Ahead)
         found += _officers(actor.has("programme_officer", office), ahead)
         if actor.has("programme_officer", office) or actor.has("reviewer", office):
             found.append(SUSPEND)
+    if actor.has("approver", office) and voucher.organisation_id not in actor.organisations():
+        found += _approvers(voucher, ahead)
     if case is not None and actor.has("approver", office) and may_decide(actor, voucher, case):
         found.append(REINSTATE)
         if _heard(case):
@@ -140,6 +158,37 @@ def _officers(is_officer: bool, ahead: Ahead) -> list[Deed]:
     return found
 
 
+def _approvers(voucher: Voucher, ahead: Ahead) -> list[Deed]:
+    """What the document leaves open at a voucher's end, and a person decides."""
+    found: list[Deed] = []
+    if voucher.state in LIVING and ahead.undecided:
+        days = tuple((one.day.isoformat(), one.day.isoformat()) for one in ahead.undecided)
+        allowed = "; ".join(dict.fromkeys(_allowed(one) for one in ahead.undecided))
+        share = Input(
+            "share",
+            _("What of the unused is taken"),
+            help=_("A ratio such as 15/100, or a percentage. The document allows: %(allowed)s.")
+            % {"allowed": allowed},
+        )
+        says = _(
+            "On that day the used share lay in none of the document's brackets. So much of what is unused"
+            " now goes back to the budget. The holder reads your reason."
+        )
+        day = Input("day", _("Checkpoint"), "choice", days)
+        found.append(Deed("share", _("Decide a checkpoint"), says, (day, share, REASON), final=True))
+    if ahead.claims_open:
+        says = _(
+            "The document names no last day for claims. Nothing more is claimed on this voucher then, and"
+            " its rest goes back to the budget. The holder reads your reason."
+        )
+        found.append(Deed("end_claims", _("End the claim time"), says, final=True))
+    return found
+
+
+def _allowed(one: Undecided) -> str:
+    return "0" if one.between is None else f"0, {one.between[0]} – {one.between[1]}"
+
+
 def may_decide(actor: Actor, voucher: Voucher, case: Suspension) -> bool:
     """Whether somebody with the role is another person than who suspended it, and not of the holder."""
     return case.opened_by != actor.identity_id and voucher.organisation_id not in actor.organisations()
@@ -172,8 +221,21 @@ def waiting(voucher: Voucher, case: Suspension | None, ahead: Ahead) -> Waiting 
         )
     if case is not None:
         return Waiting(_("an approver who did not suspend it"))
-    if voucher.state in LIVING and ahead.events:
-        return Waiting(_("a programme officer, who records what releases the next tranche"))
+    office = _office_wanted(voucher, ahead)
+    if office is not None:
+        return Waiting(office)
     if voucher.state == State.ISSUED:
         return Waiting(_("its first tranche's day"))
+    return None
+
+
+def _office_wanted(voucher: Voucher, ahead: Ahead) -> Promise | None:
+    """Whom of its office a voucher waits on that is not suspended."""
+    living = voucher.state in LIVING
+    if living and ahead.undecided:
+        return _("an approver, who decides a checkpoint that lies in no bracket")
+    if living and ahead.events:
+        return _("a programme officer, who records what releases the next tranche")
+    if ahead.claims_open:
+        return _("an approver, who ends the claim time once everything is claimed")
     return None

@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from hesuan.hub.console import deed_words, flag_words, record_words
+from hesuan.hub.console import deed_words, flag_words, record_words, voucher_words
 
 Words = dict[str, str | Promise]
 
@@ -261,35 +261,6 @@ ASKED: Words = {
     "use.is_self_built": _("On one's own machines"),
 }
 """What an applicant states, by the names of conditions."""
-VOUCHER: Words = {
-    "ISSUED": pgettext_lazy("voucher", "issued, nothing released yet"),
-    "ACTIVE": pgettext_lazy("voucher", "may be used"),
-    "HELD": pgettext_lazy("voucher", "may be used, some of it held"),
-    "REDUCED": pgettext_lazy("voucher", "reduced, may be used"),
-    "SUSPENDED": pgettext_lazy("voucher", "suspended"),
-    "EXHAUSTED": pgettext_lazy("voucher", "used up"),
-    "EXPIRED": pgettext_lazy("voucher", "expired"),
-    "SURRENDERED": pgettext_lazy("voucher", "surrendered"),
-    "REVOKED": pgettext_lazy("voucher", "revoked"),
-    "CLOSED": pgettext_lazy("voucher", "closed"),
-}
-VOUCHER_STEP: Words = {
-    "issue": pgettext_lazy("voucher step", "issued"),
-    "event": pgettext_lazy("voucher step", "an event was confirmed"),
-    "release": pgettext_lazy("voucher step", "a tranche was released"),
-    "reduce": pgettext_lazy("voucher step", "reduced at a checkpoint"),
-    "exempt": pgettext_lazy("voucher step", "exempted from a checkpoint"),
-    "undecided": pgettext_lazy("voucher step", "a checkpoint whose share lies in no bracket: to be decided"),
-    "end_claims": pgettext_lazy("voucher step", "the claim time was ended"),
-    "suspend": pgettext_lazy("voucher step", "suspended"),
-    "answer": pgettext_lazy("voucher step", "the holder was heard"),
-    "reinstate": pgettext_lazy("voucher step", "reinstated"),
-    "revoke": pgettext_lazy("voucher step", "revoked"),
-    "surrender": pgettext_lazy("voucher step", "surrendered"),
-    "use": pgettext_lazy("voucher step", "used up"),
-    "expire": pgettext_lazy("voucher step", "expired"),
-    "close": pgettext_lazy("voucher step", "closed, the rest given back"),
-}
 
 TABLES: dict[str, Words] = {
     "run": RUN,
@@ -304,8 +275,8 @@ TABLES: dict[str, Words] = {
     "transfer": TRANSFER,
     "unit": UNIT,
     "payer": PAYER,
-    "voucher": VOUCHER,
-    "voucher_step": VOUCHER_STEP,
+    "voucher": voucher_words.STATE,
+    "voucher_step": voucher_words.STEP,
     "suspension": deed_words.SUSPENSION,
     "call": deed_words.CALL,
     "review_step": deed_words.REVIEW_STEP,

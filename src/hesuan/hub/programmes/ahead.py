@@ -5,8 +5,10 @@ A form that lets people type the name of an event or of a step lets them mistype
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 
 from django.utils import timezone
 
@@ -14,7 +16,11 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.identity.selectors import sees_everything
 from hesuan.hub.programmes import access, application_rules, engine, rules, selectors
-from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
+from hesuan.hub.programmes.claiming import share_bounds
+from hesuan.hub.programmes.claimtime import claim_until, claims_over
+from hesuan.hub.programmes.decaying import UNDECIDED, checkpoint_of
+from hesuan.hub.programmes.models import ProgrammeVersion, Voucher, VoucherStep
+from hesuan.policy.programme import Programme
 from hesuan.policy.tranches import ISSUANCE, amounts
 
 
@@ -31,6 +37,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecided:
+    """A checkpoint at which the used share lay in none of the document's brackets."""
+
+    day: date
+    between: tuple[Fraction, Fraction] | None
+    """The least and the most that the document's brackets of that day take; 0 is always open."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ahead:
     """What a voucher's document still holds ready."""
 
@@ -42,6 +57,10 @@ class Ahead:
     """Days to come on which what lies unused is taken back, exempted ones left out."""
     exempted_by: str
     """The role that may exempt from a checkpoint; empty where nobody may."""
+    undecided: tuple[Undecided, ...] = ()
+    """Checkpoints that wait for an approver's share."""
+    claims_open: bool = False
+    """Expired, and kept open for claims that no document sets an end to: an approver ends them."""
 
 
 def ahead(actor: Actor, voucher_id: str) -> Ahead:
@@ -62,7 +81,25 @@ def ahead(actor: Actor, voucher_id: str) -> Ahead:
         events=tuple(dict.fromkeys(one.waits_for for one in parts if one.waits_for and not one.released)),
         checkpoints=tuple(day for day in days if isinstance(day, date) and day.isoformat() not in gone),
         exempted_by=(expiry.exemption or "") if expiry is not None else "",
+        undecided=_undecided(document, steps),
+        claims_open=_claims_open(voucher),
     )
+
+
+def _undecided(document: Programme, steps: Sequence[VoucherStep]) -> tuple[Undecided, ...]:
+    decided = {one.detail for one in steps if one.trigger == "reduce"}
+    days = [one.detail for one in steps if one.trigger == UNDECIDED and one.detail not in decided]
+    return tuple(Undecided(date.fromisoformat(day), _between(document, day)) for day in days)
+
+
+def _between(document: Programme, day: str) -> tuple[Fraction, Fraction] | None:
+    checkpoint = checkpoint_of(document, date.fromisoformat(day))
+    return share_bounds(checkpoint) if checkpoint is not None else None
+
+
+def _claims_open(voucher: Voucher) -> bool:
+    expired = voucher.state == Voucher.State.EXPIRED
+    return expired and claim_until(voucher) is None and not claims_over(voucher, timezone.now())
 
 
 def _parts(voucher: Voucher, released: set[str]) -> tuple[Part, ...]:

@@ -101,11 +101,17 @@ def decide_share(
         return voucher
 
 
-def _need_within(checkpoint: Checkpoint, share: Fraction, voucher: Voucher) -> None:
+def share_bounds(checkpoint: Checkpoint) -> tuple[Fraction, Fraction] | None:
+    """The least and the most that a checkpoint's brackets take of the unused; ``None`` where none says."""
     takes = [one.remove_of_unused for one in checkpoint.brackets]
     known = sorted(one for one in takes if isinstance(one, Fraction))
-    if share and not (known and known[0] <= share <= known[-1]):
-        between = f"{known[0]} – {known[-1]}" if known else "–"
+    return (known[0], known[-1]) if known else None
+
+
+def _need_within(checkpoint: Checkpoint, share: Fraction, voucher: Voucher) -> None:
+    bounds = share_bounds(checkpoint)
+    if share and not (bounds and bounds[0] <= share <= bounds[1]):
+        between = f"{bounds[0]} – {bounds[1]}" if bounds else "–"
         raise Refused(errors.SHARE_OUTSIDE, voucher=voucher.code, share=share, known=between)
 
 
