@@ -215,6 +215,22 @@ def test_a_programme_tunes_a_threshold_on_record_and_is_judged_by_it(world: Worl
     assert [(one.value, one.reason) for one in told] == [(2, "one town"), (1, "one town")]
 
 
+def test_the_numbers_are_told_to_who_sees_flags_with_what_a_programme_tuned(
+    world: World, stranger: Person, auditor: Person
+) -> None:
+    here = world()
+    tune(here, 1)
+    programme = here.version.programme_id
+    platform = {one.name: one for one in selectors.thresholds(auditor.actor)}
+    own = {one.name: one for one in selectors.thresholds(here.officer.actor, programme)}
+    assert platform["a6_hold_distance"].value == own["a6_hold_distance"].default == 2
+    assert own["a6_hold_distance"].value == 1 and own["a6_hold_distance"].source
+    for actor in (stranger.actor, here.road.owner.actor):
+        assert selectors.thresholds(actor) == []
+        with pytest.raises(NotFound):
+            selectors.thresholds(actor, programme)
+
+
 def tune(here: ClaimWorld, value: int) -> None:
     services.tune(
         actor=here.approver.actor,

@@ -6,7 +6,7 @@ organisation it concerns does not: whoever knew the rule's reading would learn t
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
@@ -19,8 +19,11 @@ from hesuan.hub.programmes.models import Programme
 from hesuan.hub.programmes.selectors import programme as find_programme
 from hesuan.hub.settlement.claim_selectors import offices
 from hesuan.hub.surveillance import errors
+from hesuan.surveillance import measures
 from hesuan.surveillance.rules import RULES
 
+Measure = measures.Measure
+"""A threshold as it is told."""
 _GRAVITY = Case(
     When(action="stop", then=Value(0)),
     When(action="hold", then=Value(1)),
@@ -118,13 +121,19 @@ def rule_words() -> dict[str, tuple[str, str]]:
     return {one.id: (one.en, one.zh) for one in RULES.values()}
 
 
-def thresholds(actor: Actor, programme_id: str) -> dict[str, int]:
-    """The numbers a programme is judged by, its own ones among them.
+def thresholds(actor: Actor, programme_id: str = "") -> list[Measure]:
+    """The numbers that the rules judge by, each with its unit, its source and how far one may believe it.
+
+    Args:
+        actor: Who asks; whoever may see no flag is not told the numbers to pass below.
+        programme_id: A programme, with what it tuned; empty: the platform's own numbers.
 
     Raises:
         NotFound: the programme, and ``flag.not_found`` to who may not see its flags.
     """
+    if not programme_id:
+        return measures.measures() if may_look(actor) else []
     programme = find_programme(actor, programme_id)
     if not (sees_everything(actor) or programme.office_id in offices(actor)):
         raise NotFound(errors.NOT_FOUND, flag=programme_id)
-    return asdict(flag_reads.thresholds(programme_id))
+    return measures.measures(flag_reads.thresholds(programme_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from django.http import HttpRequest, HttpResponse
@@ -67,10 +68,26 @@ class TuningShape(Shape):
     at: Time
 
 
+class ThresholdShape(Shape):
+    """One number that a rule judges by. `kind` and `source` speak of the default."""
+
+    name: str
+    rule: str
+    version: str
+    value: int
+    default: int
+    unit: str
+    kind: str
+    source: str
+    en: str
+    zh: str
+
+
 class ThresholdsShape(Shape):
     """The numbers that a programme is judged by, and how its own ones came about."""
 
     thresholds: dict[str, int]
+    measures: list[ThresholdShape]
     tuned: list[TuningShape]
 
 
@@ -143,13 +160,20 @@ def list_rules(request: HttpRequest) -> list[RuleShape]:
     ]
 
 
+@router.get("/surveillance-thresholds", response=list[ThresholdShape])
+def list_thresholds(request: HttpRequest) -> list[ThresholdShape]:
+    """The platform's own numbers with unit, kind and source, for those who may see flags; else empty."""
+    return [_threshold(one) for one in selectors.thresholds(actor_of(request))]
+
+
 @router.get("/programmes/{programme_id}/thresholds", response=ThresholdsShape)
 def get_thresholds(request: HttpRequest, programme_id: str) -> ThresholdsShape:
     """The numbers a programme is judged by; for its office and for who sees everything."""
     actor = actor_of(request)
-    numbers = selectors.thresholds(actor, programme_id)
+    rows = selectors.thresholds(actor, programme_id)
     tuned = [_tuning(one) for one in selectors.tunings(actor, programme_id)]
-    return ThresholdsShape(thresholds=numbers, tuned=tuned)
+    numbers = {one.name: one.value for one in rows}
+    return ThresholdsShape(thresholds=numbers, measures=[_threshold(one) for one in rows], tuned=tuned)
 
 
 @router.post("/programmes/{programme_id}/thresholds", response={201: TuningShape})
@@ -194,6 +218,10 @@ def _flag(row: Flag) -> FlagShape:
 
 def _answer(row: FlagStep) -> AnswerShape:
     return AnswerShape(state=row.to_state, measure=row.measure, reason=row.reason, at=row.at)
+
+
+def _threshold(row: selectors.Measure) -> ThresholdShape:
+    return ThresholdShape(**{**asdict(row), "kind": row.kind.value})
 
 
 def _tuning(row: Tuning) -> TuningShape:
