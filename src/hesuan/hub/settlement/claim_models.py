@@ -1,8 +1,8 @@
 """Claims on what vouchers captured, their lines, steps, batches, payments; floats, credit notes, clawbacks.
 
 Rows are added; of a claim, a line, a batch and a clawback only the state moves (with what the move sets), and
-each move is a row of :class:`RedemptionStep`. A line's amount is never edited: what a credit note changes is
-an :class:`Adjustment` beside it.
+each move is a row of :class:`RedemptionStep`. A line's amount is fixed when its claim is submitted, and never
+edited after that: what a credit note changes is an :class:`Adjustment` beside it.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class Claim(models.Model):
     """Of a user's claim, the voucher it draws on; a supplier's lines name theirs."""
     papers = models.JSONField()
     """Contract, invoice, payment, delivery proof: numbers, dates, parties, amounts, document ids."""
+    facts = models.JSONField(default=dict)
+    """What the claimant states, where nothing was issued beforehand and the claim is the application."""
     digest = models.CharField(max_length=80)
     """Of what was claimed at first: the same id with the same content is the same claim."""
     period = models.CharField(max_length=16, blank=True)
@@ -113,7 +115,8 @@ class ClaimLine(models.Model):
     )
     live = models.BooleanField(default=True)
     """False once the claim was rejected or withdrawn, or the line refused: the order may be claimed anew."""
-    voucher = models.ForeignKey(Voucher, on_delete=models.PROTECT, related_name="claim_lines")
+    voucher = models.ForeignKey(Voucher, null=True, on_delete=models.PROTECT, related_name="claim_lines")
+    """``None`` on a draft under a programme that issues nothing: submitting makes the entitlement."""
     kind = models.CharField(max_length=32)
     charge_fen = models.BigIntegerField()
     subsidy_fen = models.BigIntegerField()
@@ -136,6 +139,17 @@ class ClaimLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.claim_id}/{self.number}"
+
+    @property
+    def drawn_on(self) -> str:
+        """Id of the voucher that pays it; every line of a submitted claim has one."""
+        assert self.voucher_id is not None, "a draft draws on nothing yet"
+        return self.voucher_id
+
+    @property
+    def voucher_code(self) -> str:
+        """The voucher's code; empty as long as there is none."""
+        return self.voucher.code if self.voucher else ""
 
 
 class ClaimMatch(models.Model):

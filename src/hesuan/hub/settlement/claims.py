@@ -373,7 +373,7 @@ def _hold(claim: Claim) -> None:
             ledger=book,
             amount_fen=line.subsidy_fen,
             code="hold",
-            debit=programme_accounts.voucher_account(line.voucher_id),
+            debit=programme_accounts.voucher_account(line.drawn_on),
             credit=key,
         )
         for line in claim.lines.all()

@@ -167,7 +167,7 @@ def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Vouc
     past = [
         PastLine(
             id=row.id,
-            voucher_id=row.voucher_id,
+            voucher_id=row.drawn_on,
             centre_id=row.settlement.order.centre_id,
             charge_fen=row.charge_fen,
             at=row.settlement.order.quote.request.created_at,
@@ -241,13 +241,13 @@ def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int
 
 
 def _spendable(line: ClaimLine) -> int:
-    voucher = Voucher.objects.select_related("programme_version").get(pk=line.voucher_id)
+    voucher = Voucher.objects.select_related("programme_version").get(pk=line.drawn_on)
     return available_fen(voucher)
 
 
 def _reduce(claim: Claim, line: ClaimLine, less: Mapping[str, int], tail: str) -> None:
     """Not yet paid: the difference goes back where it came from."""
-    home = programme_accounts.voucher_account(line.voucher_id)
+    home = programme_accounts.voucher_account(line.drawn_on)
     events = []
     if line.state == Line.PAYABLE:
         for payer, fen in less.items():
@@ -263,7 +263,7 @@ def _raise(claim: Claim, line: ClaimLine, more: Mapping[str, int], tail: str) ->
     """The difference is taken from the voucher; where the line is payable, it is payable too."""
     if claim.flow in gate.USER_FLOWS and line.state == Line.CLAIMED:
         return  # taken when the line becomes payable
-    account = programme_accounts.voucher_account(line.voucher_id)
+    account = programme_accounts.voucher_account(line.drawn_on)
     source = source_account(claim)
     events = move(claim, f"{tail}:more", account, source, sum(more.values()))
     if line.state != Line.CLAIMED:

@@ -42,7 +42,7 @@ def line_payable(claim: Claim, line: ClaimLine) -> None:
     net = net_shares(line)
     events = []
     if claim.flow in gate.USER_FLOWS:
-        need_unfrozen(line.voucher_id)
+        need_unfrozen(line.drawn_on)
         events += _capture(claim, line, sum(net.values()))
     for payer, fen in net.items():
         events += move(
@@ -138,7 +138,7 @@ def _capture(claim: Claim, line: ClaimLine, net_fen: int) -> list[ledger.Event]:
     more = move(
         claim,
         f"claim:{line.id}:more",
-        programme_accounts.voucher_account(line.voucher_id),
+        programme_accounts.voucher_account(line.drawn_on),
         source_account(claim),
         net_fen - captured,
     )

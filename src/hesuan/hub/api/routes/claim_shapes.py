@@ -272,7 +272,7 @@ def _line(row: ClaimLine) -> LineShape:
     return LineShape(
         number=row.number,
         order=row.settlement.order_id,
-        voucher=row.voucher.code,
+        voucher=row.voucher_code,
         kind=row.kind,
         charge_yuan=row.charge_fen,
         subsidy_yuan=row.subsidy_fen,
