@@ -294,6 +294,10 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
         },
         "POST /offerings/{offering_id}/prices": {"price_yuan_per_core_hour": "0.30"},
         "POST /programmes": {"text": HENAN.replace("version: 1", "version: 3"), "source_name": "h.yaml"},
+        "POST /programme-versions/{version_id}/simulate": {
+            "file_name": "claims.csv",
+            "content": "claim,on,kind,amount\n1,2026-03-01,compute,1000.00\n",
+        },
         "POST /programmes/{programme_id}/suppliers": {"centre": admitted_centre_id, "reason": "listed"},
         "POST /supplier-admissions/{admission_id}/end": {"reason": "delisted"},
         "POST /applications": {

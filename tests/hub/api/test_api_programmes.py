@@ -180,3 +180,33 @@ def test_the_applicant_completes_what_was_returned_and_sees_what_it_waits_on(
     steps = get(owner, f"{here}/steps").json()
     assert [one["to_state"] for one in steps] == ["DRAFT", "SUBMITTED", "RETURNED", "SUBMITTED"]
     assert steps[2]["reason"] == "twice as much by the contract" and "actor" not in steps[2]
+
+
+CLAIMS = (
+    "claim,on,kind,amount,applicant.kind\n"
+    "c1,2026-01-05,compute,100000.00,enterprise\nc2,2026-02-05,compute,250000.00,enterprise\n"
+)
+
+
+def test_a_year_of_claims_is_tried_with_the_grid_of_rates_and_caps(
+    officer: Person, stranger: Person, auditor: Person, henan: dict[str, Any]
+) -> None:
+    """20 % of 350,000.00; five points more are 87,500.00. The version is public, trying it is not."""
+    address = f"programme-versions/{henan['id']}/simulate"
+    answer = post(officer, address, {"file_name": "claims.csv", "content": CLAIMS})
+    tried = answer.json()
+    assert (answer.status_code, tried["claims"], tried["granted"]) == (200, 2, 2)
+    assert (tried["asked_yuan"], tried["subsidy_yuan"]) == ("350000.00", "70000.00")
+    assert [one["running_yuan"] for one in tried["months"]] == ["20000.00", "70000.00"]
+    cells = {(one["rate_permille"], one["cap_permille"]): one for one in tried["grid"]}
+    assert len(cells) == 25 and [key for key, one in cells.items() if one["is_written"]] == [(0, 1000)]
+    assert cells[0, 1000]["subsidy_yuan"] == "70000.00"
+    assert cells[50, 1000]["subsidy_yuan"] == "87500.00"
+    assert post(auditor, address, {"file_name": "c.csv", "content": CLAIMS}).status_code == 200
+    refused = post(stranger, address, {"file_name": "claims.csv", "content": CLAIMS})
+    assert (refused.status_code, refused.json()["code"]) == (404, "programme.not_found")
+    wrong = post(
+        officer, address, {"file_name": "claims.csv", "content": CLAIMS.replace("2026-01-05", "soon")}
+    )
+    assert wrong.status_code == 422 and "claims.csv:2:" in wrong.content.decode()
+    assert post(officer, address, {"file_name": "claims.csv"}).status_code == 422

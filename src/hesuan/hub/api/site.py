@@ -34,6 +34,7 @@ from hesuan.hub.api.routes import (
     records,
     registry,
     surveillance,
+    trying,
     voucher_life,
     vouchers,
 )
@@ -84,6 +85,7 @@ api.add_router("", centres.router, tags=["centres"])
 api.add_router("", registry.router, tags=["registry"])
 api.add_router("", records.router, tags=["registry"])
 api.add_router("", programmes.router, tags=["programmes"])
+api.add_router("", trying.router, tags=["programmes"])
 api.add_router("", calls.router, tags=["programmes"])
 api.add_router("", applications.router, tags=["applications and vouchers"])
 api.add_router("", publicity.router, tags=["applications and vouchers"])

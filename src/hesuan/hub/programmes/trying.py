@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from hesuan.errors import REGISTRY, InputFault, declare
+from hesuan.errors import REGISTRY, InputFault, NotFound, declare
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.programmes import engine, selectors
+from hesuan.hub.identity.selectors import sees_everything
+from hesuan.hub.programmes import access, engine, selectors
+from hesuan.hub.programmes.errors import PROGRAMME_NOT_FOUND
 from hesuan.policy import simulator
 from hesuan.policy.claims import Claim, load_claims
 from hesuan.policy.programme import Programme
@@ -110,17 +112,20 @@ def try_claims(actor: Actor, version_id: str, *, file_name: str, content: bytes)
     """Decides every claim of a table under a version.
 
     Args:
-        actor: Who may see the version.
+        actor: Of the programme's office, or who sees everything.
         version_id: Drafts too.
         file_name: What the table is called; faults name ``file:line:column`` with it.
         content: A CSV as :mod:`hesuan.policy.claims` describes it.
 
     Raises:
-        NotFound: ``programme.not_found``.
+        NotFound: ``programme.not_found``, for strangers to its office too.
         InputFault: ``programme.too_many_rows``, ``programme.claims_not_utf8``.
         Faults: everything that is wrong with the table.
     """
-    programme = engine.programme_of(selectors.version(actor, version_id))
+    version = selectors.version(actor, version_id)
+    if not (sees_everything(actor) or version.programme.office_id in access.offices(actor)):
+        raise NotFound(PROGRAMME_NOT_FOUND, programme=version.programme_id)
+    programme = engine.programme_of(version)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
