@@ -132,6 +132,9 @@ def rewritten(leaf: int, **members: object) -> list[bytes]:
     return made
 
 
+CLAIMED = [*ENTRIES, logs.entry(COUNT, "settle", c="centre:01", a=700, payer="city", m="C1")]
+"""Then ¥7.00 is settled on a claim."""
+
 PROMISES: dict[str, Callable[[], list[bytes]]] = {
     "totals.gap": lambda: rewritten(10, s=11),
     "totals.other_log": lambda: rewritten(10, p="another"),
@@ -143,6 +146,25 @@ PROMISES: dict[str, Callable[[], list[bytes]]] = {
     "totals.settle_differs": lambda: [
         *ENTRIES,
         logs.entry(COUNT, "settle", c="centre:01", n=60, a=24_001, first=0, last=COUNT - 1),
+    ],
+    "totals.above_issued": lambda: [*rewritten(1, a=1000)[:2], *ENTRIES[2:]],
+    "totals.settled_above_captured": lambda: [
+        *ENTRIES,
+        logs.entry(COUNT, "settle", c="centre:01", a=24_001, payer="city", m="C1"),
+    ],
+    "totals.paid_above_settled": lambda: [
+        *CLAIMED,
+        logs.entry(COUNT + 1, "pay", a=701, payer="city", m="C1"),
+    ],
+    "totals.clawed_back_above_paid": lambda: [
+        *CLAIMED,
+        logs.entry(COUNT + 1, "pay", a=700, payer="city", m="C1"),
+        logs.entry(COUNT + 2, "clawback", a=701, payer="city", m="C1", what="due"),
+    ],
+    "totals.float_below_zero": lambda: [
+        *ENTRIES,
+        logs.entry(COUNT, "pay", c="centre:01", a=5, what="float"),
+        logs.entry(COUNT + 1, "pay", c="centre:01", a=6, what="float_back"),
     ],
     "totals.pay_differs": lambda: [
         *ENTRIES,
@@ -158,6 +180,30 @@ def test_an_operator_who_signs_a_broken_promise_is_found(code: str, tmp_path: Pa
     logs.write(tmp_path, PROMISES[code]())
     verdict = verify(tmp_path)
     assert verdict.result is Result.TAMPERED and code in codes(verdict)
+
+
+def test_claim_by_claim_and_payer_by_payer_it_adds_up(tmp_path: Path) -> None:
+    """The near misses of the broken promises above: to the fen, and sound."""
+    rest = [
+        ("pay", {"a": 700, "payer": "city", "m": "C1"}),
+        ("clawback", {"a": 700, "payer": "city", "m": "C1", "what": "due"}),
+        ("clawback", {"a": 700, "payer": "city", "m": "C1", "what": "returned"}),
+        ("settle", {"c": "centre:01", "a": 300, "payer": "city", "m": "C2"}),
+        ("refund", {"c": "centre:01", "a": 300, "payer": "city", "m": "C2"}),
+        ("pay", {"c": "centre:01", "a": 5, "what": "float"}),
+        ("pay", {"c": "centre:01", "a": 5, "what": "float_back"}),
+        ("expire", {"a": 10**8 - 120_000}),
+        ("programme", {"a": 10**9 - 120_000, "what": "lapse"}),
+    ]
+    entries = [*CLAIMED, *(logs.entry(COUNT + 1 + n, kind, **told) for n, (kind, told) in enumerate(rest))]
+    logs.write(tmp_path, entries)
+    verdict = verify(tmp_path)
+    assert verdict.result is Result.SOUND, [one.sentence() for one in verdict.checks]
+    assert verdict.totals["cap_fen"] == 120_000 and verdict.totals["paid_fen"] == 700
+    assert verdict.totals["clawed_back_fen"] == 700 == verdict.totals["recovered_fen"]
+    entries.append(logs.entry(len(entries), "programme", a=1000, what="lapse"))
+    logs.write(other := tmp_path / "other", entries)
+    assert "totals.above_cap" in codes(verify(other)), "a lapse may not take what is issued"
 
 
 def test_settling_in_ranges_and_by_list_adds_up(tmp_path: Path) -> None:

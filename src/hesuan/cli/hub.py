@@ -252,15 +252,19 @@ def check_books() -> int:
 @hub.command(
     "log-check",
     help=said(
-        en="Recompute the public log leaf by leaf; exit code 1 and the rows if it is not what was signed.",
-        zh="逐条重新核算公开日志；如与所签不符，列出相应记录并以 1 退出。",
+        en="Recompute every public log leaf by leaf; exit code 1 and the rows if it is not what was signed,"
+        " or not what the ledger moved.",
+        zh="逐条重新核算各公开日志；如与所签或与账本不符，列出相应记录并以 1 退出。",
     ),
 )
 def log_check() -> int:
-    from hesuan.hub.audit import checks
+    from hesuan.hub.audit import checks, selectors
+    from hesuan.hub.disclosure import checks as disclosure
 
     server.require_migrated()
-    return _tell_findings(checks.check(), len(checks.INVARIANTS))
+    found: list[Finding] = [one for log in selectors.logs() for one in checks.check(log)]
+    count = len(checks.INVARIANTS) + len(disclosure.INVARIANTS)
+    return _tell_findings([*found, *disclosure.check()], count)
 
 
 class Finding(Protocol):

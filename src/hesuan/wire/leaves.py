@@ -47,7 +47,7 @@ KINDS = (
 )
 BOOKS = ("VOUCHER", "CASH")
 _WHOLE = ("a", "ref", "n", "first", "last")
-_TEXTS = ("b", "c", "w", "h", "rule", "root", "day", "sm3", "what")
+_TEXTS = ("b", "c", "w", "h", "rule", "root", "day", "sm3", "what", "payer", "m")
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\dZ")
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 SALT_BYTES = 16

@@ -10,60 +10,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hesuan.errors import Code, declare
+from hesuan.errors import Code
 from hesuan.money import format_yuan
+from hesuan.wire.payouts import Payouts
+from hesuan.wire.promises import (
+    ABOVE_CAP,
+    ABOVE_ISSUED,
+    ABOVE_REF,
+    GAP,
+    NO_SUCH_REF,
+    OTHER_LOG,
+    PAY_DIFFERS,
+    SETTLE_DIFFERS,
+    SETTLED_ABOVE,
+    TWICE,
+    Fault,
+)
+from hesuan.wire.reading import shown
 
 MAX_FAULTS = 20
 """Faults kept by name; the rest are counted."""
-
-GAP = declare(
-    "totals.gap",
-    en="Leaf {leaf}: it calls itself number {written}; it stands at {leaf}.",
-    zh="第 {leaf} 条：自称编号 {written}，实际位于 {leaf}。",
-)
-OTHER_LOG = declare(
-    "totals.other_log",
-    en="Leaf {leaf}: it is of programme {written}; this log is of {expected}.",
-    zh="第 {leaf} 条：属于计划 {written}；本日志属于 {expected}。",
-)
-ABOVE_CAP = declare(
-    "totals.above_cap",
-    en="Leaf {leaf}: issued {total} in all, above the cap of {limit}.",
-    zh="第 {leaf} 条：累计发放 {total}，超过上限 {limit}。",
-)
-NO_SUCH_REF = declare(
-    "totals.no_such_ref",
-    en="Leaf {leaf} ({kind}): it resolves leaf {ref}, which is no {wanted} before it.",
-    zh="第 {leaf} 条（{kind}）：所指第 {ref} 条并非其之前的 {wanted}。",
-)
-TWICE = declare(
-    "totals.resolved_twice",
-    en="Leaf {leaf} ({kind}): leaf {ref} was resolved before, by leaf {by}.",
-    zh="第 {leaf} 条（{kind}）：第 {ref} 条此前已由第 {by} 条了结。",
-)
-ABOVE_REF = declare(
-    "totals.above_ref",
-    en="Leaf {leaf} ({kind}): {amount} is above the {limit} of leaf {ref}.",
-    zh="第 {leaf} 条（{kind}）：{amount} 超过第 {ref} 条的 {limit}。",
-)
-SETTLE_DIFFERS = declare(
-    "totals.settle_differs",
-    en="Leaf {leaf} (settle {centre}): written {n} leaves and {amount}; recomputed {found_n} and {found}.",
-    zh="第 {leaf} 条（结算 {centre}）：所写 {n} 条、{amount}；重算为 {found_n} 条、{found}。",
-)
-PAY_DIFFERS = declare(
-    "totals.pay_differs",
-    en="Leaf {leaf} (pay): paid {amount}; settled by leaf {ref} were {limit}.",
-    zh="第 {leaf} 条（支付）：支付 {amount}；第 {ref} 条结算为 {limit}。",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One broken promise."""
-
-    code: Code
-    facts: dict[str, object]
+LAPSE = "lapse"
+"""What no longer belongs to the programme: its window is over."""
+FLOATS = ("float", "float_back")
+"""Money ahead of claims: not a payment of what was settled."""
 
 
 @dataclass(slots=True)
@@ -87,7 +57,7 @@ class Totals:
         self.cap_fen: int | None = None
         self.issued_fen = 0
         self.returned_fen = 0
-        """Expired and clawed back."""
+        """Expired, surrendered, and taken back before it was used."""
         self.captured_fen: Counter[str] = Counter()
         self.refunded_fen: Counter[str] = Counter()
         self.settled_fen: Counter[str] = Counter()
@@ -96,6 +66,7 @@ class Totals:
         self.entries = 0
         self.fault_count = 0
         self.faults: list[Fault] = []
+        self.payouts = Payouts(self._fault)
         self._programme: str | None = None
         self._money: dict[int, _Money] = {}
 
@@ -139,6 +110,9 @@ class Totals:
             "refunded_fen": dict(sorted(self.refunded_fen.items())),
             "settled_fen": dict(sorted(self.settled_fen.items())),
             "paid_fen": self.paid_fen,
+            "clawed_back_fen": sum(self.payouts.demanded_fen.values()),
+            "recovered_fen": sum(self.payouts.recovered_fen.values()),
+            "floats_fen": {name: fen for name, fen in sorted(self.payouts.floats_fen.items()) if fen},
             "receipts_fen": self.receipts_fen,
         }
 
@@ -149,8 +123,8 @@ class Totals:
             cap_zh = "未载明上限" if self.cap_fen is None else f"上限 {format_yuan(self.cap_fen)}"
             issued, returned = format_yuan(self.issued_fen), format_yuan(self.returned_fen)
             yield (
-                f"Issued {issued} ({cap_en}); expired and clawed back {returned}.",
-                f"累计发放 {issued}（{cap_zh}）；到期与追回 {returned}。",
+                f"Issued {issued} ({cap_en}); returned unused {returned}.",
+                f"累计发放 {issued}（{cap_zh}）；未用退回 {returned}。",
             )
             count, held = self.open_holds
             yield (
@@ -158,6 +132,7 @@ class Totals:
                 f"未了结冻结 {count} 笔，{format_yuan(held)}；无一重复了结。",
             )
             yield from self._centres()
+            yield from self._payers()
         if self.receipts_fen or self.kinds["receipt.issued"]:
             count, total = self.kinds["receipt.issued"], format_yuan(self.receipts_fen)
             yield f"Receipts: {count}, {total}.", f"回执 {count} 份，{total}。"
@@ -175,21 +150,61 @@ class Totals:
                 "算力中心 {}：扣划 {} − 退回 {} = 已结算 {} + 待结算 {}。".format(centre, *figures),
             )
 
+    def _payers(self) -> Iterator[tuple[str, str]]:
+        owed = Counter[str]()
+        for (_, payer), fen in self.payouts.settled_fen.items():
+            owed[payer] += fen
+        paid = Counter[str]()
+        for (_, payer), fen in self.payouts.paid_fen.items():
+            paid[payer] += fen
+        for payer in sorted(owed):
+            figures = [format_yuan(one) for one in (owed[payer], paid[payer], owed[payer] - paid[payer])]
+            yield (
+                "Payer {}: settled {} = paid {} + not paid yet {}.".format(shown(payer), *figures),
+                "出资方 {}：已结算 {} = 已支付 {} + 待支付 {}。".format(shown(payer), *figures),
+            )
+        demanded, back = self.payouts.demanded_fen.total(), self.payouts.recovered_fen.total()
+        if demanded:
+            told, settled = format_yuan(demanded), format_yuan(back)
+            yield (
+                f"Clawed back: {told} demanded of what was paid; {settled} returned, set off or written off.",
+                f"追缴：就已支付款项要求退回 {told}；已退回、抵扣或核销 {settled}。",
+            )
+
     def _fault(self, code: Code, **facts: object) -> None:
         self.fault_count += 1
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(Fault(code, facts))
 
     def _programme_leaf(self, index: int, leaf: dict[str, Any]) -> None:
-        del index
         if "a" in leaf:
-            self.cap_fen = (self.cap_fen or 0) + leaf["a"]
+            sign = -1 if leaf.get("what") == LAPSE else 1
+            self.cap_fen = (self.cap_fen or 0) + sign * leaf["a"]
+            self._within_cap(index)
 
     def _grant(self, index: int, leaf: dict[str, Any]) -> None:
         self.issued_fen += leaf.get("a", 0)
+        self._within_cap(index)
+
+    def _within_cap(self, index: int) -> None:
         net = self.issued_fen - self.returned_fen
         if self.cap_fen is not None and net > self.cap_fen:
             self._fault(ABOVE_CAP, leaf=index, total=format_yuan(net), limit=format_yuan(self.cap_fen))
+
+    def _within_issued(self, index: int, leaf: dict[str, Any]) -> None:
+        used = self.captured_fen.total() - self.refunded_fen.total()
+        limit = self.issued_fen - self.returned_fen
+        if used > limit:
+            figures = {"total": format_yuan(used), "limit": format_yuan(limit)}
+            self._fault(ABOVE_ISSUED, leaf=index, kind=leaf["k"], **figures)
+
+    def _within_captured(self, index: int, leaf: dict[str, Any]) -> None:
+        centre = leaf.get("c", "")
+        settled = self.settled_fen[centre]
+        limit = self.captured_fen[centre] - self.refunded_fen[centre]
+        if settled > limit:
+            figures = {"total": format_yuan(settled), "limit": format_yuan(limit)}
+            self._fault(SETTLED_ABOVE, leaf=index, kind=leaf["k"], centre=shown(centre), **figures)
 
     def _hold(self, index: int, leaf: dict[str, Any]) -> None:
         self._money[index] = _Money("hold", leaf.get("a", 0), leaf.get("c", ""))
@@ -200,21 +215,35 @@ class Totals:
             self._resolve(index, leaf)
         self.captured_fen[centre] += amount
         self._money[index] = _Money("capture", amount, centre)
+        self._within_issued(index, leaf)
 
     def _release(self, index: int, leaf: dict[str, Any]) -> None:
         if "ref" in leaf:
             self._resolve(index, leaf)
-        else:
-            self.returned_fen += leaf.get("a", 0)
+            return
+        self._return(index, leaf)
+        if leaf.get("what") == LAPSE and self.cap_fen is not None:
+            self.cap_fen -= leaf.get("a", 0)
+            self._within_cap(index)
 
     def _clawback(self, index: int, leaf: dict[str, Any]) -> None:
-        del index
+        if "payer" in leaf:
+            self.payouts.clawback(index, leaf)
+        else:
+            self._return(index, leaf)
+
+    def _return(self, index: int, leaf: dict[str, Any]) -> None:
         self.returned_fen += leaf.get("a", 0)
+        self._within_issued(index, leaf)
 
     def _refund(self, index: int, leaf: dict[str, Any]) -> None:
         amount, centre = leaf.get("a", 0), leaf.get("c", "")
         self.refunded_fen[centre] += amount
         self._money[index] = _Money("refund", amount, centre)
+        if "payer" in leaf:  # it had been settled already
+            self.settled_fen[centre] -= amount
+            self.payouts.refund(index, leaf)
+        self._within_captured(index, leaf)
         if "ref" not in leaf:
             return
         captured = self._referred(index, leaf, "capture")
@@ -225,6 +254,11 @@ class Totals:
 
     def _settle(self, index: int, leaf: dict[str, Any]) -> None:
         centre, amount = leaf.get("c", ""), leaf.get("a", 0)
+        self.settled_fen[centre] += amount
+        self._within_captured(index, leaf)
+        if "payer" in leaf:
+            self.payouts.settle(leaf)
+            return
         numbers = leaf.get("of")
         if numbers is None:
             numbers = range(leaf.get("first", 0), min(leaf.get("last", -1), index) + 1)
@@ -244,12 +278,16 @@ class Totals:
             )
         for one in fresh:
             one.settled = True
-        self.settled_fen[centre] += amount
         self._money[index] = _Money("settle", amount, centre)
 
     def _pay(self, index: int, leaf: dict[str, Any]) -> None:
         amount = leaf.get("a", 0)
+        if leaf.get("what") in FLOATS:
+            self.payouts.float_(index, leaf)
+            return
         self.paid_fen += amount
+        if "payer" in leaf:
+            self.payouts.pay(index, leaf)
         if "ref" not in leaf:
             return
         settled = self._resolve(index, leaf, "settle")

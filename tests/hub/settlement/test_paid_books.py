@@ -1,7 +1,7 @@
 """Whatever happens to claims, in whatever order: nobody is paid more than was captured, and it all adds up.
 
 Checked after every step, per claim, per voucher and for the programme. One world of settled orders is made
-for each flow; every example's rows go back.
+for each flow; every example's rows go back. At its end the programme's public log says the same, sum by sum.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.hub.disclosure.logs import agree
 from tests.hub.settlement.claim_world import ClaimWorld
 
 from hesuan.errors import Faults, HesuanError
@@ -330,6 +331,7 @@ def test_nobody_is_paid_more_than_was_captured_after_any_sequence(world: World, 
                 books.act(*one)
                 books.check()
             seen.update(books.done)
+            agree(here.version.programme_id)
             raise Undo
 
     run()

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
 from hesuan.hub.audit.models import Fact
+from hesuan.hub.audit.signing import PLATFORM
 from hesuan.wire.canonical import Json, canonical
 from hesuan.wire.leaves import MAX_LEAF_BYTES, SALT_BYTES, VERSION, is_entry, private_digest
 from hesuan.wire.leaves import pseudonym as wire_pseudonym
@@ -35,19 +37,47 @@ def record_entry(
     refers: str = "",
     private: Mapping[str, Json] | None = None,
 ) -> Fact:
-    """Writes one entry of a programme's log inside the caller's transaction.
+    """Writes one entry of a programme's log inside the caller's transaction; arguments as :func:`draft`."""
+    fact = draft(
+        log=log,
+        kind=kind,
+        subject=subject,
+        actor=actor,
+        public=public,
+        firm=firm,
+        refers=refers,
+        private=private,
+        at=timezone.now(),
+    )
+    fact.save(force_insert=True)
+    return fact
+
+
+def draft(
+    *,
+    log: str,
+    kind: str,
+    subject: str,
+    at: datetime,
+    actor: str = "system",
+    public: Mapping[str, Json] | None = None,
+    firm: str = "",
+    refers: str = "",
+    private: Mapping[str, Json] | None = None,
+) -> Fact:
+    """One entry of a programme's log, not written yet: for callers that write many at once.
 
     Args:
-        log: The programme's id, which names its log.
+        log: The log, see :func:`log_of`.
         kind: One of :data:`hesuan.wire.leaves.KINDS`.
         subject: What it speaks of, once in this log for each thing, such as a transfer's id.
+        at: When it happened; its year is that of the pseudonym.
         actor: Identity id, agent id, or ``system``.
-        public: Members ``a``, ``b``, ``c``, ``rule``, ``n``, ``first``, ``last``, ``root``, ``day``.
+        public: Members of the leaf such as ``a``, ``b``, ``c``, ``rule``: all but ``v p s k t w h ref``.
         firm: Id of the organisation; the leaf shows its pseudonym of the year.
         refers: Subject of the entry that this one resolves.
         private: What firm and auditors may open; the leaf carries its salted digest.
     """
-    at = timezone.now()
     leaf: dict[str, Json] = {"v": VERSION, "p": log, "k": kind, "t": at.strftime("%Y-%m-%dT%H:%MZ")}
     leaf |= dict(public or {})
     if firm:
@@ -60,7 +90,7 @@ def record_entry(
     assert is_entry(leaf | {"s": 0}), f"{leaf} is no entry"
     content = canonical(leaf)
     assert len(content) <= MAX_LEAF_BYTES - 64, f"an entry of {len(content)} bytes"
-    return Fact.objects.create(
+    return Fact(
         log=log,
         kind=kind,
         subject=subject,
@@ -70,6 +100,15 @@ def record_entry(
         private=sealed,
         refers=refers or None,
     )
+
+
+def log_of(programme_id: str) -> str:
+    """The name of a programme's log: its id, unless the platform's own log has that name.
+
+    >>> log_of("cn.henan.suanliquan.2023"), log_of("platform")
+    ('cn.henan.suanliquan.2023', 'programme-platform')
+    """
+    return programme_id if programme_id != PLATFORM else f"programme-{PLATFORM}"
 
 
 def pseudonym(firm: str, year: int) -> str:

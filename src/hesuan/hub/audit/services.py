@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from hesuan.errors import Refused, declare
 from hesuan.hub.audit import signing
-from hesuan.hub.audit.entries import number_entries, record_entry
+from hesuan.hub.audit.entries import log_of, number_entries, record_entry
 from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
 from hesuan.hub.audit.publishing import publish, refuse_behind
 from hesuan.hub.audit.selectors import NodeReader, latest_checkpoint
@@ -20,7 +20,7 @@ from hesuan.wire import checkpoint as notes
 from hesuan.wire import merkle
 from hesuan.wire.canonical import Json, canonical, digest
 
-__all__ = ["anchor", "ask", "publish", "record", "record_entry", "sequence"]
+__all__ = ["anchor", "ask", "log_of", "publish", "record", "record_entry", "sequence"]
 
 MAX_LEAF_BYTES = 4096
 BATCH = 2_000

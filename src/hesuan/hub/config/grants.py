@@ -20,7 +20,7 @@ COLUMNS = {
     "ledger_account": ("debits_posted", "credits_posted", "debits_pending", "credits_pending", "version")
 }
 """Of these tables only some columns change, and no row goes."""
-KEPT = ("audit_fact", "audit_checkpoint")
+KEPT = ("audit_fact", "audit_checkpoint", "disclosure_disclosed")
 """Rows are added and marked; which marks, their triggers say. No row goes."""
 
 NOT_POSTGRESQL = declare(

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "hesuan.hub.runs",
     "hesuan.hub.metering",
     "hesuan.hub.settlement",
+    "hesuan.hub.disclosure",
     "hesuan.hub.gateway",
     "hesuan.hub.worker",
     "hesuan.hub.api",

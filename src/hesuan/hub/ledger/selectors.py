@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -121,6 +121,11 @@ def journal(event_id: str) -> list[TransferRow]:
     """Every transfer posted together with an event, in order; empty when it was refused or unknown."""
     ids = Transfer.objects.filter(id=event_id).values_list("journal", flat=True)
     return list(_rows(Q(journal__in=list(ids))))
+
+
+def by_number(numbers: Iterable[int]) -> list[TransferRow]:
+    """Transfers by their place in the journal, in order; numbers that stand for none are left out."""
+    return list(_rows(Q(seq__in=list(numbers))))
 
 
 def _rows(which: Q) -> Iterator[TransferRow]:

@@ -97,6 +97,13 @@ def activate(*, actor: Actor, version_id: str) -> ProgrammeVersion:
         open_window(programme, rules.programme_day(now))
         calls.begin(version, actor)
         _record("programme.activated", version, actor)
+        audit.record_entry(
+            log=audit.log_of(programme.id),
+            kind="rule",
+            subject=f"rule:{version.id}",
+            actor=actor.identity_id,
+            public={"rule": f"r{version.version}", "root": version.digest, "what": "activated"},
+        )
         return version
 
 

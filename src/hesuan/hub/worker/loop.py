@@ -18,6 +18,8 @@ from django.db import close_old_connections, connections
 from hesuan.hub.audit import selectors as published
 from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
+from hesuan.hub.disclosure import checks as disclosure_checks
+from hesuan.hub.disclosure import services as disclosure
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import services as market
@@ -63,7 +65,7 @@ def check_books() -> int:
     if _checked_at and now - _checked_at[0] < CHECK_EVERY_S:
         return 0
     _checked_at[:] = [now]
-    for finding in soundness.check():
+    for finding in (*soundness.check(), *disclosure_checks.check()):
         log.error("the books do not add up: %s %s %s", finding.invariant, finding.en, finding.rows[:5])
     return 0
 
@@ -87,6 +89,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("surveillance", surveillance.run_due),
     ("vouchers", lambda: programmes.expire_vouchers() + programmes.keep_dates()),
     ("books", check_books),
+    ("disclosure", disclosure.disclose),
     ("log", sequence_log),
 )
 
