@@ -48,6 +48,7 @@ INSERTIONS = {
         kind="'capture'", pending="'H'", debit="(SELECT id FROM ledger_account WHERE key = 'bank')"
     ),
     "capture of what is no hold": insertion(kind="'capture'", pending="'fund'"),
+    "capture of nothing": insertion(kind="'capture'", pending="'nothing'"),
 }
 ON_SQLITE = {
     "transfer: replaced": "INSERT OR REPLACE INTO ledger_transfer SELECT * FROM ledger_transfer"
@@ -61,7 +62,9 @@ ON_POSTGRESQL = {
     "transfers: truncated": "TRUNCATE ledger_transfer CASCADE",
     "attempts: truncated": "TRUNCATE ledger_attempt",
     "accounts: truncated": "TRUNCATE ledger_account CASCADE",
+    "transfer: from no account": insertion(debit="-1"),
 }
+"""On SQLite a transfer from no account meets a foreign key, on PostgreSQL the guard (migration 0005)."""
 GUARDED = {**CHANGES, **INSERTIONS, **(ON_SQLITE if connection.vendor == "sqlite" else ON_POSTGRESQL)}
 
 
@@ -101,6 +104,15 @@ def test_without_the_triggers_it_would_have_happened(what: str) -> None:
         with triggers_lifted(connection), connection.cursor() as cursor:
             cursor.execute(GUARDED[what])
         transaction.set_rollback(True)
+
+
+def test_on_sqlite_a_foreign_key_refuses_a_transfer_from_no_account() -> None:
+    if connection.vendor == "sqlite":
+        execute(insertion(debit="-1"))
+        with pytest.raises(IntegrityError, match="debit_id"):
+            connection.check_constraints()
+        execute("DROP TRIGGER ledger_transfer_no_delete")
+        execute("DELETE FROM ledger_transfer WHERE debit_id = -1")
 
 
 def test_a_sound_row_is_let_in_by_the_same_guards() -> None:

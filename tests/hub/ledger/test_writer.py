@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
@@ -67,9 +68,9 @@ def transactions_counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
     post = posting.post_batch
 
-    def counted(journals: list[posting.Journal]) -> list[list[Outcome]]:
+    def counted(journals: list[posting.Journal], **how: Any) -> list[list[Outcome]]:
         sizes.append(len(journals))
-        return post(journals)
+        return post(journals, **how)
 
     monkeypatch.setattr(posting, "post_batch", counted)
     return sizes
@@ -168,8 +169,8 @@ def test_expiry_releases_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_journal_no_database_takes_spoils_only_its_own_answer(writing: Writer) -> None:
     bad = posting.Journal((Event("bad\x00", "transfer", L, 1, "settle", "V", "centre"),), "x" * 72)
     good = posting.Journal((spend(2),), "sha256:good")
-    answers = [writing.submit(journal) for journal in (good, bad)]
-    assert answers[0].result(30)[0].ok
+    answers = [writing.submit([journal]) for journal in (good, bad)]
+    assert answers[0].result(30)[0][0].ok
     if connection.vendor == "postgresql":
         with pytest.raises(Exception, match=r"(?i)nul|0x00|u0000"):
             answers[1].result(30)
@@ -200,7 +201,7 @@ def test_a_writer_whose_lease_was_taken_posts_nothing_more_and_its_callers_post_
 ) -> None:
     before = writing.epoch
     Row.objects.filter(name=lease.NAME).update(epoch=before + 1, holder="another")
-    answer = writing.submit(posting.Journal((spend(2),), "sha256:x"))
+    answer = writing.submit([posting.Journal((spend(2),), "sha256:x")])
     with pytest.raises(NotWriting):
         answer.result(30)
     assert not Attempt.objects.filter(id="s2").exists()
@@ -213,7 +214,7 @@ def test_without_the_fence_the_old_writer_would_go_on(
     """The negative control of the test above."""
     monkeypatch.setattr(Lease, "renew", lambda self: None)
     Row.objects.filter(name=lease.NAME).update(epoch=writing.epoch + 1, holder="another")
-    assert writing.submit(posting.Journal((spend(2),), "sha256:x")).result(30)[0].ok
+    assert writing.submit([posting.Journal((spend(2),), "sha256:x")]).result(30)[0][0].ok
 
 
 def test_a_lease_that_was_not_renewed_is_taken_over_although_its_holder_still_has_its_lock(
@@ -225,7 +226,7 @@ def test_a_lease_that_was_not_renewed_is_taken_over_although_its_holder_still_ha
     with transaction.atomic():
         second.renew()
     with pytest.raises(NotWriting):
-        writing.submit(posting.Journal((spend(2),), "sha256:x")).result(30)
+        writing.submit([posting.Journal((spend(2),), "sha256:x")]).result(30)
     second.give_back()
 
 

@@ -8,11 +8,10 @@ can carry hundreds of requests, and nobody can tell from an answer that it did.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from hesuan.hub.ledger.rules import (
-    RESOLVING,
     Counters,
     Decision,
     Event,
@@ -55,9 +54,9 @@ def decide_all(journals: Sequence[Journal], state: State, *, at: datetime) -> De
     for journal in journals:
         decision = decide(
             journal.events,
-            accounts=_accounts_of(journal, state),
-            known=_known_of(journal, state),
-            pending=_targets_of(journal, state),
+            accounts=state.accounts,
+            known=state.known,
+            pending=state.targets,
             digest=journal.digest,
             at=at,
         )
@@ -66,7 +65,7 @@ def decide_all(journals: Sequence[Journal], state: State, *, at: datetime) -> De
         for ref, change in decision.changes.items():
             state.accounts[ref] = state.accounts[ref].plus(change)
             total[ref] = total[ref].plus(change) if ref in total else change
-        _move_targets_on(decision, state.targets)
+        state.targets.update(decision.targets)
         decisions.append(decision)
     return Decided(tuple(decisions), total)
 
@@ -83,34 +82,3 @@ def refs_of(events: Sequence[Event], targets: dict[str, Target]) -> set[Ref]:
         if target is not None:
             refs |= {(target.ledger, target.debit), (target.ledger, target.credit)}
     return refs
-
-
-def _accounts_of(journal: Journal, state: State) -> dict[Ref, Counters]:
-    refs = refs_of(journal.events, state.targets)
-    return {ref: state.accounts[ref] for ref in refs if ref in state.accounts}
-
-
-def _known_of(journal: Journal, state: State) -> dict[str, Remembered]:
-    return {event.id: state.known[event.id] for event in journal.events if event.id in state.known}
-
-
-def _targets_of(journal: Journal, state: State) -> dict[str, Target]:
-    named = (event.pending_id for event in journal.events if event.kind in RESOLVING)
-    return {name: state.targets[name] for name in named if name in state.targets}
-
-
-def _move_targets_on(decision: Decision, targets: dict[str, Target]) -> None:
-    """Later journals of the batch may name what this one moved, and find resolved what it resolved."""
-    for movement in decision.movements:
-        event = movement.event
-        targets[event.id] = Target(
-            event.id,
-            event.kind,
-            movement.debit[0],
-            movement.debit[1],
-            movement.credit[1],
-            movement.amount_fen,
-            event.expires_at,
-        )
-        if event.pending_id:
-            targets[event.pending_id] = replace(targets[event.pending_id], resolved_by=event.kind)

@@ -33,13 +33,23 @@ def batches(journals: Sequence[Journal]) -> Iterator[list[Journal]]:
         yield batch
 
 
-def post_batch(journals: Sequence[Journal]) -> list[list[Outcome]]:
+def post_batch(
+    journals: Sequence[Journal], *, first: Callable[[], None] = lambda: None
+) -> list[list[Outcome]]:
     """Posts a batch in one transaction, or within the caller's.
+
+    Args:
+        first: Done first in that transaction: the writer renews its lease.
 
     Returns:
         The outcomes of each journal. They hold once the outermost transaction has committed.
     """
-    return tried_again(lambda: _post(journals))
+
+    def work() -> list[list[Outcome]]:
+        first()
+        return _post(journals)
+
+    return tried_again(work)
 
 
 def tried_again(work: Callable[[], T]) -> T:

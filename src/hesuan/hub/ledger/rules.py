@@ -13,10 +13,11 @@ journal the first event that is refused names the reason; all the others are ``l
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal, get_args
+from types import MappingProxyType
+from typing import Literal, NamedTuple, get_args
 
 Kind = Literal["transfer", "hold", "capture", "release"]
 Code = Literal["fund", "issue", "deposit", "hold", "capture", "release", "settle", "expire", "reverse"]
@@ -88,18 +89,17 @@ class Event:
         assert self.expires_at is None or (self.kind == "hold" and self.expires_at.tzinfo is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+# Tuples with names, here and below: a batch makes thousands, and frozen dataclasses take three times as long.
+class Outcome(NamedTuple):
     """The answer to one event; the same for every repetition of its id."""
 
     id: str
     ok: bool
     refusal: Refusal | None = None
-    facts: dict[str, str | int] = field(default_factory=dict)
+    facts: Mapping[str, str | int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(NamedTuple):
     """An account's state [fen]. Also used for a change of it, where members may be negative."""
 
     debits_posted: int = 0
@@ -115,12 +115,12 @@ class Counters:
 
     def plus(self, change: Counters) -> Counters:
         """The counters after a change."""
-        return replace(
-            self,
-            debits_posted=self.debits_posted + change.debits_posted,
-            credits_posted=self.credits_posted + change.credits_posted,
-            debits_pending=self.debits_pending + change.debits_pending,
-            credits_pending=self.credits_pending + change.credits_pending,
+        return Counters(
+            self.debits_posted + change.debits_posted,
+            self.credits_posted + change.credits_posted,
+            self.debits_pending + change.debits_pending,
+            self.credits_pending + change.credits_pending,
+            self.may_overdraw,
         )
 
     def largest(self) -> int:
@@ -128,8 +128,7 @@ class Counters:
         return max(self.debits_posted, self.credits_posted, self.debits_pending, self.credits_pending)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A transfer that a capture or release names: normally a hold, and what became of it."""
 
     id: str
@@ -143,16 +142,14 @@ class Target:
     """``capture``, ``release``, or empty while the hold is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(NamedTuple):
     """An attempt already on record: the digest of its journal, and its outcome."""
 
     digest: str
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """A transfer to be written."""
 
     event: Event
@@ -171,17 +168,29 @@ class Decision:
     movements: tuple[Movement, ...] = ()
     changes: dict[Ref, Counters] = field(default_factory=dict)
     """Account → what to add to its counters."""
+    targets: dict[str, Target] = field(default_factory=dict)
+    """What later journals may name of this one, and the holds it resolved."""
 
 
 @dataclass(slots=True)
 class _Books:
-    """Working copy of the accounts and holds while one journal is decided."""
+    """The accounts and holds while one journal is decided: what was read, and over it what has changed."""
 
-    accounts: dict[Ref, Counters]
-    targets: dict[str, Target]
+    read_accounts: Mapping[Ref, Counters]
+    read_targets: Mapping[str, Target]
     at: datetime
+    accounts: dict[Ref, Counters] = field(default_factory=dict)
+    targets: dict[str, Target] = field(default_factory=dict)
     movements: list[Movement] = field(default_factory=list)
     changes: dict[Ref, Counters] = field(default_factory=dict)
+
+    def account(self, ref: Ref) -> Counters | None:
+        """An account as the events so far left it."""
+        return self.accounts.get(ref) or self.read_accounts.get(ref)
+
+    def target(self, name: str) -> Target | None:
+        """A transfer, with what became of it so far."""
+        return self.targets.get(name) or self.read_targets.get(name)
 
 
 class _No(Exception):
@@ -203,23 +212,24 @@ def decide(
 
     Args:
         events: At least one, ids distinct; decided in this order, each seeing the ones before it.
-        accounts: State of every account that exists among those the events touch, read under lock.
-        known: Attempts on record among the events' ids, read after the lock.
-        pending: The transfers that captures and releases name, with their resolution.
+        accounts: State of every account that exists among those the events touch, read under lock; others
+            may be there too.
+        known: Attempts on record, at least those among the events' ids, read after the lock.
+        pending: At least the transfers that captures and releases name, with their resolution.
         digest: Digest of the whole journal.
         at: The server's time.
     """
     assert events and len({event.id for event in events}) == len(events), "a journal has distinct ids"
-    if known:
+    if any(event.id in known for event in events):
         return _repeated(events, known, digest)
-    books = _Books(dict(accounts), dict(pending), at)
+    books = _Books(accounts, pending, at)
     for event in events:
         try:
             _apply(event, books)
         except _No as no:
             return _refused(events, event, no)
-    outcomes = tuple(Outcome(event.id, ok=True) for event in events)
-    return Decision(outcomes, new=outcomes, movements=tuple(books.movements), changes=books.changes)
+    outcomes = tuple([Outcome(event.id, ok=True) for event in events])
+    return Decision(outcomes, outcomes, tuple(books.movements), books.changes, books.targets)
 
 
 def _repeated(events: Sequence[Event], known: Mapping[str, Remembered], digest: str) -> Decision:
@@ -278,17 +288,15 @@ def _move(event: Event, books: _Books) -> None:
     amount = event.amount_fen
     if debit == credit:
         raise _No(Refusal.ACCOUNTS_MUST_DIFFER, ledger=event.ledger, account=event.debit)
-    for ref, refusal in (
-        (debit, Refusal.DEBIT_ACCOUNT_NOT_FOUND),
-        (credit, Refusal.CREDIT_ACCOUNT_NOT_FOUND),
-    ):
-        if ref not in books.accounts:
-            raise _No(refusal, ledger=ref[0], account=ref[1])
+    payer, payee = books.account(debit), books.account(credit)
+    if payer is None:
+        raise _No(Refusal.DEBIT_ACCOUNT_NOT_FOUND, ledger=event.ledger, account=event.debit)
+    if payee is None:
+        raise _No(Refusal.CREDIT_ACCOUNT_NOT_FOUND, ledger=event.ledger, account=event.credit)
     if event.expires_at is not None and event.expires_at <= books.at:
         raise _No(
             Refusal.HOLD_EXPIRED, hold=event.id, expired_at=_text(event.expires_at), now=_text(books.at)
         )
-    payer = books.accounts[debit]
     if not payer.may_overdraw and payer.available_fen < amount:
         available = payer.available_fen
         raise _No(
@@ -300,11 +308,11 @@ def _move(event: Event, books: _Books) -> None:
             held_fen=payer.debits_pending,
         )
     if event.kind == "hold":
-        _change(books, debit, Counters(debits_pending=amount))
-        _change(books, credit, Counters(credits_pending=amount))
+        _change(books, debit, payer, Counters(debits_pending=amount))
+        _change(books, credit, payee, Counters(credits_pending=amount))
     else:
-        _change(books, debit, Counters(debits_posted=amount))
-        _change(books, credit, Counters(credits_posted=amount))
+        _change(books, debit, payer, Counters(debits_posted=amount))
+        _change(books, credit, payee, Counters(credits_posted=amount))
     _move_into(books, Movement(event, debit, credit, amount))
 
 
@@ -320,9 +328,11 @@ def _resolve(event: Event, books: _Books) -> None:
         )
     captured = event.amount_fen if event.kind == "capture" else 0
     debit, credit = (hold.ledger, hold.debit), (hold.ledger, hold.credit)
-    _change(books, debit, Counters(debits_posted=captured, debits_pending=-hold.amount_fen))
-    _change(books, credit, Counters(credits_posted=captured, credits_pending=-hold.amount_fen))
-    books.targets[hold.id] = replace(hold, resolved_by=event.kind)
+    payer, payee = books.account(debit), books.account(credit)
+    assert payer is not None and payee is not None, "a hold's accounts are read with it"
+    _change(books, debit, payer, Counters(debits_posted=captured, debits_pending=-hold.amount_fen))
+    _change(books, credit, payee, Counters(credits_posted=captured, credits_pending=-hold.amount_fen))
+    books.targets[hold.id] = hold._replace(resolved_by=event.kind)
     _move_into(books, Movement(event, debit, credit, captured or hold.amount_fen))
 
 
@@ -337,7 +347,7 @@ def _move_into(books: _Books, movement: Movement) -> None:
 
 
 def _open_hold(event: Event, books: _Books) -> Target:
-    hold = books.targets.get(event.pending_id)
+    hold = books.target(event.pending_id)
     if hold is None:
         raise _No(Refusal.HOLD_NOT_FOUND, hold=event.pending_id)
     if hold.kind != "hold":
@@ -354,12 +364,13 @@ def _open_hold(event: Event, books: _Books) -> Target:
     return hold
 
 
-def _change(books: _Books, ref: Ref, change: Counters) -> None:
-    after = books.accounts[ref].plus(change)
+def _change(books: _Books, ref: Ref, now: Counters, change: Counters) -> None:
+    after = now.plus(change)
     if after.largest() > MAX_COUNTER_FEN:
         raise _No(Refusal.COUNTER_OVERFLOW, ledger=ref[0], account=ref[1], limit_fen=MAX_COUNTER_FEN)
     books.accounts[ref] = after
-    books.changes[ref] = books.changes.get(ref, Counters()).plus(change)
+    before = books.changes.get(ref)
+    books.changes[ref] = change if before is None else before.plus(change)
 
 
 def _text(at: datetime) -> str:

@@ -45,6 +45,8 @@ __all__ = [
     "post_or_raise",
 ]
 
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 
 def open_account(*, ledger: str, key: str, kind: str, may_overdraw: bool = False) -> None:
     """Opens an account unless it is open; its kind and licence to overdraw are set once."""
@@ -148,8 +150,7 @@ def request_digest(events: Sequence[Event]) -> str:
         for event in events
     ]
     # For lists of strings and null, what the standard library writes is what RFC 8785 asks for, and quicker.
-    text = json.dumps(asked, ensure_ascii=False, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(_CANONICAL.encode(asked).encode()).hexdigest()
 
 
 def _remember_again(refused: LedgerRefused) -> None:

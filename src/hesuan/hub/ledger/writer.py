@@ -17,6 +17,8 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
+from itertools import islice
 from queue import Empty, SimpleQueue
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
@@ -36,6 +38,15 @@ _TRIES = 3
 Answer = list[Outcome]
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What one caller asked for at once, and where the answers go: one each, in the journals' order."""
+
+    journals: list[Journal]
+    answers: Future[list[Answer]]
+    events: int
+
+
 class NotWriting(Exception):
     """The writer took nothing of what it was asked; post it in another way."""
 
@@ -46,8 +57,8 @@ class Writer(threading.Thread):
     def __init__(self, *, holder: str = "") -> None:
         super().__init__(name="hesuan-ledger-writer", daemon=True)
         self._lease = Lease(holder or this_process())
-        self._queue: SimpleQueue[tuple[Journal, Future[Answer]] | None] = SimpleQueue()
-        self._left: tuple[Journal, Future[Answer]] | None = None
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._left: _Waiting | None = None
         self._door = threading.Lock()
         self._open = threading.Event()
         self._stopping = threading.Event()
@@ -62,18 +73,18 @@ class Writer(threading.Thread):
         """Whether the lease was taken within the time."""
         return self._open.wait(timeout_s)
 
-    def submit(self, journal: Journal) -> Future[Answer]:
-        """Queues one journal; its future holds the outcomes after the commit.
+    def submit(self, journals: list[Journal]) -> Future[list[Answer]]:
+        """Queues journals, at most a batch of them; their future holds the outcomes after the commit.
 
         Raises:
             NotWriting: this process holds no lease.
         """
-        answer: Future[Answer] = Future()
+        answers: Future[list[Answer]] = Future()
         with self._door:
             if not self._open.is_set():
                 raise NotWriting
-            self._queue.put((journal, answer))
-        return answer
+            self._queue.put(_Waiting(journals, answers, sum(len(journal.events) for journal in journals)))
+        return answers
 
     def run(self) -> None:
         """Holds the lease and writes until :meth:`stop`; without the lease, tries to take it."""
@@ -116,15 +127,15 @@ class Writer(threading.Thread):
         with self._door:
             self._open.clear()
         self._left, left = None, self._left
-        for journal in [left, *self._drained()]:
-            if journal is not None:
-                journal[1].set_exception(NotWriting())
+        for one in [left, *self._drained()]:
+            if one is not None:
+                one.answers.set_exception(NotWriting())
         try:
             self._lease.give_back()
         except DatabaseError:
             connection.close()
 
-    def _drained(self) -> list[tuple[Journal, Future[Answer]] | None]:
+    def _drained(self) -> list[_Waiting | None]:
         found = []
         while not self._queue.empty():
             found.append(self._queue.get_nowait())
@@ -136,26 +147,26 @@ class Writer(threading.Thread):
             with connection.cursor() as cursor:
                 cursor.execute("SET idle_in_transaction_session_timeout = '10s'")
 
-    def _collect(self) -> list[tuple[Journal, Future[Answer]]]:
+    def _collect(self) -> list[_Waiting]:
         """What is waiting, empty when nothing came within :data:`RENEW_MS`."""
-        batch: list[tuple[Journal, Future[Answer]]] = []
+        batch: list[_Waiting] = []
         size = 0
         until = 0
         while True:
             item = self._next(until if batch else _after(RENEW_MS), patient=len(batch) < self._last)
             if item is None:
                 break
-            if batch and size + len(item[0].events) > posting.MOST_EVENTS:
+            if batch and size + item.events > posting.MOST_EVENTS:
                 self._left = item
                 break
             if not batch:
                 until = _after(WAIT_MS)
             batch.append(item)
-            size += len(item[0].events)
+            size += item.events
         self._last = max(len(batch), 1)
         return batch
 
-    def _next(self, until: int, *, patient: bool) -> tuple[Journal, Future[Answer]] | None:
+    def _next(self, until: int, *, patient: bool) -> _Waiting | None:
         if self._left is not None:
             self._left, item = None, self._left
             return item
@@ -166,23 +177,44 @@ class Writer(threading.Thread):
         except Empty:
             return None
 
-    def _post(self, batch: list[tuple[Journal, Future[Answer]]]) -> None:
-        """One transaction, then the answers. A journal that no database takes spoils only its own answer."""
+    def _post(self, batch: list[_Waiting]) -> None:
+        """One transaction, then the answers. What no database takes spoils its own caller's answer only."""
         try:
-            answers = self._committed([journal for journal, _ in batch])
+            answers = iter(self._committed([journal for one in batch for journal in one.journals]))
         except (Fenced, OperationalError, InterfaceError):
-            for _, future in batch:
-                future.set_exception(NotWriting())
+            for one in batch:
+                one.answers.set_exception(NotWriting())
             raise
         except Exception as error:
             if len(batch) == 1:
-                batch[0][1].set_exception(error)
+                self._post_one_by_one(batch[0], error)
                 return
-            for one in batch:
-                self._post([one])
+            self._post_each_alone(batch)
             return
-        for (_, future), outcomes in zip(batch, answers, strict=True):
-            future.set_result(outcomes)
+        for one in batch:
+            one.answers.set_result(list(islice(answers, len(one.journals))))
+
+    def _post_each_alone(self, batch: list[_Waiting]) -> None:
+        for place, one in enumerate(batch):
+            try:
+                self._post([one])
+            except (Fenced, OperationalError, InterfaceError):
+                for other in batch[place + 1 :]:
+                    other.answers.set_exception(NotWriting())
+                raise
+
+    def _post_one_by_one(self, one: _Waiting, error: Exception) -> None:
+        """After a batch of one caller failed: what can be posted of it is, and the caller hears the error."""
+        if len(one.journals) > 1:
+            for journal in one.journals:
+                try:
+                    self._committed([journal])
+                except (Fenced, OperationalError, InterfaceError):
+                    one.answers.set_exception(NotWriting())
+                    raise
+                except Exception as spoilt:
+                    error = spoilt
+        one.answers.set_exception(error)
 
     def _committed(self, journals: list[Journal]) -> list[Answer]:
         """Posts under the lease.
@@ -192,9 +224,7 @@ class Writer(threading.Thread):
         """
         for last in range(_TRIES - 1, -1, -1):
             try:
-                with transaction.atomic():
-                    self._lease.renew()
-                    return posting.post_batch(journals)
+                return posting.post_batch(journals, first=self._lease.renew)
             except (OperationalError, InterfaceError):
                 connection.close()
                 if not last or not self._lease.take():
@@ -235,7 +265,7 @@ def answers(journals: Sequence[Journal]) -> list[Answer] | None:
     if not _HERE or threading.current_thread() is _HERE[0]:
         return None
     try:
-        waiting = [_HERE[0].submit(journal) for journal in journals]
-        return [future.result() for future in waiting]
+        waiting = [_HERE[0].submit(batch) for batch in posting.batches(journals)]
+        return [outcomes for answers in waiting for outcomes in answers.result()]
     except (NotWriting, IndexError):
         return None
