@@ -2,7 +2,7 @@
 
 Two passes, each its own pytest: everything on SQLite; everything that touches a database again on
 PostgreSQL; the journeys in Chromium are in both. With two cores or more they run side by side, and what the
-second one says is printed after the first. ``HESUAN_TEST_REQUIRE=postgresql,browser,ray`` turns a
+second one says is printed after the first. ``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go`` turns a
 missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
 """
 
@@ -24,9 +24,12 @@ from tools import postgres, ray_head
 ENGINES = {
     "postgresql": "Debian: apt-get install postgresql",
     "browser": "Debian: apt-get install chromium fonts-noto-cjk",
+    "go": "Debian: apt-get install golang-go golang-golang-x-mod-dev",
     "ray": "pip install 'hesuan[ray]'; as root, or where users may make namespaces",
     "measurements": "HESUAN_MEASUREMENTS names the folder of published rows; the project does not carry it",
 }
+GO_LIBRARY = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog")
+"""Where Debian's package puts it."""
 MEASUREMENTS = "../shared/measurements"
 
 
@@ -64,7 +67,7 @@ def chromium() -> str | None:
 
 def _marked(wanted: str, missing: dict[str, str]) -> list[str]:
     """pytest's choice of tests: those wanted, without those whose engine is missing."""
-    left_out = [f"not {engine}" for engine in ("browser", "ray", "measurements") if engine in missing]
+    left_out = [f"not {engine}" for engine in ("browser", "go", "ray", "measurements") if engine in missing]
     chosen = " and ".join([wanted] * bool(wanted) + left_out)
     return ["-m", chosen] if chosen else []
 
@@ -75,6 +78,8 @@ def _missing() -> dict[str, str]:
         missing["postgresql"] = "no PostgreSQL server programs found"
     if chromium() is None:
         missing["browser"] = "no Chromium found"
+    if shutil.which("go") is None or not GO_LIBRARY.exists():
+        missing["go"] = "no Go, or not its library golang.org/x/mod"
     if problem := ray_head.why_not():
         missing["ray"] = problem
     if not (Path(os.environ.get("HESUAN_MEASUREMENTS", MEASUREMENTS)) / "training.csv").exists():

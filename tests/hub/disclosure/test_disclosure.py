@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from tests.append_only import triggers_lifted
 from tests.hub.disclosure.logs import agree, totals_of
 from tests.hub.settlement.claim_world import ClaimWorld
+from tests.wire import outside_verifier
 
 from hesuan.hub.audit import entries, publishing
 from hesuan.hub.audit import services as audit
@@ -235,3 +236,22 @@ def test_a_stranger_verifies_a_programmes_published_log(
     assert f"Centre centre:{centre}: captured" in told and "Payer province: settled" in told
     assert totals_of(log).faults == []
     assert Path(settings.LOG_DIR) in folder.parents
+
+
+@pytest.mark.go
+@pytest.mark.django_db(transaction=True)
+def test_a_verifier_that_is_not_ours_accepts_the_hubs_folders(world: World, tmp_path: Path) -> None:
+    """Go's checksum-database library over what the hub published: the platform's log and a programme's."""
+    here = world()
+    walk(here)
+    disclosure.disclose()
+    program = outside_verifier.build(tmp_path)
+    for log in (here.version.programme_id, "platform"):
+        audit.sequence(log)
+        audit.publish(log)
+        folder = publishing.folder(log)
+        accepted, said = outside_verifier.ask(program, folder, (folder / "key").read_text().strip())
+        assert accepted, said
+        for bundle in (path for path in folder.glob("tile/entries/**/*") if path.is_file()):
+            bundle.write_bytes(bundle.read_bytes().replace(b'"v":', b'"w":', 1))
+        assert not outside_verifier.ask(program, folder, (folder / "key").read_text().strip())[0]
