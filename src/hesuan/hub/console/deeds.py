@@ -44,6 +44,11 @@ class Deed:
     sure_faults: tuple[FaultLine, ...] = ()
     opened: bool = False
 
+    @property
+    def brings_file(self) -> bool:
+        """Whether its form has to be sent in parts."""
+        return any(one.kind == "file" for one in self.inputs)
+
 
 @dataclass(frozen=True, slots=True)
 class Drawn:

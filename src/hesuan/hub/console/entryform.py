@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +16,7 @@ from hesuan.hub.console.faults import FaultLine, lines
 from hesuan.hub.registry.fact_types import FACT_TYPES, Type
 from hesuan.hub.registry.models import Document
 from hesuan.hub.registry.services import Proof
-from hesuan.money import parse_yuan
+from hesuan.money import parse_ratio, parse_yuan
 
 NOT_A_DAY = declare(
     "console.not_a_day",
@@ -33,7 +34,7 @@ class Input:
     name: str
     label: Text
     kind: str = "text"
-    """``text``, ``long``, ``date``, ``amount`` or ``choice``."""
+    """``text``, ``long``, ``date``, ``amount``, ``choice`` or ``file`` (a CSV)."""
     options: tuple[Option, ...] = ()
     help: Text = ""
     value: str = ""
@@ -153,10 +154,36 @@ def amount(text: str, faults: list[InputFault]) -> int:
         return 0
 
 
-def _day(sent: Mapping[str, str], field: str, faults: list[InputFault]) -> date | None:
+def ratio(text: str, *, where: str) -> Fraction:
+    """``1/10``, ``10%``, ``10 %``, ``0`` or ``1``.
+
+    Raises:
+        InputFault: ``money.not_a_ratio``.
+    """
+    plain = text.strip().replace("％", "%")
+    if plain in ("0", "1"):
+        return Fraction(int(plain))
+    if plain.endswith("%"):
+        plain = f"{plain[:-1].strip()}/100"
+    return parse_ratio(plain, where=where)
+
+
+def day(sent: Mapping[str, str], field: str) -> date:
+    """The day of one field.
+
+    Raises:
+        InputFault: ``console.not_a_day``.
+    """
     text = sent.get(field, "").strip()
     try:
         return date.fromisoformat(text)
     except ValueError:
-        faults.append(InputFault(NOT_A_DAY, where=field, value=text[:40]))
+        raise InputFault(NOT_A_DAY, where=field, value=text[:40]) from None
+
+
+def _day(sent: Mapping[str, str], field: str, faults: list[InputFault]) -> date | None:
+    try:
+        return day(sent, field)
+    except InputFault as fault:
+        faults.append(fault)
         return None

@@ -14,6 +14,8 @@ from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest
 
+from hesuan.hub.registry import file_types
+
 
 class BoundedUploadHandler(FileUploadHandler):
     """Keeps at most ``UPLOAD_MAX_BYTES + 1`` bytes of all files of one form together."""
@@ -41,6 +43,18 @@ class BoundedUploadHandler(FileUploadHandler):
         return InMemoryUploadedFile(
             self.held, self.field_name, self.file_name, self.content_type, size, self.charset
         )
+
+
+def sent_table(request: HttpRequest) -> tuple[str, bytes]:
+    """Name and content of a CSV that a form brings; the registry says whether it is a table at all.
+
+    Raises:
+        InputFault, Faults: as :func:`hesuan.hub.registry.file_types.recognise`.
+    """
+    name, declared, content = sent_file(request)
+    name = file_types.normal_name(name)
+    file_types.recognise(name, declared=declared, content=content, limit_bytes=settings.UPLOAD_MAX_BYTES)
+    return name, content
 
 
 def sent_file(request: HttpRequest, field: str = "file") -> tuple[str, str, bytes]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
-from fractions import Fraction
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from hesuan.errors import InputFault
 from hesuan.hub.console.deeds import REASON, Deed
-from hesuan.hub.console.entryform import NOT_A_DAY, Input
+from hesuan.hub.console.entryform import Input, day, ratio
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.ahead import Ahead, Undecided
 from hesuan.hub.programmes.models import Suspension, Voucher
-from hesuan.money import parse_ratio
 
 State = Voucher.State
 LIVING = (State.ISSUED, State.ACTIVE, State.REDUCED)
@@ -54,30 +51,13 @@ def act(actor: Actor, voucher_id: str, sent: dict[str, Any]) -> bool:
     elif verb == "release":
         services.release_tranche(**who, event=sent.get("event", ""), reason=reason)
     elif verb == "exempt":
-        services.exempt(**who, day=_day(sent.get("day", "")), reason=reason)
+        services.exempt(**who, day=day(sent, "day"), reason=reason)
     elif verb == "share":
-        share = _share(sent.get("share", ""))
-        services.decide_share(**who, day=_day(sent.get("day", "")), remove_of_unused=share, reason=reason)
+        share = ratio(sent.get("share", ""), where="share")
+        services.decide_share(**who, day=day(sent, "day"), remove_of_unused=share, reason=reason)
     else:
         return False
     return True
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise InputFault(NOT_A_DAY, where="day", value=text[:40]) from None
-
-
-def _share(text: str) -> Fraction:
-    """``15/100``, ``15%``, ``15 %`` or ``0``."""
-    plain = text.strip().replace("％", "%")
-    if plain == "0":
-        return Fraction(0)
-    if plain.endswith("%"):
-        plain = f"{plain[:-1].strip()}/100"
-    return parse_ratio(plain, where="share")
 
 
 def deeds(actor: Actor, voucher: Voucher, case: Suspension | None, ahead: Ahead) -> list[Deed]:

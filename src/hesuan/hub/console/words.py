@@ -287,6 +287,8 @@ TABLES: dict[str, Words] = {
     "flag": flag_words.STATE,
     "flag_action": flag_words.ACTION,
     "measure": flag_words.MEASURE,
+    "threshold_unit": flag_words.UNIT,
+    "threshold_source": flag_words.SOURCE,
     "fact": record_words.FACT,
     "relation": record_words.RELATION,
     "aid_scope": record_words.AID_SCOPE,

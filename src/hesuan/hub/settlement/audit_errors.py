@@ -93,3 +93,13 @@ BOOKS_DIFFER = declare(
     en="{key}: the ledger says {books}, payments less clawbacks come to {bank}.",
     zh="{key}：总账为 {books}，付款减追缴为 {bank}。",
 )
+STATEMENT_NOT_UTF8 = declare(
+    "bank_statement.not_utf8",
+    en="`{name}` is not UTF-8 text. Save it as “CSV UTF-8” and send it again.",
+    zh="“{name}”不是 UTF-8 文本。请另存为“CSV UTF-8”后重新上传。",
+)
+NOT_A_COUNT = declare(
+    "audit.not_a_count",
+    en="`{value}` is not a number of days. Write a whole number such as 365.",
+    zh="“{value}”不是天数。请填写整数，例如 365。",
+)

@@ -10,7 +10,9 @@ from hesuan.hub.programmes.errors import PROGRAMME_NOT_FOUND
 from hesuan.hub.programmes.models import Programme
 from hesuan.hub.settlement import audit_errors as errors
 from hesuan.hub.settlement import claim_selectors as reads
-from hesuan.hub.settlement.models import AuditPlan, BankStatement, SampledAudit
+from hesuan.hub.settlement.models import AuditPlan, BankStatement, Claim, Payment, SampledAudit
+
+PAID = (Claim.State.PAID, Claim.State.RECONCILED)
 
 
 def programme(actor: Actor, programme_id: str) -> Programme:
@@ -55,6 +57,49 @@ def audits(actor: Actor, claim_id: str) -> list[SampledAudit]:
         NotFound: ``claim.not_found``.
     """
     return list(reads.claim(actor, claim_id).audits.order_by("id"))
+
+
+def draws(actor: Actor, programme_id: str) -> list[SampledAudit]:
+    """Every draw of a programme's claims, newest first.
+
+    Raises:
+        NotFound: ``programme.not_found``, for strangers to its office too.
+    """
+    rows = SampledAudit.objects.filter(claim__programme_version__programme=programme(actor, programme_id))
+    return list(rows.select_related("claim__claimant").order_by("-drawn_at", "-id"))
+
+
+def undrawn_periods(actor: Actor, programme_id: str) -> list[str]:
+    """The quarters in which claims were paid that have not drawn as paid ones, newest first.
+
+    Raises:
+        NotFound: ``programme.not_found``, for strangers to its office too.
+    """
+    found = programme(actor, programme_id)
+    paid = Claim.objects.filter(programme_version__programme=found, state__in=PAID)
+    left = paid.exclude(audits__from_state__in=PAID).exclude(period="")
+    return sorted(set(left.values_list("period", flat=True)), reverse=True)
+
+
+def payers(actor: Actor, programme_id: str) -> list[str]:
+    """Who has paid claims of a programme: whose bank statements can be compared with the books.
+
+    Raises:
+        NotFound: ``programme.not_found``, for strangers to its office too.
+    """
+    here = Payment.objects.filter(claim__programme_version__programme=programme(actor, programme_id))
+    return sorted(set(here.values_list("payer", flat=True)))
+
+
+def unreconciled(actor: Actor, programme_id: str) -> list[Payment]:
+    """Payments that moved cash and were not found at the bank yet, oldest first.
+
+    Raises:
+        NotFound: ``programme.not_found``, for strangers to its office too.
+    """
+    here = Payment.objects.filter(claim__programme_version__programme=programme(actor, programme_id))
+    rows = here.filter(reconciled=None).select_related("claim__claimant").order_by("paid_at", "id")
+    return [one for one in rows if one.cash_fen]
 
 
 def bank_statements(actor: Actor, programme_id: str) -> list[BankStatement]:

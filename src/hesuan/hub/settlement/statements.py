@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db.models import Q
+
 from hesuan.errors import NotFound
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.centres.selectors import CENTRE_NOT_FOUND
@@ -14,6 +16,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.readers import for_everybody
 from hesuan.hub.identity.selectors import sees_everything
 from hesuan.hub.programmes import selectors as programmes
+from hesuan.hub.programmes.models import SupplierAdmission
 from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.settlement.claim_selectors import offices
 from hesuan.hub.settlement.gate import SUPPLIER_FLOWS, quarter_of
@@ -80,6 +83,21 @@ def statement(actor: Actor, *, programme_id: str, centre_id: str) -> Statement:
         owed += row.captured_fen - row.reduced_fen + row.raised_fen - row.paid_fen
         row.period, row.owed_fen = period, owed
     return Statement(programme.id, centre.id, tuple(row for _, row in sorted(quarters.items())))
+
+
+def places(actor: Actor) -> list[SupplierAdmission]:
+    """Programme and centre of every statement that this person may ask for, each once.
+
+    One of the admissions of the centre to the programme stands for both.
+    """
+    rows = SupplierAdmission.objects.select_related("programme", "centre")
+    if not sees_everything(actor):
+        mine = Q(programme__office_id__in=offices(actor))
+        rows = rows.filter(mine | Q(centre__organisation_id__in=actor.organisations()))
+    found: dict[tuple[str, str], SupplierAdmission] = {}
+    for one in rows.order_by("programme_id", "centre__name", "id"):
+        found.setdefault((one.programme_id, one.centre_id), one)
+    return list(found.values())
 
 
 def _movements(programme_id: str, centre_id: str) -> Iterator[tuple[datetime, str, int]]:

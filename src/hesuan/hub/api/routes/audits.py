@@ -19,7 +19,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.settlement import audit_selectors as audits
 from hesuan.hub.settlement import claim_selectors as reads
 from hesuan.hub.settlement import closing, reconciling, sampling
-from hesuan.hub.settlement.models import AuditPlan, BankStatement, Claim, SampledAudit
+from hesuan.hub.settlement.models import AuditPlan, BankStatement, Claim, Payment, SampledAudit
 from hesuan.money import parse_ratio
 
 router = Router()
@@ -131,6 +131,17 @@ class StatementShape(Shape):
     loaded_at: Time
 
 
+class UnreconciledShape(Shape):
+    """A payment whose cash was not found at the bank yet."""
+
+    id: str
+    claim: str
+    payer: str
+    cash_yuan: Yuan
+    reference: str
+    paid_at: Time
+
+
 @router.get("/programmes/{programme_id}/audit-plans", response=Page[PlanShape])
 def list_plans(
     request: HttpRequest, programme_id: str, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""
@@ -178,6 +189,14 @@ def draw(request: HttpRequest, programme_id: str, body: NewDraw) -> HttpResponse
     return once(request, work, status=200)
 
 
+@router.get("/programmes/{programme_id}/audit-draws", response=Page[AuditShape])
+def list_draws(
+    request: HttpRequest, programme_id: str, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""
+) -> Page[AuditShape]:
+    """Every draw of a programme's claims, newest first; to its office alone."""
+    return page(audits.draws(actor_of(request), programme_id), _audit, limit=limit, cursor=cursor)
+
+
 @router.get("/claims/{claim_id}/audits", response=Page[AuditShape])
 def list_audits(
     request: HttpRequest, claim_id: str, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""
@@ -223,6 +242,15 @@ def list_statements(
     """The bank statements loaded for a programme, newest first; to its office alone."""
     found = audits.bank_statements(actor_of(request), programme)
     return page(found, _statement, limit=limit, cursor=cursor)
+
+
+@router.get("/programmes/{programme_id}/unreconciled-payments", response=Page[UnreconciledShape])
+def list_unreconciled(
+    request: HttpRequest, programme_id: str, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""
+) -> Page[UnreconciledShape]:
+    """Payments in cash that no bank statement has shown yet, oldest first; to its office alone."""
+    found = audits.unreconciled(actor_of(request), programme_id)
+    return page(found, _unreconciled, limit=limit, cursor=cursor)
 
 
 @router.post("/bank-statements", response={201: StatementShape})
@@ -282,6 +310,17 @@ def _audit(row: SampledAudit) -> AuditShape:
         finding=row.finding,
         clawback=row.clawback_id,
         audited_at=row.audited_at,
+    )
+
+
+def _unreconciled(row: Payment) -> UnreconciledShape:
+    return UnreconciledShape(
+        id=row.id,
+        claim=row.claim_id,
+        payer=row.payer,
+        cash_yuan=row.cash_fen,
+        reference=row.reference,
+        paid_at=row.paid_at,
     )
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from hesuan.errors import Faults, HesuanError, InputFault, NotFound
-from hesuan.hub.console import claimdeeds, claimdesk, claimform, faults, floatdesk
+from hesuan.hub.console import claimdeeds, claimdesk, claimform, controldesk, faults, floatdesk
 from hesuan.hub.console.access import signed_in
 from hesuan.hub.console.deeds import drawn, need_sure
 from hesuan.hub.console.paging import page_of
@@ -50,6 +50,8 @@ def claims(request: HttpRequest, actor: Actor) -> HttpResponse:
         "batches": reads.batches(actor),
         "clawbacks": reads.clawbacks(actor),
         "floats": floatdesk.mine(actor),
+        "sheets": controldesk.sheets(actor),
+        "checked": controldesk.checked(actor),
     }
     return render(request, "console/claims.html", context)
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from hesuan.errors import Faults, HesuanError, NotFound
-from hesuan.hub.console import faults
+from hesuan.hub.console import controldesk, faults
 from hesuan.hub.console.access import signed_in
 from hesuan.hub.console.paging import page_of
 from hesuan.hub.console.views.pages import NO_PAGE
@@ -28,6 +28,7 @@ def flags(request: HttpRequest, actor: Actor) -> HttpResponse:
         "page": page,
         "state_asked": state,
         "states": ("OPEN", "CONFIRMED", "DISMISSED"),
+        "checked": controldesk.checked(actor),
         "round": selectors.newest_round(),
     }
     return render(request, "console/flags.html", context)

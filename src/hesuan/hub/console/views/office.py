@@ -11,7 +11,7 @@ from hesuan.errors import Faults, HesuanError, NotFound
 from hesuan.hub.console import faults, words
 from hesuan.hub.console.access import public, signed_in
 from hesuan.hub.console.present import both_languages
-from hesuan.hub.console.uploads import sent_file
+from hesuan.hub.console.uploads import sent_table
 from hesuan.hub.console.views.drafts import chosen
 from hesuan.hub.console.views.pages import NO_PAGE
 from hesuan.hub.identity.actors import Actor
@@ -116,7 +116,5 @@ def simulate(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpRe
 
 def _tried(request: HttpRequest, actor: Actor, version_id: str) -> trying.Tried:
     """The registry says whether it is a table at all; a claim is no document, so nothing is kept."""
-    name, declared, content = sent_file(request)
-    name = file_types.normal_name(name)
-    file_types.recognise(name, declared=declared, content=content, limit_bytes=settings.UPLOAD_MAX_BYTES)
+    name, content = sent_table(request)
     return trying.try_claims(actor, version_id, file_name=name, content=content)
