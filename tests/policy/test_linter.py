@@ -35,12 +35,17 @@ def tier(name: str, when: str, rate: str = "1/2", more: str = "") -> str:
     return f"{{id: {name}, when: {when}, rate: {rate}, rate_kind: exact{more}}}"
 
 
+def lint_of(*lines: str) -> list[Finding]:
+    """Without what every budget of all or nothing is told: see ``test_splitting.py``."""
+    return [one for one in lint(rules_with(*lines)) if one.code.name != "policy.split_at_exhaustion"]
+
+
 def found(*lines: str) -> list[tuple[str, str, bool]]:
-    return [(one.code.name, one.field, one.blocks) for one in lint(rules_with(*lines))]
+    return [(one.code.name, one.field, one.blocks) for one in lint_of(*lines)]
 
 
 def one(*lines: str) -> Finding:
-    [finding] = lint(rules_with(*lines))
+    [finding] = lint_of(*lines)
     return finding
 
 
@@ -149,8 +154,8 @@ def test_a_floor_above_the_cap_blocks_where_nobody_is_paid() -> None:
 
 def test_a_base_that_may_not_be_so_small_and_does_not_count_beyond() -> None:
     base = "base: {measure: usage_fee, kinds: [compute], tax: incl, min: 10.01, max: 10.00}"
-    assert found(base) == [("policy.base_floor_above_base", "base", True)]
-    assert found(base.replace("10.01", "10.00")) == []
+    assert found(base)[0] == ("policy.base_floor_above_base", "base", True)
+    assert found(base.replace("10.01", "10.00")) == [("policy.split_gains", "base.max", False)]
 
 
 def test_a_budget_below_one_maximal_award() -> None:
@@ -235,6 +240,21 @@ def test_a_limit_on_who_may_apply_is_a_cliff_down_to_nothing() -> None:
     assert "(refused)" in finding.text() and "不予支付" in finding.text("zh")
 
 
+def test_a_limit_of_one_route_is_a_cliff_though_another_route_asks_for_more_facts() -> None:
+    """The UK's AIRR: the gateway route ends at 10,000 hours, and only firms of a size may go on."""
+    routes = (
+        'eligible: {any: [{all: ["request.kind == gateway", "request.units <= 10000"]},'
+        ' {all: ["request.kind == rapid", "applicant.size == small", "request.units <= 20000"]}]}'
+    )
+    found = [cliff.at_fen for cliff in cliffs(rules_with(routes, "caps: []"))]
+    assert found == [10_000_00, 20_000_00]
+    asked = 'eligible: {any: ["request.units <= 10000", "applicant.size == small"]}'
+    assert [cliff.at_fen for cliff in cliffs(rules_with(asked, "caps: []"))] == [10_000_00]
+    assert ask(rules_with(asked), stated={"request.units": Fraction(10_001)}).failures[1].code.name == (
+        "policy.fact_missing"
+    ), "negative control: the refusal itself does not tell the two apart"
+
+
 def test_a_cap_for_larger_requests_only_is_a_cliff() -> None:
     caps = ROOMY.replace("900000.00", "10000.00").replace(
         "counts", 'when: "contract.amount > 100000.00", counts'
@@ -245,13 +265,15 @@ def test_a_cap_for_larger_requests_only_is_a_cliff() -> None:
 
 def test_a_lump_sum_above_a_rate() -> None:
     lump = '{id: big, when: "contract.amount >= 10000.00", lump_sum: "1000.00"}'
-    finding = one(tiers(lump, tier("small", "{all: []}", "1/2")))
+    split, finding = lint_of(tiers(lump, tier("small", "{all: []}", "1/2")))
+    assert split.code.name == "policy.split_gains" and split.field == "rates.tiers[big].lump_sum"
     assert finding.facts["at_fen"] == 9_999_99 and finding.facts["loss_fen"] == 3_999_99
 
 
 def test_the_second_request_gets_less_than_the_first() -> None:
     rule = ', ordinal_cap: [{from: 1, cap: "300.00"}, {from: 2, cap: "150.00"}, {from: 3, cap: "200.00"}]'
-    finding = one(tiers(tier("a", "{all: []}", "1/2", rule)))
+    finding, split = lint_of(tiers(tier("a", "{all: []}", "1/2", rule)))
+    assert split.facts["gain_fen"] == 150_00, "the second request's own cap, beside the first one's"
     assert (finding.code.name, finding.facts["ordinal"]) == ("policy.ordinal_cliff", 2)
     assert finding.facts["loss_fen"] == 150_00 and finding.facts["at_fen"] == 600_00
 
@@ -296,7 +318,7 @@ def test_splitting_gains_nothing_except_across_a_reported_cliff(
 
 
 def test_findings_stand_in_the_order_of_the_document() -> None:
-    marks = [finding.line for finding in lint(rules_with(HANGZHOU, ROOMY, 'stacking: {mode: "?"}'))]
+    marks = [finding.line for finding in lint_of(HANGZHOU, ROOMY, 'stacking: {mode: "?"}')]
     assert marks == sorted(marks) and len(marks) == 2
 
 

@@ -174,7 +174,11 @@ def test_every_programme_has_cases() -> None:
 def test_nothing_keeps_henan_from_being_activated() -> None:
     programme = load((FOLDER / "cn.henan.suanliquan.2023.yaml").read_text(), source="henan.yaml")
     assert blocking(programme) == ()
-    assert [finding.field for finding in lint(programme)] == ["issuance.transferable"]
+    told = [(finding.code.name, finding.field) for finding in lint(programme)]
+    assert told == [
+        ("policy.split_at_exhaustion", "budgets[province_year]"),
+        ("policy.unknown_value", "issuance.transferable"),
+    ]
 
 
 def test_chengdus_ordinary_rate_keeps_it_a_draft() -> None:

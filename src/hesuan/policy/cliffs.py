@@ -5,7 +5,8 @@ asked for). For each, and for each way from one tier to another across it, :mod:
 request that differs in nothing but that hundredth; the evaluator then decides it on both sides. What is
 reported has happened in that decision; a way that no request could be found for is not reported.
 
-A cliff is the one place where splitting a contract gains: the part below it is paid at the better rate.
+Splitting a contract gains there: the part below is paid at the better rate (where it gains besides:
+:mod:`.splitting`).
 The same is asked of requests in a row, where the n-th has a lower cap than the one before.
 """
 
@@ -34,7 +35,7 @@ from hesuan.policy.decision import (
 from hesuan.policy.evaluator import decide
 from hesuan.policy.facts import KEY_FACTS
 from hesuan.policy.finding import Finding, found
-from hesuan.policy.keys import needed
+from hesuan.policy.keys import needed, with_day
 from hesuan.policy.predicates import All, AnyOf, Condition, FactValue, Not, Pred, judge
 from hesuan.policy.programme import Budget, Cap, Programme, Tier
 from hesuan.policy.satisfiability import Answer, Demand, is_possible, satisfy
@@ -153,7 +154,7 @@ def amounts_at(fen: int) -> dict[str, FactValue]:
     return {**dict.fromkeys(AMOUNTS, fen), UNITS: Fraction(fen, 100)}
 
 
-def _fixed(pred: Pred, fen: int) -> Pred:
+def fixed(pred: Pred, fen: int) -> Pred:
     """A predicate with the amounts put in."""
     match pred:
         case Condition():
@@ -162,23 +163,23 @@ def _fixed(pred: Pred, fen: int) -> Pred:
             is_met = judge(pred, {pred.fact: amounts_at(fen)[pred.fact]}).truth
             return All(()) if is_met else AnyOf(())
         case Not(part=part):
-            return Not(_fixed(part, fen))
+            return Not(fixed(part, fen))
         case All(parts=parts):
-            return All(tuple(_fixed(part, fen) for part in parts))
+            return All(tuple(fixed(part, fen) for part in parts))
         case AnyOf(parts=parts):
-            return AnyOf(tuple(_fixed(part, fen) for part in parts))
+            return AnyOf(tuple(fixed(part, fen) for part in parts))
 
 
 def _routes(programme: Programme, at_fen: int) -> Iterator[tuple[str, list[Demand]]]:
     """The field that is crossed, and what a request that crosses it there has to meet."""
     if not all(is_condition(tier.when) for tier in programme.tiers):
         return
-    base = _entry(programme)
+    base = entry(programme)
     eligible = programme.eligible if is_condition(programme.eligible) else All(())
-    leaves: Demand = (_fixed(eligible, at_fen + 1), False)
-    before = _taken(programme, at_fen, [*base, (_fixed(eligible, at_fen), True)])
-    after = _taken(programme, at_fen + 1, base)
-    nobody = [(_fixed(tier.when, at_fen + 1), False) for tier in programme.tiers if is_condition(tier.when)]
+    leaves: Demand = (fixed(eligible, at_fen + 1), False)
+    before = taken(programme, at_fen, [*base, (fixed(eligible, at_fen), True)])
+    after = taken(programme, at_fen + 1, base)
+    nobody = [(fixed(tier.when, at_fen + 1), False) for tier in programme.tiers if is_condition(tier.when)]
     limits: tuple[Cap | Budget, ...] = (*programme.caps, *programme.budgets)
     for tier, below in before:
         yield "eligible", [*below, leaves]
@@ -188,18 +189,18 @@ def _routes(programme: Programme, at_fen: int) -> Iterator[tuple[str, list[Deman
                 yield tier.path, [*below, *above]
         for rule in limits:
             if is_condition(rule.when):
-                changes = [(_fixed(rule.when, at_fen), False), (_fixed(rule.when, at_fen + 1), True)]
+                changes = [(fixed(rule.when, at_fen), False), (fixed(rule.when, at_fen + 1), True)]
                 yield rule.path, [*below, *changes]
 
 
-def _taken(programme: Programme, fen: int, base: list[Demand]) -> list[tuple[Tier, list[Demand]]]:
+def taken(programme: Programme, fen: int, base: list[Demand]) -> list[tuple[Tier, list[Demand]]]:
     """Every tier that can be the one taken at an amount, and what makes it so; or may, where the best is."""
     found: list[tuple[Tier, list[Demand]]] = []
     above: list[Demand] = []
     for tier in programme.tiers:
         if not is_condition(tier.when):
             continue
-        when = _fixed(tier.when, fen)
+        when = fixed(tier.when, fen)
         demands = [*base, *(above if programme.select == "first" else ()), (when, True)]
         if is_possible(*demands) is not False:
             found.append((tier, demands))
@@ -207,7 +208,7 @@ def _taken(programme: Programme, fen: int, base: list[Demand]) -> list[tuple[Tie
     return found
 
 
-def _entry(programme: Programme) -> list[Demand]:
+def entry(programme: Programme) -> list[Demand]:
     """What the request meets anyway: a day on which it can be made, a line that counts."""
     demands: list[Demand] = []
     issuance = programme.terms.issuance
@@ -233,21 +234,38 @@ def _prove(programme: Programme, at_fen: int, field: str, route: list[Demand]) -
     below, above = (try_out(programme, fen, answer.example) for fen in (at_fen, at_fen + 1))
     cliff = Cliff(at_fen, below, above, field)
     told = all(failure.code in TOLD for failure in above.failures)
+    told = told or _is_ineligible(programme, at_fen + 1, answer.example)
     return cliff if below.granted and told and cliff.loss_fen > 0 else None
+
+
+def _is_ineligible(programme: Programme, fen: int, stated: Mapping[str, FactValue]) -> bool:
+    """Whether the request is not eligible whatever it states beside.
+
+    A refusal names every condition that is not met, those of other routes among them that ask for facts this
+    request does not state.
+    """
+    asked = request_of(programme, fen, {**amounts_at(fen), **_without_amounts(stated)})
+    rule = programme.eligible
+    return is_condition(rule) and judge(rule, with_day(asked)).truth is False
 
 
 def try_out(programme: Programme, fen: int, stated: Mapping[str, FactValue]) -> Decision:
     """What the first request of a year gets for one line of so much, with nothing used so far."""
-    facts = {**_usual(programme), **amounts_at(fen), **_without_amounts(stated)}
+    asked = request_of(programme, fen, {**amounts_at(fen), **_without_amounts(stated)})
+    return decide(programme, asked, Book().counters(needed(programme, asked)))
+
+
+def request_of(programme: Programme, fen: int, stated: Mapping[str, FactValue]) -> Facts:
+    """A request of one line of so much; what is not stated is as usual, the amounts are the line's."""
+    facts = {**_usual(programme), **amounts_at(fen), **stated}
     on = stated.get("now", programme.period_from)
     event: Literal["issue", "redeem"] = "redeem" if programme.event == "none" else "issue"
-    asked = Facts(
+    return Facts(
         event=event,
         on=on if isinstance(on, date) else date.min,
         lines=(Line(str(facts.get("line.kind", "")), fen, on=_metered_on(programme)),),
         stated={name: value for name, value in facts.items() if name not in ("now", "line.kind")},
     )
-    return decide(programme, asked, Book().counters(needed(programme, asked)))
 
 
 def _without_amounts(stated: Mapping[str, FactValue]) -> dict[str, FactValue]:
@@ -290,8 +308,8 @@ def _check_ordinals(programme: Programme, tier: Tier) -> Iterator[Finding]:
         rate = tier.rate if isinstance(tier.rate, Fraction) and tier.rate else Fraction(1)
         fen = math.ceil(before_fen / rate)
         eligible = programme.eligible if is_condition(programme.eligible) else All(())
-        taken = _taken(programme, fen, [*_entry(programme), (_fixed(eligible, fen), True)])
-        demands = next((found for one, found in taken if one is tier), None)
+        ways = taken(programme, fen, [*entry(programme), (fixed(eligible, fen), True)])
+        demands = next((found for one, found in ways if one is tier), None)
         answer = satisfy(demands) if demands is not None else Answer(False)
         if after_fen >= before_fen or not answer.possible:
             continue
