@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
@@ -44,6 +45,16 @@ RULES = (
 def test_a_window_has_a_name_and_two_days(rule: str, on: str, name: str, begin: str, end: str) -> None:
     window = window_of(rule, date.fromisoformat(on), fiscal_year_start=(4, 1))
     assert (window.name, str(window.begin), str(window.end)) == (name, begin, end)
+
+
+def test_a_limit_is_that_of_the_day_it_is_counted_on_and_not_of_the_day_decided_about() -> None:
+    """Bought in December, claimed in January: the new year's limit. Negative control: without that day."""
+    year = rules_with(
+        'caps: [{id: a, key: [applicant], window: calendar_year, limit: "900000", counts: redeemed}]'
+    )
+    bought = Facts("redeem", date(2025, 12, 30), (Line("compute", 100),))
+    claimed = replace(bought, counted_on=date(2026, 1, 5))
+    assert [one.window.name for facts in (bought, claimed) for one in needed(year, facts)] == ["2025", "2026"]
 
 
 def test_a_call_and_a_lifetime_have_no_days() -> None:

@@ -35,7 +35,7 @@ def decide_batch(programme: Programme, requests: Sequence[Facts], book: Book) ->
         needs = needed(programme, facts)
         batch = {one.id: ratios[one] for one in needs if one in ratios}
         decision = decide(programme, facts, replace(book.counters(needs), batch=batch))
-        book.add(decision, facts.on)
+        book.add(decision, facts.counting_day)
         decisions.append(decision)
     return tuple(decisions)
 
@@ -49,7 +49,7 @@ def batch_ratios(programme: Programme, requests: Sequence[Facts], book: Book) ->
         needs = needed(programme, facts)
         own = [one for one in needs if one.kind != "budget" or one.id not in prorated]
         decision = decide(others, facts, scratch.counters(own))
-        scratch.add(decision, facts.on)
+        scratch.add(decision, facts.counting_day)
         for one in needs:
             if one.kind == "budget" and one.id in prorated:
                 asked[one] += decision.subsidy_fen

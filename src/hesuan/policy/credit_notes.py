@@ -83,7 +83,7 @@ def recompute(
         facts = credited(claim.facts, taken[claim.id])
         counters = book.counters(needed(programme, facts), voucher_fen=claim.voucher_fen)
         decision = decide(programme, facts, counters)
-        book.add(decision, facts.on)
+        book.add(decision, facts.counting_day)
         if decision.subsidy_fen != claim.subsidy_fen:
             shares = differences(claim.shares, decision.shares)
             changed.append(Adjustment(claim.id, claim.subsidy_fen, decision.subsidy_fen, shares, decision))

@@ -188,6 +188,9 @@ class Facts:
     """Other public money for the same invoice: the sum of ``aid``; stated alone, one entry of it."""
     aid: tuple[Aid, ...] = ()
     """The register of other public money, entry by entry."""
+    counted_on: date | None = None
+    """The day on which caps and budgets count it, where that is not the day decided about: what was bought in
+    one year and claimed in the next uses up the next year's limits."""
 
     def __post_init__(self) -> None:
         assert all(0 <= line.tax_fen <= line.amount_fen for line in self.lines)
@@ -203,6 +206,11 @@ class Facts:
     def invoice_fen(self) -> int:
         """All lines together, whether eligible or not."""
         return sum(line.amount_fen for line in self.lines)
+
+    @property
+    def counting_day(self) -> date:
+        """The day whose windows of caps and budgets bind."""
+        return self.counted_on or self.on
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def need_of(
         key=key,
         window=window_of(
             rule.window,
-            facts.on,
+            facts.counting_day,
             fiscal_year_start=start if isinstance(start, tuple) else (1, 1),
             call=str(call) if rule.window == "call" else "",
         ),

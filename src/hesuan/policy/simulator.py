@@ -201,7 +201,7 @@ class _Year:
         if not prorated(self.programme):
             needs = needed(self.programme, asked[0])
             decision = decide(self.programme, asked[0], self.book.counters(needs))
-            self.book.add(decision, asked[0].on)
+            self.book.add(decision, asked[0].counting_day)
             decisions: Sequence[Decision] = [decision]
         else:
             decisions = decide_batch(self.programme, asked, self.book)

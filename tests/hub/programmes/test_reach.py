@@ -57,6 +57,17 @@ def test_what_it_can_is_let_through() -> None:
     assert reach.findings(rules_with()) == ()
 
 
+@pytest.mark.parametrize("flow", ["reimburse_user", "deduct_pay_supplier", "prefund_supplier"])
+@pytest.mark.parametrize("counts", ["redeemed", "both"])
+def test_limits_on_use_are_carried_out_under_every_flow_that_is(flow: str, counts: str) -> None:
+    """Negative control: under a flow of which nobody holds anything they are told."""
+    cap = f'caps: [{{id: a, key: [applicant], window: lifetime, limit: "9.00", counts: {counts}}}]'
+    found = reach.beyond(rules_with(cap, f"settlement: {{flow: {flow}}}"))
+    assert [one.field for one in found] == []
+    found = reach.beyond(rules_with(cap, "settlement: {flow: no_cash}"))
+    assert [one.field for one in found] == ["caps[a].counts", "settlement.flow"]
+
+
 @pytest.mark.parametrize("line", CARRIED_OUT)
 def test_counters_tranches_and_checkpoints_are_carried_out(line: str) -> None:
     assert [one.field for one in reach.findings(rules_with(line)) if one.blocks] == []

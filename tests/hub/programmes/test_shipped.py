@@ -15,6 +15,7 @@ from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.policy.cases import CaseFile, load_cases
 
 RUN = {
+    "cn.beijing.suanliquan.2023",
     "cn.henan.suanliquan.2023",
     "cn.qingyang.suanliquan.2024",
     "cn.shenzhen.xunliquan.2026",

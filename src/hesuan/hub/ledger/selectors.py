@@ -128,6 +128,12 @@ def by_number(numbers: Iterable[int]) -> list[TransferRow]:
     return list(_rows(Q(seq__in=list(numbers))))
 
 
+def open_holds(event_ids: Iterable[str]) -> list[TransferRow]:
+    """Holds posted together with any of some events that nothing has ended yet, in order."""
+    journals = Transfer.objects.filter(id__in=list(event_ids)).values_list("journal", flat=True)
+    return list(_rows(Q(journal__in=list(journals), kind="hold", resolutions__isnull=True)))
+
+
 def _rows(which: Q) -> Iterator[TransferRow]:
     for row in Transfer.objects.filter(which).select_related("debit", "credit").order_by("seq"):
         yield TransferRow(

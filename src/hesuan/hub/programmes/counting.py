@@ -9,8 +9,8 @@ The one budget whose money the programme's own ledger holds is not counted twice
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 
@@ -62,10 +62,25 @@ class Taken:
         """What the engine asks for."""
         return as_counters(self.standings, self.funded)
 
-    def preparing(self, subject: str) -> list[ledger.Event]:
-        """What comes before anything is counted: what left a rolling window, and the fill up to the limit."""
+    def counters_after(self, more: Mapping[str, int]) -> Counters:
+        """The same once more was taken of some accounts [fen], which the books do not know yet."""
+        return as_counters(
+            [replace(one, held_fen=one.held_fen + more.get(one.account, 0)) for one in self.standings],
+            self.funded,
+        )
+
+    def preparing(self, subject: str, done: Collection[str] = ()) -> list[ledger.Event]:
+        """What comes before anything is counted: what left a rolling window, and the fill up to the limit.
+
+        Args:
+            subject: Names the entries.
+            done: Accounts that the same journal has prepared already.
+        """
         return [
-            event for place, one in enumerate(self.standings) for event in self._prepare(place, one, subject)
+            event
+            for place, one in enumerate(self.standings)
+            if one.account not in done
+            for event in self._prepare(place, one, subject)
         ]
 
     def _prepare(self, place: int, one: Standing, subject: str) -> Iterable[ledger.Event]:
@@ -109,13 +124,18 @@ class Taken:
 
 def read(document: Programme, facts: Facts) -> Counters:
     """What is used of every cap and budget that binds; without a lock, for a preview or a quote."""
+    return seen(document, facts).counters()
+
+
+def seen(document: Programme, facts: Facts) -> Taken:
+    """The counters that bind, as they stand without a lock: to be decided on, never to be posted on."""
     book = accounts.caps_ledger_of(document.id)
     standings = []
     for need in _counters(document, facts):
         account = accounts.counter_account(need)
         balance = balances.balance(book, account) if balances.exists(book, account) else Balance(0, 0, 0, 0)
         standings.append(_standing(document.id, need, account, balance))
-    return as_counters(standings, funded_used(document, facts))
+    return Taken(book, tuple(standings), funded_used(document, facts))
 
 
 def refs(document: Programme, facts: Facts) -> list[Ref]:

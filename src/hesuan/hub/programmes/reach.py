@@ -27,8 +27,8 @@ KEYS_OF_USE = ("supplier", "pair", "centre")
 EVENTS = ("approval", "contract", "award_letter")
 FLOWS = ("deduct_pay_supplier", "reimburse_user", "prefund_supplier")
 COUNTS = ("issued", "claims", "active", "held", "redeemed", "both")
-COUNTED_AT_USE = ("deduct_pay_supplier", "prefund_supplier")
-"""Flows in which an order holds the voucher, and with it the limits that count its use."""
+COUNTED_AT_USE = ("deduct_pay_supplier", "prefund_supplier", "reimburse_user")
+"""Flows in which an order, or the claim, holds the voucher, and with it the limits that count its use."""
 ON_EXHAUST = ("reject", "partial")
 
 TOLD = (*DECLARED, "award.", "call.id", "line.kind", "now")
@@ -66,7 +66,7 @@ def _amounts(document: Programme) -> Iterator[Lack]:
 
 
 def _counter(document: Programme, limit: Cap | Budget) -> Iterator[Lack]:
-    """A key or a window of which nobody tells the platform; use that no order carries."""
+    """A key or a window of which nobody tells the platform; use that neither order nor claim carries."""
     if document.flow not in COUNTED_AT_USE and limit.counts in ("held", "redeemed", "both"):
         yield f"{limit.path}.counts", str(limit.counts)
     used = limit.counts in ("held", "redeemed")

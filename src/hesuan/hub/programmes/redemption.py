@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from functools import cached_property, partial
 
@@ -39,6 +39,8 @@ class Charge:
     centre_id: str
     at: datetime
     item: Item = COMPUTING
+    counted_on: date | None = None
+    """The day whose caps and budgets it uses up; without one, that of the agreement."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,7 @@ def redeem_facts(
     related: bool,
     aid: Sequence[Aid] = (),
     item: Item = COMPUTING,
+    counted_on: date | None = None,
 ) -> Facts:
     """What the engine is told when a voucher is used: one line at one centre, judged for one moment."""
     document = engine.programme_of(voucher.programme_version)
@@ -239,6 +242,7 @@ def redeem_facts(
         },
         registries=frozenset(registries) if admitted() else frozenset(),
         aid=tuple(one for one in aid if one.amount_fen),
+        counted_on=counted_on,
     )
 
 
@@ -252,7 +256,14 @@ def use_facts(voucher: Voucher, charge: Charge, aid: Sequence[Aid] = ()) -> Fact
         related=onrecord.related_to(voucher.organisation_id, charge.centre_id, charge.at),
         aid=aid,
         item=charge.item,
+        counted_on=charge.counted_on,
     )
+
+
+def share_of(voucher: Voucher, charge: Charge, decision: Decision) -> VoucherShare:
+    """What a decision on one voucher alone gives."""
+    pool = Pool((voucher,), (decision.subsidy_fen,))
+    return pool._share(voucher, charge, decision, before_fen=0, fen=decision.subsidy_fen, first=True)
 
 
 def is_deducted(voucher: Voucher) -> bool:

@@ -10,6 +10,7 @@ from hesuan.hub.programmes.claiming import decide_share, end_claims
 from hesuan.hub.programmes.clock import advance_due
 from hesuan.hub.programmes.conflicts import declare_interest
 from hesuan.hub.programmes.decaying import exempt, keep_dates
+from hesuan.hub.programmes.drawing import draw, note_counted, preview
 from hesuan.hub.programmes.holding import (
     end_counts,
     hold,
@@ -39,6 +40,7 @@ __all__ = [
     "decide_share",
     "declare_interest",
     "draft",
+    "draw",
     "end_admission",
     "end_claims",
     "end_counts",
@@ -51,11 +53,13 @@ __all__ = [
     "lock_vouchers",
     "need_drawable",
     "need_unfrozen",
+    "note_counted",
     "note_redeemed",
     "object_to",
     "open_call",
     "plan_voucher",
     "plan_vouchers",
+    "preview",
     "redeem",
     "reinstate",
     "release_tranche",

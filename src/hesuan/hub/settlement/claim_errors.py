@@ -55,6 +55,13 @@ NOTHING_PAID = declare(
     en="Under the voucher's rule these orders bring {subsidy}: {why}",
     zh="按算力券规则，这些订单可兑付 {subsidy}：{why}",
 )
+ADJUSTED_OTHERWISE = declare(
+    "claim.adjusted_otherwise",
+    en="Line {line} of claim {claim} was adjusted by {adjusted} by credit notes, which its {decided} of"
+    " today do not bear. Withdraw the claim and open it anew.",
+    zh="申请 {claim} 第 {line} 行已因红字发票调整 {adjusted}，与今日核定的 {decided} 不符。"
+    "请撤回该申请后重新提出。",
+)
 ROLE_MISSING = declare(
     "claim.role_missing",
     en="{verb} needs the role {role} in {organisation}, which {name} does not hold. Ask somebody who does.",

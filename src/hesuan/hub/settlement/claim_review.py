@@ -13,7 +13,8 @@ from hesuan.hub.programmes.paying import PayingTerms, paying_terms
 from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement import gate, payables, sampling
-from hesuan.hub.settlement.claims import give_up, locked, release_holds
+from hesuan.hub.settlement.claims import give_up, locked
+from hesuan.hub.settlement.holds import release_holds
 from hesuan.hub.settlement.models import Claim
 from hesuan.wire.canonical import Json
 

@@ -23,17 +23,16 @@ from hesuan.hub.programmes import selectors as programmes
 from hesuan.hub.programmes.claimtime import served_in_time
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import PayingTerms, paying_terms
-from hesuan.hub.programmes.redemption import available_fen
 from hesuan.hub.programmes.rules import Item, programme_day
-from hesuan.hub.programmes.services import need_drawable, subsidy
+from hesuan.hub.programmes.services import preview
 from hesuan.hub.registry import selectors as registry
 from hesuan.hub.registry import services as recording
-from hesuan.hub.settlement import accounts, comparing, gate, papers
+from hesuan.hub.settlement import accounts, comparing, gate, holds, papers
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement import claim_selectors as reads
 from hesuan.hub.settlement.drawn import Wanted, captured, drawn_under
+from hesuan.hub.settlement.holds import release_holds
 from hesuan.hub.settlement.models import Claim, ClaimLine, Receipt, Settlement
-from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json, digest
 
 State = Claim.State
@@ -140,8 +139,9 @@ def submit(*, actor: Actor, claim_id: str) -> Claim:
 
     Raises:
         NotFound: ``claim.not_found``.
-        Refused: ``claim.role_missing``, ``claim.wrong_state``, ``claim.nothing_paid``; a ledger's refusal
-            where the voucher has not enough left; ``voucher.not_drawn_on`` where it is suspended or over.
+        Refused: ``claim.role_missing``, ``claim.wrong_state``; ``claim.nothing_paid`` where the voucher or a
+            limit has nothing left; ``claim.adjusted_otherwise``; ``voucher.not_drawn_on`` where it is
+            suspended or over.
     """
     verb = ("Submitting", "提交")
     with ledger.atomic():
@@ -152,7 +152,7 @@ def submit(*, actor: Actor, claim_id: str) -> Claim:
         gate.need_state(claim, (State.DRAFT,), verb)
         terms = paying_terms(claim.programme_version_id)
         if claim.flow in gate.USER_FLOWS:
-            _hold(claim)
+            holds.hold_anew(claim)
         claim.period = gate.quarter_of(programme_day(timezone.now()))
         claim.stage = 0
         total = sum(claim.lines.values_list("subsidy_fen", flat=True))
@@ -209,33 +209,10 @@ def source_account(claim: Claim) -> str:
     return programme_accounts.centre_account(claim.centre_id)
 
 
-def hold_id(line: ClaimLine) -> str:
-    """Ledger id of a line's hold on the voucher, counted by how often the claim was submitted."""
-    return f"claim:{line.id}:hold:{_round(line.claim)}"
-
-
-def release_holds(claim: Claim) -> None:
-    """Gives a user's held voucher back."""
-    if claim.flow not in gate.USER_FLOWS:
-        return
-    book = ledger_of(claim)
-    events = [
-        ledger.Event(f"{hold_id(line)}:end", "release", book, 0, "release", pending_id=hold_id(line))
-        for line in claim.lines.all()
-        if line.subsidy_fen and line.state == ClaimLine.State.CLAIMED
-    ]
-    if events and _round(claim):
-        ledger.post(events)
-
-
 def give_up(claim: Claim) -> None:
     """A claim ends unpaid: holds are released, its orders are free."""
     release_holds(claim)
     claim.lines.filter(live=True).update(live=False, state=ClaimLine.State.REFUSED)
-
-
-def _round(claim: Claim) -> int:
-    return claim.steps.filter(trigger="submitted").count()
 
 
 # --- Opening ---
@@ -329,58 +306,24 @@ def _lines(claim: Claim, settled: Sequence[Settlement]) -> list[ClaimLine]:
 
 
 def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[Wanted]:
-    """What the voucher's rule pays of orders that the user paid, each seeing what the ones before it left."""
+    """What the voucher's rule would pay now of orders that the user paid; submitting decides it anew."""
     voucher = Voucher.objects.select_related("programme_version").get(pk=claim.voucher_id)
-    left = available_fen(voucher)
-    made = []
     for one in settled:
         if not served_in_time(voucher, _served_at(one)):
             raise _not_claimable(one.order_id, "it ended after the voucher's last day", "在券到期后才结束")
-        share = subsidy(
-            voucher_id=voucher.id,
-            charge_fen=one.charge_fen,
-            centre_id=one.order.centre_id,
-            at=one.order.quote.request.created_at,
-            held_fen=left,
-            item=Item.of_quote(one.order.quote.document),
-        )
-        left -= share.subsidy_fen
-        shares: list[dict[str, Json]] = [{"payer": part.payer, "fen": part.fen} for part in share.shares]
-        why = " ".join(line.en for line in share.trace[-1:])
-        made.append(Wanted(one, voucher.id, one.charge_fen, share.subsidy_fen, shares, why))
-    if not sum(one.subsidy_fen for one in made):
-        raise Refused(errors.NOTHING_PAID, subsidy=format_yuan(0), why=made[-1].why)
-    return made
+    day = programme_day(timezone.now())
+    drawn = preview(voucher.id, [holds.wish_of(one, one.id) for one in settled], day=day)
+    holds.need_something(drawn)
+    return [
+        Wanted(one, voucher.id, one.charge_fen, part.share.subsidy_fen, holds.shares_of(part))
+        for one, part in zip(settled, drawn, strict=True)
+    ]
 
 
 def _served_at(one: Settlement) -> datetime:
     """When the service of an order ended; by its acceptance where nothing was started."""
     ended = UsageRecord.objects.filter(run__order_id=one.order_id).values_list("ended_at", flat=True).first()
     return ended or one.order.accepted_at
-
-
-def _hold(claim: Claim) -> None:
-    """Holds what the claim draws on the voucher; the ledger refuses what it has not."""
-    need_drawable(str(claim.voucher_id))
-    book = ledger_of(claim)
-    key = accounts.user_account(claim.claimant_id)
-    ledger.open_account(ledger=book, key=key, kind="user")
-    number = _round(claim) + 1
-    events = [
-        ledger.Event(
-            id=f"claim:{line.id}:hold:{number}",
-            kind="hold",
-            ledger=book,
-            amount_fen=line.subsidy_fen,
-            code="hold",
-            debit=programme_accounts.voucher_account(line.drawn_on),
-            credit=key,
-        )
-        for line in claim.lines.all()
-        if line.subsidy_fen
-    ]
-    if events:
-        ledger.post_or_raise(events)
 
 
 def _open_documents(actor: Actor, claim: Claim, terms: PayingTerms) -> None:

@@ -9,8 +9,8 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.settlement import claim_errors as errors
-from hesuan.hub.settlement import gate, payables
-from hesuan.hub.settlement.claims import hold_id, ledger_of, locked
+from hesuan.hub.settlement import gate, holds, payables
+from hesuan.hub.settlement.claims import locked
 from hesuan.hub.settlement.models import Claim, ClaimLine, Dispute
 
 State = Claim.State
@@ -117,11 +117,8 @@ def _carry_out(claim: Claim, line_id: str, outcome: str) -> None:
         ):
             payables.line_payable(claim, line)
         return
-    if claim.flow in gate.USER_FLOWS and line.subsidy_fen:
-        end = ledger.Event(
-            f"{hold_id(line)}:end", "release", ledger_of(claim), 0, "release", pending_id=hold_id(line)
-        )
-        ledger.post_or_raise([end])
+    if claim.flow in gate.USER_FLOWS and (events := holds.release(line)):
+        ledger.post_or_raise(events)
     line.state, line.live = ClaimLine.State.REFUSED, False
     line.save(update_fields=["state", "live"])
 

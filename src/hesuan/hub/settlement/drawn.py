@@ -26,7 +26,6 @@ class Wanted:
     charge_fen: int
     subsidy_fen: int
     shares: list[dict[str, Json]]
-    why: str = ""
 
 
 def drawn_under(settlement: Settlement, version_id: str) -> list[Draw]:

@@ -15,9 +15,9 @@ from hesuan.hub.ledger.rules import Code
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes.paying import PayingTerms
 from hesuan.hub.programmes.rules import programme_day
-from hesuan.hub.programmes.services import need_unfrozen
-from hesuan.hub.settlement import accounts, gate
-from hesuan.hub.settlement.claims import hold_id, ledger_of, source_account
+from hesuan.hub.programmes.services import need_unfrozen, note_counted
+from hesuan.hub.settlement import accounts, gate, holds
+from hesuan.hub.settlement.claims import ledger_of, source_account
 from hesuan.hub.settlement.models import Adjustment, Batch, Claim, ClaimLine, Dispute
 
 Line = ClaimLine.State
@@ -38,12 +38,17 @@ def make(claim: Claim, terms: PayingTerms, actor: Actor) -> None:
 
 
 def line_payable(claim: Claim, line: ClaimLine) -> None:
-    """One line becomes payable: what was captured for it goes to the payers' accounts, share by share."""
+    """One line becomes payable: what was captured for it goes to the payers' accounts, share by share.
+
+    The limits that a user's line held are counted in the same journal.
+    """
     net = net_shares(line)
     events = []
+    held = holds.Held(None, ())
     if claim.flow in gate.USER_FLOWS:
         need_unfrozen(line.drawn_on)
-        events += _capture(claim, line, sum(net.values()))
+        held = holds.open_holds(line)
+        events += _capture(claim, line, held, sum(net.values()))
     for payer, fen in net.items():
         events += move(
             claim,
@@ -54,6 +59,8 @@ def line_payable(claim: Claim, line: ClaimLine) -> None:
         )
     if events:
         ledger.post_or_raise(events)
+    if held.limits:
+        note_counted(line.drawn_on, held.limits, events, day=holds.day_of(claim))
     line.state = Line.PAYABLE
     line.save(update_fields=["state"])
 
@@ -127,14 +134,11 @@ def move(  # noqa: PLR0917 - a transfer has this many parts
     ]
 
 
-def _capture(claim: Claim, line: ClaimLine, net_fen: int) -> list[ledger.Event]:
-    """Ends the hold on a user's voucher; what a credit note added since is taken beside it."""
-    book, end = ledger_of(claim), f"{hold_id(line)}:end"
-    captured = min(net_fen, line.subsidy_fen)
-    if not line.subsidy_fen:
+def _capture(claim: Claim, line: ClaimLine, held: holds.Held, net_fen: int) -> list[ledger.Event]:
+    """Ends the hold on a user's voucher; what it held too little of is taken beside it."""
+    if held.money is None:
         return []
-    if not captured:
-        return [ledger.Event(end, "release", book, 0, "release", pending_id=hold_id(line))]
+    captured = min(net_fen, held.money.amount_fen)
     more = move(
         claim,
         f"claim:{line.id}:more",
@@ -142,10 +146,7 @@ def _capture(claim: Claim, line: ClaimLine, net_fen: int) -> list[ledger.Event]:
         source_account(claim),
         net_fen - captured,
     )
-    return [
-        ledger.Event(end, "capture", book, captured, "capture", pending_id=hold_id(line)),
-        *more,
-    ]
+    return [*holds.capture(line, held, captured), *more]
 
 
 def _open_batch(claim: Claim, actor: Actor) -> Batch:

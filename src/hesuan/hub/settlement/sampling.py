@@ -22,7 +22,8 @@ from hesuan.hub.programmes.paying import drawn_number, paying_terms
 from hesuan.hub.settlement import audit_errors as errors
 from hesuan.hub.settlement import audit_selectors as audits
 from hesuan.hub.settlement import claim_errors, clawing, gate
-from hesuan.hub.settlement.claims import locked, release_holds
+from hesuan.hub.settlement.claims import locked
+from hesuan.hub.settlement.holds import release_holds
 from hesuan.hub.settlement.models import AuditPlan, Claim, SampledAudit
 from hesuan.hub.settlement.payables import due
 from hesuan.money import format_yuan
