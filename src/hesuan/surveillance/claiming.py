@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from hesuan.surveillance.facts import Claim, Facts, NumberUse, day_of
+from hesuan.surveillance.facts import Application, Claim, Facts, NumberUse, day_of
 from hesuan.surveillance.flags import Action, Flag, flag
 from hesuan.surveillance.thresholds import Thresholds
 
@@ -33,6 +33,7 @@ def _used_again(facts: Facts) -> Iterator[Flag]:
                     "A8",
                     Action.STOP,
                     later.used_by,
+                    version="2",
                     window=f"{kind} {later.key[:16]}",
                     refs=[later.used_by, *(one.used_by for one in before)],
                     uses_before=len(before),
@@ -41,8 +42,9 @@ def _used_again(facts: Facts) -> Iterator[Flag]:
 
 
 def is_double(first: NumberUse, second: NumberUse) -> bool:
-    """Whether two uses of one number are a double; instalments of one contract are none."""
-    if first.used_by == second.used_by:
+    """Whether two uses of one number are a double; instalments of one contract are none, and neither is what
+    several programmes lawfully paid together."""
+    if first.used_by == second.used_by or first.used_by in second.beside:
         return False
     same = first.firm == second.firm and first.programme == second.programme
     return not (first.kind == INSTALMENTS and same)
@@ -74,6 +76,7 @@ def _near_flag(before: Claim, later: Claim, limits: Thresholds) -> Flag:
         "A8",
         Action.HOLD,
         f"claim:{later.id}",
+        version="2",
         window="near",
         refs=[before.id, later.id],
         before_fen=before.fen,
@@ -84,31 +87,47 @@ def _near_flag(before: Claim, later: Claim, limits: Thresholds) -> Flag:
 
 
 def a12_under_the_limit(facts: Facts, limits: Thresholds) -> Iterator[Flag]:
-    """Several claims of one controller in a month keep within a few per cent under a limit."""
-    amounts: defaultdict[str, list[int]] = defaultdict(list)
+    """Several claims, or applications, of one controller in a month keep a few per cent under a limit."""
+    amounts: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for one in facts.limits:
-        amounts[one.programme].append(one.fen)
-    near: defaultdict[tuple[str, str, int], list[Claim]] = defaultdict(list)
-    for claim in sorted(facts.claims, key=lambda row: (row.at, row.id)):
-        for limit in amounts[claim.programme]:
-            if limit * (100 - limits.a12_under_percent) <= claim.fen * 100 <= limit * 100:
-                near[facts.controller(claim.firm), claim.programme, limit].append(claim)
-    for (controller, programme, limit), claims in sorted(near.items()):
-        recent: list[Claim] = []
-        for claim in claims:
-            since = claim.at - timedelta(days=limits.a12_days)
-            recent = [*(one for one in recent if one.at > since), claim]
-            if len(recent) >= limits.a12_least:
-                yield flag(
-                    "A12",
-                    Action.FLAG,
-                    f"firm:{controller}",
-                    window=f"{day_of(claim.at).isoformat()} {programme} {limit}",
-                    keys=[f"claim:{one.id}" for one in recent],
-                    refs=[one.id for one in recent],
-                    claims=len(recent),
-                    limit_claims=limits.a12_least,
-                    limit_fen=limit,
-                    under_percent=limits.a12_under_percent,
-                )
-                recent = []
+        amounts[one.of, one.programme].add(one.fen)
+    asked: list[tuple[str, Claim | Application]] = [
+        *(("claim", claim) for claim in facts.claims),
+        *(("application", application) for application in facts.applications),
+    ]
+    near: defaultdict[tuple[str, str, str, int], list[Claim | Application]] = defaultdict(list)
+    for what, row in sorted(asked, key=lambda pair: (pair[1].at, pair[1].id)):
+        for limit in amounts[what, row.programme]:
+            if limit * (100 - limits.a12_under_percent) <= row.fen * 100 <= limit * 100:
+                near[facts.controller(row.firm), row.programme, what, limit].append(row)
+    for (controller, programme, what, limit), rows in sorted(near.items()):
+        yield from _crowded(controller, f"{programme} {limit}", what, limit, rows, limits)
+
+
+def _crowded(  # noqa: PLR0917 - the parts of one verdict
+    controller: str,
+    where: str,
+    what: str,
+    limit: int,
+    rows: Sequence[Claim | Application],
+    limits: Thresholds,
+) -> Iterator[Flag]:
+    recent: list[Claim | Application] = []
+    for row in rows:
+        since = row.at - timedelta(days=limits.a12_days)
+        recent = [*(one for one in recent if one.at > since), row]
+        if len(recent) >= limits.a12_least:
+            yield flag(
+                "A12",
+                Action.FLAG,
+                f"firm:{controller}",
+                version="2",
+                window=f"{day_of(row.at).isoformat()} {where}",
+                keys=[f"{what}:{one.id}" for one in recent],
+                refs=[one.id for one in recent],
+                claims=len(recent),
+                limit_claims=limits.a12_least,
+                limit_fen=limit,
+                under_percent=limits.a12_under_percent,
+            )
+            recent = []

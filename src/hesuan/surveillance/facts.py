@@ -116,6 +116,18 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Application:
+    """Somebody asks for a voucher."""
+
+    id: str
+    firm: str
+    programme: str
+    fen: int
+    """What the voucher would come to."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NumberUse:
     """A contract, an invoice, a job or a meter's reading was used by something."""
 
@@ -126,6 +138,8 @@ class NumberUse:
     firm: str
     programme: str
     at: datetime
+    beside: frozenset[str] = frozenset()
+    """Uses of the same number by other programmes that lawfully paid the same orders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +195,8 @@ class Limit:
 
     programme: str
     fen: int
+    of: str = "claim"
+    """What is approved: ``claim`` or ``application``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +219,7 @@ class Facts:
     redemptions: tuple[Redemption, ...] = ()
     payments: tuple[Payment, ...] = ()
     claims: tuple[Claim, ...] = ()
+    applications: tuple[Application, ...] = ()
     numbers: tuple[NumberUse, ...] = ()
     usage: tuple[Usage, ...] = ()
     inventories: tuple[Inventory, ...] = ()
@@ -225,7 +242,7 @@ class Facts:
 
     def of(self, keep: frozenset[str]) -> Facts:
         """The facts of some programmes; what belongs to none (payments, relations, inventories) stays."""
-        names = ("orders", "holds", "grants", "redemptions", "claims", "usage", "limits")
+        names = ("orders", "holds", "grants", "redemptions", "claims", "applications", "usage", "limits")
         kept: dict[str, Any] = {
             name: tuple(row for row in getattr(self, name) if row.programme in keep) for name in names
         }

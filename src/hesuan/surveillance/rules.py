@@ -95,7 +95,7 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "A8",
-            "1",
+            "2",
             claiming.a8_double_claim,
             "stop / hold",
             "Double claim: the same invoice, contract, job or reading again; or a claim like the one before",
@@ -131,11 +131,11 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "A12",
-            "1",
+            "2",
             claiming.a12_under_the_limit,
             "flag",
-            "Under the limit: several claims keep just below an approval limit",
-            "贴限申请：多笔金额紧贴审批限额之下",
+            "Under the limit: several claims or applications keep just below an approval limit",
+            "贴限申请：多笔申请或兑付金额紧贴审批限额之下",
             "audit practice",
         ),
         Rule(

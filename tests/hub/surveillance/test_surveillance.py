@@ -17,7 +17,7 @@ from hesuan.hub.flags.models import Flag, FlagStep, Round
 from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.registry import services as registry
 from hesuan.hub.registry.services import Proof
-from hesuan.hub.settlement import batches, claim_review, payment
+from hesuan.hub.settlement import batches, claim_review, claims, payment
 from hesuan.hub.settlement.models import Claim
 from hesuan.hub.surveillance import selectors, services
 from hesuan.hub.worker.loop import tick
@@ -143,6 +143,19 @@ def test_a_flag_is_raised_once_and_the_same_facts_give_the_same_digest(world: Wo
     first, second = services.run(until), services.run(until)
     assert first.digest == second.digest and (first.flags, second.raised) == (1, 0)
     assert Flag.objects.count() == 1 and Round.objects.count() >= 2
+
+
+def test_a_round_run_again_later_says_the_same_although_much_has_happened_since(world: World) -> None:
+    here = world()
+    claim = held(here)
+    until = timezone.now()
+    first = services.run(until)
+    assert first.flags == 1
+    claims.withdraw(actor=here.claimant.actor, claim_id=claim.id, reason="typing error")
+    here.claim(here.settle())
+    tune(here, 1)
+    assert services.run(until).digest == first.digest, "as it stood at that moment"
+    assert services.run(timezone.now()).digest != first.digest, "as it stands now"
 
 
 def test_a_round_is_due_every_hour(db: None) -> None:

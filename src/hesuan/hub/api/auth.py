@@ -13,6 +13,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 from ninja.utils import check_csrf
 
 from hesuan.errors import Refused, declare
+from hesuan.hub.flags import calls
 from hesuan.hub.identity import limits, row_security, selectors, services
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Identity
@@ -39,7 +40,7 @@ class Bearer(HttpBearer):
         """The actor whose token this is.
 
         Raises:
-            Refused: ``api.token_refused``, ``limit.rate_exceeded``.
+            Refused: ``api.token_refused``, ``limit.flooding``, ``limit.rate_exceeded``.
         """
         actor = services.authenticate_token(token)
         if actor is None:
@@ -60,7 +61,8 @@ class Session(APIKeyCookie):
         """The signed-in actor, or ``None``.
 
         Raises:
-            Refused: ``api.csrf_refused``, ``identity.second_factor_missing``, ``limit.rate_exceeded``.
+            Refused: ``api.csrf_refused``, ``identity.second_factor_missing``, ``limit.flooding``,
+                ``limit.rate_exceeded``.
         """
         return None if "Authorization" in request.headers else self.authenticate(request, None)
 
@@ -79,6 +81,7 @@ class Session(APIKeyCookie):
 
 def _admit(request: HttpRequest, actor: Actor, key: str) -> None:
     """One request more of this token (or session) and its organisations, whose rows alone it is shown."""
+    calls.note(actor.identity_id, request.method or "")
     limits.admit("token", [key])
     limits.admit("organisation", sorted(actor.organisations()))
     row_security.narrow(request, actor)

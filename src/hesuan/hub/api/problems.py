@@ -47,6 +47,7 @@ STATUS: dict[str, int] = {
     "api.key_reused": 422,
     "api.too_large": 413,
     "limit.rate_exceeded": 429,
+    "limit.flooding": 429,
     "document.too_large": 413,
     "api.no_such_address": 404,
     "api.method_not_allowed": 405,

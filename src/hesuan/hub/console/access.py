@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
+from hesuan.hub.flags import calls
 from hesuan.hub.identity import row_security
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Identity
@@ -47,7 +48,10 @@ def public(page: Page) -> Page:
 
     @wraps(page)
     def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
-        return page(request, actor_for(request), **kwargs)
+        actor = actor_for(request)
+        if actor.identity_id:
+            calls.note(actor.identity_id, request.method or "")
+        return page(request, actor, **kwargs)
 
     return view
 

@@ -107,3 +107,22 @@ class Round(models.Model):
 
     def __str__(self) -> str:
         return f"{self.until:%Y-%m-%d %H:%M} {self.raised}"
+
+
+class CallCount(models.Model):
+    """How many submissions and cancellations one account sent in one second, those refused among them.
+
+    Not history: what is older than surveillance looks back for is forgotten.
+    """
+
+    account = models.CharField(max_length=ACTOR_LENGTH)
+    at = models.DateTimeField()
+    """The second."""
+    count = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "at"], name="flags_calls_once_a_second")]
+        indexes = [models.Index(fields=["at"], name="flags_calls_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.count}"

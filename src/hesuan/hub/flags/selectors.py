@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
@@ -46,9 +47,11 @@ def need_none(keys: Iterable[str], *, actions: Sequence[str], verb: tuple[str, s
         )
 
 
-def tunings(programme_id: str) -> dict[str, int]:
-    """What a programme tuned, by the threshold's name."""
+def tunings(programme_id: str, *, until: datetime | None = None) -> dict[str, int]:
+    """What a programme tuned (up to a moment), by the threshold's name."""
     rows = Tuning.objects.filter(programme=programme_id).order_by("at", "id")
+    if until is not None:
+        rows = rows.filter(at__lte=until)
     return dict(rows.values_list("name", "value"))
 
 

@@ -195,6 +195,21 @@ def active_version(actor: Actor, programme_id: str) -> ProgrammeVersion | None:
     return _versions(actor).filter(programme_id=programme_id, state=ProgrammeVersion.State.ACTIVE).first()
 
 
+def approval_limits() -> list[tuple[str, int]]:
+    """Programme → the amount above which a second person approves, of every version that ever held [fen].
+
+    For surveillance, which looks at who keeps just below it; what an old version said counts for what was
+    asked under it.
+    """
+    found = set()
+    for row in ProgrammeVersion.objects.exclude(state=ProgrammeVersion.State.DRAFT):
+        issuance = engine.programme_of(row).terms.issuance
+        limit_fen = issuance.second_approver_above_fen if issuance else None
+        if isinstance(limit_fen, int):
+            found.add((row.programme_id, limit_fen))
+    return sorted(found)
+
+
 def findings(actor: Actor, version_id: str) -> list[FindingLine]:
     """What the linter says of a version, in the order of its text; then what the platform cannot do.
 

@@ -79,7 +79,8 @@ def need_role(actor: Actor, organisation: Organisation, roles: tuple[str, ...], 
 
 
 def need_claimant(actor: Actor, claim: Claim, verb: Verb) -> None:
-    """Raises: Refused: ``claim.role_missing``."""
+    """Raises: Refused: ``claim.role_missing``; ``flag.stands`` for an account that surveillance stopped."""
+    flags.need_none([f"account:{actor.identity_id}"], actions=("stop",), verb=verb)
     role = "owner" if claim.flow in USER_FLOWS else "centre_operator"
     need_role(actor, claim.claimant, (role,), verb)
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 from hesuan.hub.identity.models import Membership, Organisation
 from hesuan.hub.registry import rules, standing
 from hesuan.surveillance.facts import EPOCH, Relationship
 
 
-def relationships(pairs: Iterable[tuple[str, str]], on: date) -> tuple[Relationship, ...]:
-    """How firms and the organisations behind centres are related on a day, where they are.
+def relationships(pairs: Iterable[tuple[str, str]], on: date, known_at: datetime) -> tuple[Relationship, ...]:
+    """How firms and the organisations behind centres are related on a day, as far as it was on record then.
 
     One identity that belongs to both is a shared login: as near as a shared telephone.
     """
@@ -24,7 +24,7 @@ def relationships(pairs: Iterable[tuple[str, str]], on: date) -> tuple[Relations
         if firm == other:
             found.append(Relationship(firm, other, 0, (firm,), EPOCH))
             continue
-        path = standing.relation_between(firm, other, on)
+        path = standing.relation_between(firm, other, on, known_at=known_at)
         if path is not None:
             ties = tuple(sorted(tie.relation_id for tie in path.ties))
             found.append(Relationship(firm, other, rules.distance(path), ties, EPOCH))

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from hesuan.errors import InputFault, Refused
+from hesuan.hub.flags import calls
 from hesuan.hub.flags import selectors as flag_reads
 from hesuan.hub.flags import services as flags
 from hesuan.hub.flags.models import Flag, Round, Tuning
@@ -21,8 +22,8 @@ from hesuan.hub.settlement.models import Claim
 from hesuan.hub.surveillance import errors, selectors
 from hesuan.hub.surveillance.gathering import gather
 from hesuan.surveillance import flags as verdicts
+from hesuan.surveillance.facts import Application, Facts, Grant, NumberUse, Order, Usage
 from hesuan.surveillance.facts import Claim as Claimed
-from hesuan.surveillance.facts import Facts, Grant, NumberUse, Order, Usage
 from hesuan.surveillance.rules import RULES, judge
 from hesuan.surveillance.thresholds import DEFAULT
 
@@ -45,10 +46,12 @@ def run_due(now: datetime | None = None) -> int:
 
 def run(until: datetime) -> Round:
     """Judges everything up to a moment and keeps what is new. Safe to repeat, and by two at once."""
+    calls.flush()
     facts = gather(until)
     found = verdicts_on(facts)
     raised = keep(found, facts)
     digest = "sha256:" + hashlib.sha256(verdicts.as_bytes(found)).hexdigest()
+    calls.forget_old(until)
     return Round.objects.create(until=until, flags=len(found), raised=raised, digest=digest)
 
 
@@ -63,10 +66,15 @@ def look_at_claim(claim_id: str) -> int:
 def verdicts_on(facts: Facts, *, rules: Collection[str] = tuple(RULES)) -> list[verdicts.Flag]:
     """Every flag; a rule that a programme tuned is judged on that programme's rows by its own numbers."""
     tuned = {
-        one: flag_reads.tunings(one)
+        one: flag_reads.tunings(one, until=facts.until)
         for one in Tuning.objects.values_list("programme", flat=True).distinct().order_by("programme")
     }
-    rows: list[Order | Grant | Claimed] = [*facts.orders, *facts.grants, *facts.claims]
+    rows: list[Order | Grant | Claimed | Application] = [
+        *facts.orders,
+        *facts.grants,
+        *facts.claims,
+        *facts.applications,
+    ]
     everywhere = frozenset(one.programme for one in rows) | {""}
     found: set[verdicts.Flag] = set()
     for rule in rules:
@@ -95,10 +103,11 @@ def keep(found: Iterable[verdicts.Flag], facts: Facts) -> int:
 def _concerns(facts: Facts) -> Mapping[str, set[str]]:
     """Key or row → ``programme:<id>`` and ``party:<organisation>``; neither holds anything by itself."""
     found: defaultdict[str, set[str]] = defaultdict(set)
-    rows: list[tuple[str, Order | Grant | Claimed | Usage | NumberUse]] = [
+    rows: list[tuple[str, Order | Grant | Claimed | Application | Usage | NumberUse]] = [
         *((f"order:{order.id}", order) for order in facts.orders),
         *((f"grant:{grant.id}", grant) for grant in facts.grants),
         *((f"claim:{claim.id}", claim) for claim in facts.claims),
+        *((f"application:{asked.id}", asked) for asked in facts.applications),
         *((f"run:{usage.id}", usage) for usage in facts.usage),
         *((use.used_by, use) for use in facts.numbers),
     ]
