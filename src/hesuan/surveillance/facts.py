@@ -113,6 +113,8 @@ class Claim:
     at: datetime
     metered: bool = False
     """Whether it stands on runs of its own that signed meters tell apart from all others."""
+    beside: frozenset[str] = frozenset()
+    """Claims to other programmes that lawfully paid the same orders."""
 
 
 @dataclass(frozen=True, slots=True)

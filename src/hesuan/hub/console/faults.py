@@ -57,5 +57,7 @@ def plain_sentence(error: HesuanError) -> str:
 
 
 def status(error: Exception) -> int:
-    """HTTP status for an error that a page shows."""
+    """HTTP status for an error that a page shows; who asks too often is told so by 429."""
+    if isinstance(error, Refused) and error.code.name.startswith("limit."):
+        return 429
     return next((number for kind, number in STATUS if isinstance(error, kind)), 500)

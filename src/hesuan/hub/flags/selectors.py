@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from hesuan.errors import Refused, declare
-from hesuan.hub.flags.models import Flag, Tuning
+from hesuan.hub.flags.models import Flag, FlagKey, Tuning
 from hesuan.surveillance.thresholds import DEFAULT, Thresholds
 
 STANDS = declare(
@@ -30,6 +30,13 @@ def standing(keys: Iterable[str], *, actions: Sequence[str]) -> QuerySet[Flag]:
     undecided = Q(state=State.OPEN) | Q(state=State.CONFIRMED, action=Action.STOP)
     found = Flag.objects.filter(undecided, keys__key__in=sorted(set(keys)), action__in=actions)
     return found.distinct().order_by("raised_at", "id")
+
+
+def standing_keys(*, actions: Sequence[str]) -> set[str]:
+    """Everything that a standing flag of these actions concerns; for who asks for many at once."""
+    undecided = Q(flag__state=State.OPEN) | Q(flag__state=State.CONFIRMED, flag__action=Action.STOP)
+    rows = FlagKey.objects.filter(undecided, flag__action__in=actions)
+    return set(rows.values_list("key", flat=True))
 
 
 def need_none(keys: Iterable[str], *, actions: Sequence[str], verb: tuple[str, str]) -> None:

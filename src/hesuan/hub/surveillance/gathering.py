@@ -244,6 +244,7 @@ def _claims(since: datetime, until: datetime, firms: Sequence[str]) -> Iterable[
     if firms:
         rows = rows.filter(holder_id__in=firms)
     living = rows.exclude(pk__in=_dead(until)).select_related("programme_version").prefetch_related("lines")
+    together = _together(_numbered(until))
     for row in living.order_by("created_at", "id"):
         yield Claim(
             id=row.id,
@@ -252,6 +253,9 @@ def _claims(since: datetime, until: datetime, firms: Sequence[str]) -> Iterable[
             fen=sum(line.charge_fen for line in row.lines.all()),
             at=row.created_at,
             metered=True,
+            beside=frozenset(
+                one.removeprefix("claim:") for one in together.get(("invoice", f"claim:{row.id}"), ())
+            ),
         )
 
 
@@ -285,9 +289,7 @@ def _numbers(until: datetime) -> Iterable[NumberUse]:
 
     An order that several vouchers paid is claimed from each programme for its own part.
     """
-    dead = _dead(until)
-    gone = {f"claim:{one}" for one in dead}
-    rows = [row for row in NumberRow.objects.filter(at__lte=until).order_by("id") if row.used_by not in gone]
+    dead, rows = _dead(until), _numbered(until)
     together = _together(rows)
     for row in rows:
         beside = frozenset(together.get((row.kind, row.used_by), ()))
@@ -308,6 +310,12 @@ def _numbers(until: datetime) -> Iterable[NumberUse]:
             programme=claim.programme_version.programme_id,
             at=claim.created_at,
         )
+
+
+def _numbered(until: datetime) -> list[NumberRow]:
+    """Uses of contracts' and invoices' numbers, those of dead claims left out."""
+    gone = {f"claim:{one}" for one in _dead(until)}
+    return [row for row in NumberRow.objects.filter(at__lte=until).order_by("id") if row.used_by not in gone]
 
 
 def _together(rows: Iterable[NumberRow]) -> dict[tuple[str, str], set[str]]:

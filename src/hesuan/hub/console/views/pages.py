@@ -30,7 +30,10 @@ def error_page(request: HttpRequest, error: HesuanError | Faults, status: int | 
     """A whole page that shows one error (or all faults of one input) with code and sentence."""
     number = status or faults.status(error)
     template = "404.html" if number == 404 else "console/error.html"
-    return render(request, template, {"faults": faults.lines(error), "status": number}, status=number)
+    answer = render(request, template, {"faults": faults.lines(error), "status": number}, status=number)
+    if number == 429 and isinstance(error, HesuanError):
+        answer["Retry-After"] = str(error.facts["retry_after_s"])
+    return answer
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
