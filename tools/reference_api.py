@@ -7,6 +7,7 @@ from typing import Any
 
 from hesuan.hub.api.faults import MAX_BODY_BYTES
 from hesuan.hub.api.idempotency import CLAIM, HEADER, MAX_KEY
+from hesuan.hub.api.openapi import REFUSALS
 from hesuan.hub.api.paging import DEFAULT_LIMIT, MAX_LIMIT
 from hesuan.hub.api.site import api
 
@@ -63,7 +64,11 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     if "security" not in operation:
         what += " *Public.*"
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
-    answers = [_answer(status, answer) for status, answer in operation["responses"].items()]
+    answers = [
+        _answer(status, answer)
+        for status, answer in operation["responses"].items()
+        if status not in REFUSALS  # said once, for all of them, at the top
+    ]
     return f"| {address} | {what} | {_type(body) if body else '–'} | {', '.join(answers)} |\n"
 
 

@@ -25,13 +25,13 @@ from hesuan.surveillance.flags import Action, flag
 from hesuan.wire.ids import new_id
 
 QUERIES = {
-    "/bank-statements": "?programme={claim_programme_id}",
-    "/claimable": "?version={claim_version_id}&centre={claim_centre_id}",
-    "/floats": "?programme={claim_programme_id}&centre={claim_centre_id}&year=2026",
-    "/log/consistency": "?first=1&second=2",
-    "/number-uses": "?kind=contract&number=2026-001",
-    "/related-parties": "?first={organisation_id}&second={other_id}",
-    "/organisations/{organisation_id}/documents": "?file_name=a.pdf",
+    "GET /bank-statements": "?programme={claim_programme_id}",
+    "GET /claimable": "?version={claim_version_id}&centre={claim_centre_id}",
+    "GET /floats": "?programme={claim_programme_id}&centre={claim_centre_id}&year=2026",
+    "GET /log/consistency": "?first=1&second=2",
+    "GET /number-uses": "?kind=contract&number=2026-001",
+    "GET /related-parties": "?first={organisation_id}&second={other_id}",
+    "POST /organisations/{organisation_id}/documents": "?file_name=a.pdf",
 }
 KEYED = ("/accept", "/deposits", "/pay", "/clawbacks", "/recover", "/floats", "/float-refunds")
 STATES = ("SUBMITTED", "UNDER_REVIEW", "APPROVED", "ISSUED")
@@ -53,7 +53,7 @@ class Requests:
         path = operation.split()[1]
         ids = {**self.ids, **self.own_ids.get(operation, {})}
         here = re.sub(r"{(\w+)}", lambda match: ids[match[1]], path)
-        return here + QUERIES.get(path, "").format_map(ids)
+        return here + QUERIES.get(operation, "").format_map(ids)
 
     def body(self, operation: str) -> Any:
         """The body of an operation; bytes are a PDF."""

@@ -8,6 +8,7 @@ A key whose hub died in flight may be claimed again after :data:`CLAIM`; the wor
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -23,15 +24,17 @@ from hesuan.wire.ids import is_id, new_id
 
 HEADER = "Idempotency-Key"
 MAX_KEY = 100
+PRINTABLE = r"[\x20-\x7e]+"
+"""What a key is made of: a header carries no more than this without doubt about its encoding."""
 CLAIM = timedelta(seconds=60)
 """How long one worker has for one request before another may take it up."""
 
 KEY_MISSING = declare(
     "api.key_missing",
-    en="{method} {path} moves money and needs the header `Idempotency-Key`: 1 to 100 printable characters of"
-    " your own choosing, a new one for each thing you want done once.",
-    zh="{method} {path} 涉及资金，需要请求头 `Idempotency-Key`：自定的 1 至 100 个可打印字符，"
-    "每件只应办理一次的事项用一个新值。",
+    en="{method} {path} moves money, or was sent a key that is none. `Idempotency-Key` is 1 to 100 printable"
+    " ASCII characters of your own choosing, a new one for each thing you want done once.",
+    zh="{method} {path} 涉及资金，或所带的键不合规。请求头 `Idempotency-Key` 为自定的 1 至 100 个可打印 ASCII"
+    " 字符，每件只应办理一次的事项用一个新值。",
 )
 KEY_REUSED = declare(
     "api.key_reused",
@@ -66,10 +69,10 @@ def once(
         InputFault: ``api.key_missing``.
         Refused: ``api.key_reused``, ``api.in_flight``.
     """
-    key = request.headers.get(HEADER, "")
-    if not key and not required:
+    if HEADER not in request.headers and not required:
         return answer(work(new_id()), status=status)
-    if not (1 <= len(key) <= MAX_KEY and key.isprintable()):
+    key = request.headers.get(HEADER, "")
+    if not (len(key) <= MAX_KEY and re.fullmatch(PRINTABLE, key)):
         raise InputFault(KEY_MISSING, method=request.method, path=request.path)
     row = _claim(tenant=actor_of(request).identity_id, key=key, fingerprint=_fingerprint(request, content))
     if row.status is None:

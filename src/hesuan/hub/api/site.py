@@ -15,7 +15,7 @@ from ninja.renderers import JSONRenderer
 
 import hesuan
 from hesuan.errors import Faults
-from hesuan.hub.api import faults, problems
+from hesuan.hub.api import faults, openapi, problems
 from hesuan.hub.api.auth import Bearer, Session
 from hesuan.hub.api.routes import (
     applications,
@@ -48,6 +48,12 @@ class Readable(JSONRenderer):
 
 class Api(NinjaAPI):
     """NinjaAPI whose validation errors are our faults, each with its place and the nearest right key."""
+
+    def get_openapi_schema(self, **how: Any) -> Any:
+        """The document with what may be refused."""
+        document = super().get_openapi_schema(**how)
+        openapi.complete(document)
+        return document
 
     def validation_error_from_error_contexts(self, error_contexts: list[ValidationErrorContext[Any]]) -> Any:
         """Every fault of path, query, header and body together."""
@@ -98,6 +104,7 @@ api.add_router("", payouts.router, tags=["redemption"])
 api.add_router("", audits.router, tags=["redemption"])
 api.add_router("", surveillance.router, tags=["audit and warn"])
 api.add_router("", log.router, tags=["audit and warn"])
+openapi.refuse_unknown_queries(api)
 
 
 @csrf_exempt

@@ -13,7 +13,7 @@ from hesuan.hub.centres import selectors as centres
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import accounts, selectors
-from hesuan.hub.market.checks import check_positive, need_role
+from hesuan.hub.market.checks import INTERVAL_EMPTY, PRICE_OPEN, check_positive, need_role
 from hesuan.hub.market.models import Offering, Price
 from hesuan.hub.planning.services import card_named
 from hesuan.hub.programmes.engine import SOLD
@@ -112,7 +112,7 @@ def set_price(
     Raises:
         NotFound: ``offering.not_found``.
         Refused: ``market.role_missing``.
-        InputFault: ``market.not_positive``.
+        InputFault: ``market.not_positive``, ``market.interval_empty``, ``market.price_open``.
     """
     check_positive(fen_per_core_hour=fen_per_core_hour)
     with transaction.atomic():
@@ -131,9 +131,14 @@ def _set_price(
     valid_from: datetime,
     valid_to: datetime | None,
 ) -> Price:
+    if valid_to is not None and valid_to <= valid_from:
+        raise InputFault(INTERVAL_EMPTY, where="valid_to", valid_from=valid_from, valid_to=valid_to)
     if valid_to is None:
         opened = Price.objects.filter(offering=offering, valid_to__isnull=True)
-        opened.filter(valid_from__lt=valid_from).update(valid_to=valid_from)
+        if later := opened.filter(valid_from__gte=valid_from).first():
+            begins = later.valid_from
+            raise InputFault(PRICE_OPEN, where="valid_from", begins=begins, valid_from=valid_from)
+        opened.update(valid_to=valid_from)
     price = Price.objects.create(
         offering=offering, fen_per_core_hour=fen_per_core_hour, valid_from=valid_from, valid_to=valid_to
     )

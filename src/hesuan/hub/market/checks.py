@@ -17,6 +17,17 @@ NOT_POSITIVE = declare(
     en="{field} is {value}; it is a whole number from 1 to {limit}.",
     zh="{field} 为 {value}；应为 1 至 {limit} 的整数。",
 )
+INTERVAL_EMPTY = declare(
+    "market.interval_empty",
+    en="The price would end at {valid_to}, not after it begins at {valid_from}. Give a later end, or none.",
+    zh="该价格结束于 {valid_to}，不晚于开始时间 {valid_from}。请填写更晚的结束时间，或不填。",
+)
+PRICE_OPEN = declare(
+    "market.price_open",
+    en="A price without an end begins at {begins}, not before {valid_from}. Begin the new one later than"
+    " that, or give it an end.",
+    zh="已有一个无结束时间的价格自 {begins} 起，不早于 {valid_from}。请让新价格更晚开始，或填写其结束时间。",
+)
 
 
 def need_role(actor: Actor, role: str, organisation_id: str, verb: tuple[str, str]) -> None:

@@ -14,6 +14,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from hesuan.errors import NotFound
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
+from hesuan.hub.programmes import selectors as programmes
 from hesuan.hub.programmes.paying import paying_terms
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement.gate import OFFICE_ROLES, SUPPLIER_FLOWS, stages
@@ -139,8 +140,11 @@ def claimable(actor: Actor, *, version_id: str, centre_id: str) -> list[Settleme
 
     For a supplier: what vouchers of the version captured at the centre. For a user: what they paid there
     themselves. Only with a countersigned receipt, and in no living claim.
+
+    Raises:
+        NotFound: ``programme.not_found``, for strangers to a draft too.
     """
-    terms = paying_terms(version_id)
+    terms = paying_terms(programmes.version(actor, version_id).id)
     signed = Receipt.objects.filter(state=Receipt.State.SIGNED).values("settlement_id")
     claimed = ClaimLine.objects.filter(live=True)
     if terms.flow in SUPPLIER_FLOWS:  # of an order that several programmes paid, each is claimed for its part

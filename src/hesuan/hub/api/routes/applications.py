@@ -16,7 +16,7 @@ from hesuan.hub.programmes.models import Application, ApplicationStep, Interest,
 router = Router()
 
 
-class WaitingShape(Shape):
+class ApplicationWaitingShape(Shape):
     """Who has to act next: role and step, since when, and what is asked; no role: nobody."""
 
     role: str
@@ -41,7 +41,7 @@ class ApplicationShape(Shape):
     award: JsonObject
     state: str
     round: int
-    waits_on: WaitingShape
+    waits_on: ApplicationWaitingShape
     flags: list[Sentence]
     decision: JsonObject
     submitted_at: Time
@@ -53,7 +53,7 @@ class ApplicationShape(Shape):
     voucher: str | None
 
 
-class StepShape(Shape):
+class ApplicationStepShape(Shape):
     """One transition; of people only the part they acted in is told."""
 
     number: int
@@ -153,8 +153,8 @@ def get_application(request: HttpRequest, application_id: str) -> ApplicationSha
     return _application(selectors.application(actor_of(request), application_id))
 
 
-@router.get("/applications/{application_id}/steps", response=list[StepShape])
-def list_steps(request: HttpRequest, application_id: str) -> list[StepShape]:
+@router.get("/applications/{application_id}/steps", response=list[ApplicationStepShape])
+def list_steps(request: HttpRequest, application_id: str) -> list[ApplicationStepShape]:
     """Every transition of an application, oldest first."""
     return [_step(one) for one in selectors.steps(actor_of(request), application_id)]
 
@@ -264,9 +264,9 @@ def _application(row: Application) -> ApplicationShape:
     )
 
 
-def _waiting(row: Application) -> WaitingShape:
+def _waiting(row: Application) -> ApplicationWaitingShape:
     waits = selectors.waiting_on(row)
-    return WaitingShape(
+    return ApplicationWaitingShape(
         role=waits.role,
         step=waits.step,
         verb=waits.verb,
@@ -277,8 +277,8 @@ def _waiting(row: Application) -> WaitingShape:
     )
 
 
-def _step(row: ApplicationStep) -> StepShape:
-    return StepShape(
+def _step(row: ApplicationStep) -> ApplicationStepShape:
+    return ApplicationStepShape(
         number=row.number,
         round=row.round,
         from_state=row.from_state,

@@ -115,7 +115,7 @@ class ReconcileShape(Shape):
     sentence: Sentence
 
 
-class StatementShape(Shape):
+class BankStatementShape(Shape):
     """What a bank says, and how it agrees with the books."""
 
     id: str
@@ -235,10 +235,10 @@ def close(request: HttpRequest, claim_id: str, body: Remark) -> HttpResponse:
     return once(request, work, status=200)
 
 
-@router.get("/bank-statements", response=Page[StatementShape])
+@router.get("/bank-statements", response=Page[BankStatementShape])
 def list_statements(
     request: HttpRequest, programme: Programme, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = ""
-) -> Page[StatementShape]:
+) -> Page[BankStatementShape]:
     """The bank statements loaded for a programme, newest first; to its office alone."""
     found = audits.bank_statements(actor_of(request), programme)
     return page(found, _statement, limit=limit, cursor=cursor)
@@ -253,12 +253,12 @@ def list_unreconciled(
     return page(found, _unreconciled, limit=limit, cursor=cursor)
 
 
-@router.post("/bank-statements", response={201: StatementShape})
+@router.post("/bank-statements", response={201: BankStatementShape})
 def load_statement(request: HttpRequest, body: NewStatement) -> HttpResponse:
     """Compares a payer's bank statement with the books, line by line, to the fen."""
     actor = actor_of(request)
 
-    def work(object_id: str) -> StatementShape:
+    def work(object_id: str) -> BankStatementShape:
         made = reconciling.load_statement(
             actor=actor,
             statement_id=object_id,
@@ -274,8 +274,8 @@ def load_statement(request: HttpRequest, body: NewStatement) -> HttpResponse:
     return once(request, work)
 
 
-@router.get("/bank-statements/{statement_id}", response=StatementShape)
-def get_statement(request: HttpRequest, statement_id: str) -> StatementShape:
+@router.get("/bank-statements/{statement_id}", response=BankStatementShape)
+def get_statement(request: HttpRequest, statement_id: str) -> BankStatementShape:
     """One statement, what it reconciled, and where books and bank differ."""
     return _statement(audits.bank_statement(actor_of(request), statement_id))
 
@@ -324,8 +324,8 @@ def _unreconciled(row: Payment) -> UnreconciledShape:
     )
 
 
-def _statement(row: BankStatement) -> StatementShape:
-    return StatementShape(
+def _statement(row: BankStatement) -> BankStatementShape:
+    return BankStatementShape(
         id=row.id,
         programme=row.programme_id,
         payer=row.payer,

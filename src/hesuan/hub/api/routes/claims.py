@@ -39,6 +39,10 @@ from hesuan.hub.settlement.models import Claim
 router = Router()
 
 Filter = Annotated[str, Query(max_length=100)]
+_ZIP = {
+    "description": "The pack",
+    "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+}
 LineNumber = Annotated[int, Field(ge=1)]
 
 
@@ -231,7 +235,7 @@ def book_credit_note(request: HttpRequest, claim_id: str, body: NewCreditNote) -
     return once(request, work)
 
 
-@router.get("/claims/{claim_id}/pack", response={200: bytes})
+@router.get("/claims/{claim_id}/pack", openapi_extra={"responses": {200: _ZIP}})
 def get_pack(request: HttpRequest, claim_id: str) -> StreamingHttpResponse:
     """The evidence pack (兑付材料): a signed ZIP that `hesuan verify` checks offline."""
     made = packing.evidence_pack(actor_of(request), claim_id)

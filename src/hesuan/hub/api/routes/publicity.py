@@ -44,14 +44,14 @@ class PublicLineShape(Shape):
     until: Time | None
 
 
-class Resolution(Body):
+class ObjectionEnd(Body):
     """`dismiss`, `return` or `reject`, and why."""
 
     verdict: str
     reason: Note
 
 
-class Reason(Body):
+class Objecting(Body):
     """Why."""
 
     reason: Note
@@ -67,7 +67,7 @@ def list_objections(request: HttpRequest, application_id: str) -> list[Objection
 
 
 @router.post("/applications/{application_id}/objections", response={201: ObjectionShape})
-def object_to(request: HttpRequest, application_id: str, body: Reason) -> HttpResponse:
+def object_to(request: HttpRequest, application_id: str, body: Objecting) -> HttpResponse:
     """Anybody signed in objects to an application on the public list; its clock stops."""
     actor = actor_of(request)
 
@@ -82,7 +82,7 @@ def object_to(request: HttpRequest, application_id: str, body: Reason) -> HttpRe
 
 
 @router.post("/objections/{objection_id}/resolve", response=ObjectionShape)
-def resolve(request: HttpRequest, objection_id: str, body: Resolution) -> HttpResponse:
+def resolve(request: HttpRequest, objection_id: str, body: ObjectionEnd) -> HttpResponse:
     """Somebody of the office who has not acted on the application decides an objection."""
     actor = actor_of(request)
 

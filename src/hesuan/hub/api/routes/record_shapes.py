@@ -83,7 +83,7 @@ class StandingShape(Shape):
     entries: list[EntryShape]
 
 
-class StepShape(Shape):
+class RecordStepShape(Shape):
     """One step of an entry."""
 
     from_state: str
@@ -97,7 +97,7 @@ class HistoryShape(Shape):
     """An entry with its steps, oldest first."""
 
     entry: EntryShape
-    steps: list[StepShape]
+    steps: list[RecordStepShape]
 
 
 class OpeningShape(Shape):

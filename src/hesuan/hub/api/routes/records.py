@@ -27,11 +27,11 @@ from hesuan.hub.api.routes.record_shapes import (
     NumberUseShape,
     OpeningShape,
     ProofPart,
+    RecordStepShape,
     RelatedShape,
     RelationPart,
     StaleShape,
     StandingShape,
-    StepShape,
 )
 from hesuan.hub.api.shapes import Sentence
 from hesuan.hub.programmes.rules import programme_day
@@ -302,8 +302,8 @@ def _aid(row: AidEntry) -> AidPart:
     )
 
 
-def _step(row: Step) -> StepShape:
-    return StepShape(
+def _step(row: Step) -> RecordStepShape:
+    return RecordStepShape(
         from_state=row.from_state,
         to_state=row.to_state,
         trigger=row.trigger,

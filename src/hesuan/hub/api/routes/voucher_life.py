@@ -21,7 +21,7 @@ router = Router()
 HERE = "/vouchers/{voucher_id}"
 
 
-class StepShape(Shape):
+class VoucherStepShape(Shape):
     """One transition of a voucher."""
 
     from_state: str
@@ -83,8 +83,8 @@ class Receiver(Body):
     organisation: Id
 
 
-@router.get(HERE + "/steps", response=list[StepShape])
-def list_steps(request: HttpRequest, voucher_id: str) -> list[StepShape]:
+@router.get(HERE + "/steps", response=list[VoucherStepShape])
+def list_steps(request: HttpRequest, voucher_id: str) -> list[VoucherStepShape]:
     """Every transition of a voucher, in order."""
     return [_step(row) for row in selectors.voucher_steps(actor_of(request), voucher_id)]
 
@@ -217,8 +217,8 @@ def _done(request: HttpRequest, voucher_id: str, verb: Callable[[], object]) -> 
     return once(request, work, status=200)
 
 
-def _step(row: VoucherStep) -> StepShape:
-    return StepShape(
+def _step(row: VoucherStep) -> VoucherStepShape:
+    return VoucherStepShape(
         from_state=row.from_state,
         to_state=row.to_state,
         trigger=row.trigger,
