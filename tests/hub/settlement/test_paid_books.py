@@ -22,7 +22,6 @@ from tests.hub.disclosure.logs import agree
 from tests.hub.settlement.claim_world import ClaimWorld
 
 from hesuan.errors import Faults, HesuanError
-from hesuan.hub.ledger import checks
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger.models import Account
 from hesuan.hub.programmes import accounts as programme_accounts
@@ -38,6 +37,7 @@ from hesuan.hub.settlement import (
     payment,
     reconciling,
     sampling,
+    soundness,
 )
 from hesuan.hub.settlement.models import Batch, Claim, ClaimLine, Clawback, Payment, Settlement
 from hesuan.hub.settlement.payables import net_shares, posted_shares, with_adjustments
@@ -252,7 +252,7 @@ class Books:
 
     def check(self) -> None:
         """Σ paid ≤ Σ captured by claim, voucher and programme; rows, ledger and bank rows agree."""
-        assert checks.check() == []
+        assert soundness.check() == []
         rows = list(Claim.objects.filter(pk__in=self.made))
         for claim in rows:
             self._check_claim(claim)

@@ -119,11 +119,14 @@ def require_migrated() -> None:
 
 
 def prepare(say: Say) -> None:
-    """Before serving: an up-to-date database (made so, except in production) and compiled translations.
+    """Before serving: an up-to-date database (made so, except in production) that is not behind what was
+    published, and compiled translations.
 
     Raises:
-        Refused: ``hub.not_migrated`` in production.
+        Refused: ``hub.not_migrated`` in production; ``audit.behind_the_published_log``,
+            ``audit.published_otherwise`` after a restore that went too far back.
     """
+    from hesuan.hub.audit import restoring
     from hesuan.hub.console.translations import compile_catalogues
 
     if settings.PRODUCTION:
@@ -134,6 +137,7 @@ def prepare(say: Say) -> None:
             f"正在准备数据库：{len(missing)} 个迁移……",
         )
         migrate()
+    restoring.refuse()
     compile_catalogues()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from django.utils import timezone
 
 from hesuan.errors import Refused
+from hesuan.hub.audit import restoring
 from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import checks
@@ -58,9 +59,11 @@ def pay_due(claim: Claim, *, actor: Actor, reference: str, batch: Batch | None =
     """Pays everything payable on a locked claim; lines that are paid become ``PAID``, the claim with them.
 
     Raises:
-        Refused: ``ledger.unsound``: no money leaves books that do not add up.
+        Refused: ``ledger.unsound``: no money leaves books that do not add up;
+            ``audit.behind_the_published_log``: nor books that have forgotten what was published.
     """
     checks.require_sound()
+    restoring.refuse()
     made = [
         _pay(claim, payer, fen, actor=actor, reference=reference, batch=batch)
         for payer, fen in due(claim).items()

@@ -1,0 +1,152 @@
+"""T14: a real backup, restored into a database of its own, beside the log that went on after it.
+
+PostgreSQL's is ``pg_dump`` and ``pg_restore``, SQLite's the copy that its own backup makes. The hub that is
+started on what was restored is the real command, in a process of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from tests.append_only import triggers_lifted
+from tools import postgres
+
+from hesuan.errors import InputFault, Refused
+from hesuan.hub.audit import publishing, restoring, services
+from hesuan.hub.audit.models import Checkpoint
+from hesuan.hub.ledger import services as ledger
+from hesuan.hub.ledger.services import Event
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Restore = Callable[[], str]
+REFUSED = 1
+"""What a command ends with that was refused."""
+
+
+def spend(*numbers: int) -> None:
+    """Money, and the fact of it in the same log."""
+    for key in ("bank", "centre"):
+        ledger.open_account(ledger="t14", key=key, kind="test", may_overdraw=key == "bank")
+    for number in numbers:
+        ledger.post_or_raise([Event(f"t14-{number}", "transfer", "t14", number, "settle", "bank", "centre")])
+        services.record(kind="test.paid", subject=f"t14-{number}", actor="system", public={"fen": number})
+    services.sequence()
+    services.publish()
+
+
+@pytest.fixture
+def back_up(tmp_path: Path) -> Callable[[], Restore]:
+    """Makes a backup now; what it answers restores it and names the new database."""
+    return lambda: _on_postgresql(tmp_path) if connection.vendor == "postgresql" else _on_sqlite(tmp_path)
+
+
+def _on_sqlite(folder: Path) -> Restore:
+    copy = folder / "backup.sqlite3"
+    connection.ensure_connection()
+    with sqlite3.connect(copy) as file:
+        connection.connection.backup(file)
+    file.close()
+    return lambda: f"sqlite:///{copy}"
+
+
+def _on_postgresql(folder: Path) -> Restore:
+    given, binaries = connection.settings_dict, postgres.programs()
+    assert binaries is not None
+    copy, name = folder / "backup.dump", f"{given['NAME']}_restored"
+    reach = ["-h", given["HOST"] or "127.0.0.1", "-p", str(given["PORT"] or 5432), "-U", given["USER"]]
+    secret = os.environ | {"PGPASSWORD": given["PASSWORD"] or ""}
+
+    def run(program: str, *words: str) -> None:
+        subprocess.run([str(binaries / program), *reach, *words], env=secret, check=True)
+
+    run("pg_dump", "--format=custom", f"--file={copy}", given["NAME"])
+
+    def restore() -> str:
+        run("dropdb", "--if-exists", name)
+        run("createdb", name)
+        run("pg_restore", f"--dbname={name}", str(copy))
+        host = f"{given['HOST'] or '127.0.0.1'}:{given['PORT'] or 5432}"
+        return f"postgresql://{given['USER']}:{given['PASSWORD'] or ''}@{host}/{name}"
+
+    return restore
+
+
+def hesuan(address: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command of the hub over a restored database, beside this test's published log."""
+    environment = os.environ | {
+        "HESUAN_DATABASE_URL": address,
+        "HESUAN_LOG_DIR": str(settings.LOG_DIR),
+        "HESUAN_MODE": "development",
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-m", "hesuan.cli", "--lang", "en", *words]
+    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True, timeout=300)
+
+
+def test_a_hub_restored_too_far_back_does_not_start_and_names_each_missing_leaf(
+    back_up: Callable[[], Restore],
+) -> None:
+    """Five leaves were backed up, eight were published: 5, 6 and 7 are told with what they say."""
+    spend(1, 2, 3, 4, 5)
+    restore = back_up()
+    spend(6, 7, 8)
+    address = restore()
+    started = hesuan(address, "hub", "serve", "--port", "0")
+    assert started.returncode == REFUSED
+    assert "published with 8 leaves; the database has 5: leaves 5 to 7 are missing" in started.stderr
+    assert "Hesuan is at" not in started.stderr
+    checked = hesuan(address, "ledger", "check")
+    assert checked.returncode == REFUSED and "I8.published" in checked.stdout
+    for number in (6, 7, 8):
+        assert f"t14-{number}" in checked.stdout
+    assert "t14-5" not in checked.stdout
+
+
+def test_a_hub_restored_to_what_was_published_goes_on_where_it_was(back_up: Callable[[], Restore]) -> None:
+    """Nothing is refused that need not be: ledger and log agree to the last leaf that witnesses saw."""
+    spend(1, 2, 3)
+    checked = hesuan(back_up()(), "ledger", "check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    restoring.refuse()
+
+
+def forget_after(size: int) -> None:
+    with triggers_lifted(connection), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM audit_checkpoint WHERE size > %s", [size])
+        cursor.execute("DELETE FROM audit_fact WHERE leaf_index >= %s", [size])
+        cursor.execute('DELETE FROM audit_node WHERE ("index" + 1) * (1 << level) > %s', [size])
+
+
+def test_without_the_refusal_a_second_history_would_be_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: three other leaves under the sizes that were published, which the folder then
+    shows to be another history."""
+    spend(1, 2)
+    folder = publishing.folder()
+    before = (folder / "checkpoint").read_text()
+    spend(3, 4)
+    published = (folder / "checkpoint").read_text()
+    assert before != published
+    forget_after(2)
+    with pytest.raises(Refused, match=r"audit\.behind_the_published_log"):
+        restoring.refuse()
+    with monkeypatch.context() as patch:
+        for room in (publishing, services):
+            patch.setattr(room, "refuse_behind", lambda log="": None)
+        for number in (13, 14):
+            services.record(kind="test.paid", subject=f"t14-{number}", actor="system", public={"fen": number})
+        services.sequence()
+        assert Checkpoint.objects.order_by("-size")[0].size == 4, "signed: there are two histories now"
+        with pytest.raises((Refused, InputFault)):
+            services.publish()
+    with pytest.raises(Refused, match=r"audit\.published_otherwise") as told:
+        restoring.refuse()
+    assert told.value.facts["size"] == 4
