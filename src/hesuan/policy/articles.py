@@ -124,6 +124,7 @@ def issuance(fields: Fields) -> Issuance:
         selection=fields.choice("selection", SELECTIONS, required=False, money=False),
         publicity_days=fields.custom("publicity_days", parse_count, required=False, money=False),
         second_approver_above_fen=fields.money("second_approver_above", required=False),
+        extension=fields.custom("extension", parse_validity, required=False, money=False),
     )
 
 

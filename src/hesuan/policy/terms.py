@@ -130,6 +130,9 @@ class Issuance:
     publicity_days: int | Open | None
     second_approver_above_fen: int | Open | None = None
     """Above this much subsidy a second approver, another person, has to agree; an extension of schema 1."""
+    extension: Validity | Open | None = None
+    """How much longer than its validity an office may let a voucher live, in all; nothing: not at all. An
+    extension of schema 1."""
 
 
 @dataclass(frozen=True, slots=True)

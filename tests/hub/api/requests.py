@@ -320,6 +320,7 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
             "remove_of_unused": "1/2",
             "reason": "it was meant so",
         },
+        "POST /vouchers/{voucher_id}/extend": {"last_day": "2030-12-31", "reason": "the machine was down"},
         "POST /vouchers/{voucher_id}/end_claims": {"reason": "all is claimed"},
         "POST /vouchers/{voucher_id}/suspend": {"reason": "resold"},
         "POST /vouchers/{voucher_id}/answer": {"statement": "we did not"},

@@ -216,3 +216,25 @@ def test_a_stated_claim_time_is_offered_to_nobody_to_end(office: Office, approve
     assert voucher.expires_at is not None
     services.expire_vouchers(voucher.expires_at)
     assert (state(voucher), offered(approver, voucher)) == ("EXPIRED", set())
+
+
+def test_an_approver_extends_a_voucher_as_far_as_its_document_allows(
+    office: Office, owner: Person, officer: Person, approver: Person
+) -> None:
+    """Without ``issuance.extension`` nobody is offered it: the voucher of ``HALVES`` above."""
+    allowed = "issuance: {event: approval, validity: P12M, extension: 2035-06-30}"
+    voucher = office.issue(office.activate(allowed, name="test.longer"), 1_000_000)
+    assert offered(approver, voucher) == {"extend"}
+    assert "extend" not in offered(officer, voucher) | offered(owner, voucher)
+    assert "the document allows until 2035-06-30" in read(approver.client, address(voucher), "en")[1]
+    say = {"reason": "the machine was down", "last_day": "2035-06-30"}
+    assert send(approver, voucher, "extend", **say)[0] == 422, "no tick"
+    for wrong, status in (("soon", 422), ("2035-07-01", 409), ("2020-01-01", 409)):
+        assert send(approver, voucher, "extend", sure="yes", **{**say, "last_day": wrong})[0] == status
+    assert send(officer, voucher, "extend", sure="yes", **say)[0] == 409
+    assert send(approver, voucher, "extend", sure="yes", **say)[0] == 302
+    shown = read(owner.client, address(voucher), "en")[1]
+    assert 'data-test="extended"' in shown and "the machine was down" in shown
+    assert offered(approver, voucher) == set(), "no room is left"
+    plain = office.issue(office.activate(HALVES), 1_000_000)
+    assert "extend" not in offered(approver, plain)

@@ -26,6 +26,7 @@ STEP: Words = {
     "reduce": pgettext_lazy("voucher step", "reduced at a checkpoint"),
     "exempt": pgettext_lazy("voucher step", "exempted from a checkpoint"),
     "undecided": pgettext_lazy("voucher step", "a checkpoint whose share lies in no bracket: to be decided"),
+    "extend": pgettext_lazy("voucher step", "extended; its last day is now"),
     "end_claims": pgettext_lazy("voucher step", "the claim time was ended"),
     "suspend": pgettext_lazy("voucher step", "suspended"),
     "answer": pgettext_lazy("voucher step", "the holder was heard"),

@@ -16,11 +16,12 @@ from hesuan.hub.console.entryform import Input, day, ratio
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.ahead import Ahead, Undecided
+from hesuan.hub.programmes.extending import Room
 from hesuan.hub.programmes.models import Suspension, Voucher
 
 State = Voucher.State
 LIVING = (State.ISSUED, State.ACTIVE, State.REDUCED)
-FINAL = ("revoke", "surrender", "share", "end_claims")
+FINAL = ("revoke", "surrender", "share", "end_claims", "extend")
 """Verbs that nothing undoes."""
 ACTS: dict[str, Callable[..., object]] = {
     "suspend": services.suspend,
@@ -55,6 +56,8 @@ def act(actor: Actor, voucher_id: str, sent: dict[str, Any]) -> bool:
     elif verb == "share":
         share = ratio(sent.get("share", ""), where="share")
         services.decide_share(**who, day=day(sent, "day"), remove_of_unused=share, reason=reason)
+    elif verb == "extend":
+        services.extend(**who, last_day=day(sent, "last_day"), reason=reason)
     else:
         return False
     return True
@@ -156,6 +159,8 @@ def _approvers(voucher: Voucher, ahead: Ahead) -> list[Deed]:
         )
         day = Input("day", _("Checkpoint"), "choice", days)
         found.append(Deed("share", _("Decide a checkpoint"), says, (day, share, REASON), final=True))
+    if voucher.state in LIVING and ahead.room is not None:
+        found.append(_extend(ahead.room))
     if ahead.claims_open:
         says = _(
             "The document names no last day for claims. Nothing more is claimed on this voucher then, and"
@@ -163,6 +168,14 @@ def _approvers(voucher: Voucher, ahead: Ahead) -> list[Deed]:
         )
         found.append(Deed("end_claims", _("End the claim time"), says, final=True))
     return found
+
+
+def _extend(room: Room) -> Deed:
+    told = {"after": room.after.isoformat(), "until": room.until.isoformat()}
+    help_text = _("Good until %(after)s now; the document allows until %(until)s.") % told
+    last = Input("last_day", _("New last day"), "date", help=help_text)
+    says = _("It may be used until then. No money moves. The holder reads your reason.")
+    return Deed("extend", _("Extend it"), says, (last, REASON), final=True)
 
 
 def _allowed(one: Undecided) -> str:

@@ -19,6 +19,7 @@ from hesuan.hub.programmes import access, application_rules, engine, rules, sele
 from hesuan.hub.programmes.claiming import share_bounds
 from hesuan.hub.programmes.claimtime import claim_until, claims_over
 from hesuan.hub.programmes.decaying import UNDECIDED, checkpoint_of
+from hesuan.hub.programmes.extending import Room, room_of
 from hesuan.hub.programmes.models import ProgrammeVersion, Voucher, VoucherStep
 from hesuan.policy.programme import Programme
 from hesuan.policy.tranches import ISSUANCE, amounts
@@ -59,6 +60,8 @@ class Ahead:
     """The role that may exempt from a checkpoint; empty where nobody may."""
     undecided: tuple[Undecided, ...] = ()
     """Checkpoints that wait for an approver's share."""
+    room: Room | None = None
+    """How far an approver may still extend it; ``None``: not at all."""
     claims_open: bool = False
     """Expired, and kept open for claims that no document sets an end to: an approver ends them."""
 
@@ -82,6 +85,7 @@ def ahead(actor: Actor, voucher_id: str) -> Ahead:
         checkpoints=tuple(day for day in days if isinstance(day, date) and day.isoformat() not in gone),
         exempted_by=(expiry.exemption or "") if expiry is not None else "",
         undecided=_undecided(document, steps),
+        room=room_of(voucher),
         claims_open=_claims_open(voucher),
     )
 

@@ -18,7 +18,7 @@ from itertools import combinations
 from django.db.models import F, Q
 
 from hesuan.hub.programmes.life import SPENDABLE
-from hesuan.hub.programmes.models import Voucher
+from hesuan.hub.programmes.models import ENDS_AT, Voucher
 from hesuan.hub.programmes.redemption import Charge, Pool, available_fen, beside, is_deducted, pools_of
 from hesuan.hub.programmes.rules import COMPUTING, Item, Plan, TraceLine, VoucherShare
 from hesuan.money import format_yuan
@@ -80,10 +80,11 @@ def plan_voucher(
 def _usable(organisation_id: str, at: datetime) -> list[tuple[Voucher, int]]:
     """Vouchers that can be spent and what each has left, in the order of use."""
     vouchers = (
-        Voucher.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=at))
+        Voucher.objects.annotate(ends=ENDS_AT)
+        .filter(Q(ends__isnull=True) | Q(ends__gt=at))
         .filter(organisation_id=organisation_id, state__in=SPENDABLE)
         .select_related("programme_version", "application")
-        .order_by(F("expires_at").asc(nulls_last=True), "issued_at", "id")
+        .order_by(F("ends").asc(nulls_last=True), "issued_at", "id")
     )
     return [
         (voucher, fen) for voucher in vouchers if is_deducted(voucher) and (fen := available_fen(voucher)) > 0
@@ -130,7 +131,7 @@ def lawful(pools: Sequence[Pool], charge: Charge) -> list[Shares] | None:
 
 
 def _order(shares: Sequence[VoucherShare]) -> Iterator[TraceLine]:
-    ends = {one.id: one.expires_at for one in Voucher.objects.filter(id__in=[s.voucher_id for s in shares])}
+    ends = {one.id: one.ends_at for one in Voucher.objects.filter(id__in=[s.voucher_id for s in shares])}
     for place, share in enumerate(shares, start=1):
         day = ends[share.voucher_id]
         yield TraceLine(

@@ -14,6 +14,7 @@ from hesuan.hub.programmes.errors import (
     OWN_APPLICATION,
     ROLE_MISSING,
     SAME_PERSON,
+    VOUCHER_OWN,
     VOUCHER_REASON,
     VOUCHER_STATE,
     WRONG_STATE,
@@ -187,3 +188,15 @@ def need_words(reason: str, verb: Verb) -> None:
     """Raises: Refused: ``voucher.reason_missing``."""
     if not reason.strip():
         raise Refused(VOUCHER_REASON, verb=verb[0], verb_zh=verb[1])
+
+
+def need_outsider(actor: Actor, voucher: Voucher, verb: Verb) -> None:
+    """Raises: Refused: ``voucher.own_organisation``."""
+    if voucher.organisation_id in actor.organisations():
+        raise Refused(
+            VOUCHER_OWN,
+            name=actor.name,
+            organisation=voucher.organisation.name,
+            verb=verb[0],
+            verb_zh=verb[1],
+        )

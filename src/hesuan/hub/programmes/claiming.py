@@ -11,7 +11,7 @@ from django.utils import timezone
 from hesuan.errors import Refused
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import engine, errors, life
-from hesuan.hub.programmes.checks import Verb, need_voucher_state, need_words
+from hesuan.hub.programmes.checks import need_outsider, need_voucher_state, need_words
 from hesuan.hub.programmes.claimtime import ENDED, claim_until
 from hesuan.hub.programmes.decaying import UNDECIDED, checkpoint_of, holding_of
 from hesuan.hub.programmes.models import Voucher
@@ -39,7 +39,7 @@ def end_claims(*, actor: Actor, voucher_id: str, reason: str) -> Voucher:
         if voucher.steps.filter(trigger=ENDED).exists():
             return voucher
         need_voucher_state(voucher, (Voucher.State.EXPIRED,), verb)
-        _need_outsider(actor, voucher, verb)
+        need_outsider(actor, voucher, verb)
         stated = claim_until(voucher)
         if stated is not None:
             raise Refused(
@@ -79,7 +79,7 @@ def decide_share(
         if steps.filter(trigger=UNDECIDED).exists() and steps.filter(trigger="reduce").exists():
             return voucher
         need_voucher_state(voucher, life.LIVING, verb)
-        _need_outsider(actor, voucher, verb)
+        need_outsider(actor, voucher, verb)
         document = engine.programme_of(voucher.programme_version)
         checkpoint = checkpoint_of(document, day)
         if checkpoint is None or not steps.filter(trigger=UNDECIDED).exists():
@@ -113,14 +113,3 @@ def _need_within(checkpoint: Checkpoint, share: Fraction, voucher: Voucher) -> N
     if share and not (bounds and bounds[0] <= share <= bounds[1]):
         between = f"{bounds[0]} – {bounds[1]}" if bounds else "–"
         raise Refused(errors.SHARE_OUTSIDE, voucher=voucher.code, share=share, known=between)
-
-
-def _need_outsider(actor: Actor, voucher: Voucher, verb: Verb) -> None:
-    if voucher.organisation_id in actor.organisations():
-        raise Refused(
-            errors.VOUCHER_OWN,
-            name=actor.name,
-            organisation=voucher.organisation.name,
-            verb=verb[0],
-            verb_zh=verb[1],
-        )

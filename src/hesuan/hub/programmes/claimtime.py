@@ -37,11 +37,11 @@ def claim_until(voucher: Voucher) -> datetime | None:
     """The first moment at which nothing may be claimed any more; ``None`` where no document says one."""
     proof = engine.programme_of(voucher.programme_version).terms.redemption
     rule = proof.claim_until if proof is not None else None
-    if voucher.expires_at is None or not isinstance(rule, Validity):
+    if voucher.ends_at is None or not isinstance(rule, Validity):
         return None
     if rule.until is None and not rule.count:
         return None
-    last = rules.programme_day(voucher.expires_at - timedelta(microseconds=1))
+    last = rules.programme_day(voucher.ends_at - timedelta(microseconds=1))
     day = rule.until if rule.until is not None else later(last, rule.count, rule.unit)
     return datetime.combine(
         max(day, last) + timedelta(days=1), time(), tzinfo=rules.PROGRAMME_TIME
@@ -50,4 +50,4 @@ def claim_until(voucher: Voucher) -> datetime | None:
 
 def served_in_time(voucher: Voucher, served_at: datetime) -> bool:
     """Whether a service was delivered while the voucher was good."""
-    return voucher.expires_at is None or served_at < voucher.expires_at
+    return voucher.ends_at is None or served_at < voucher.ends_at

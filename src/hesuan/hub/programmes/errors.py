@@ -341,3 +341,18 @@ def numbered(items: Sequence[Failure | Finding]) -> dict[str, Any]:
             for item, e, z in zip(items, en, zh, strict=True)
         ],
     }
+
+
+NO_EXTENSION = declare(
+    "voucher.no_extension",
+    en="Voucher {voucher} cannot be extended: `issuance.extension` says {rule}, it ends {ends}, and"
+    " it is {now}. An extension needs a document that allows one, a last day to move, and room that is left.",
+    zh="算力券 {voucher} 不能延长：“issuance.extension”为 {rule}，到期时间 {ends}，现在是 {now}。"
+    "延长须文件允许、原有截止日且仍有余地。",
+)
+EXTENSION_OUTSIDE = declare(
+    "voucher.extension_outside",
+    en="Voucher {voucher} is good until {after}, and may be extended until {until}; {day} is not"
+    " between them.",
+    zh="算力券 {voucher} 有效期至 {after}，至多可延长至 {until}；{day} 不在其间。",
+)

@@ -54,7 +54,7 @@ def hold(
     vouchers = {one.id: one for one in (locked(key) for key in sorted({use.voucher_id for use in uses}))}
     now = timezone.now()
     for voucher in vouchers.values():
-        over = voucher.expires_at is not None and voucher.expires_at <= now
+        over = voucher.ends_at is not None and voucher.ends_at <= now
         if over or voucher.state not in SPENDABLE:
             state = Voucher.State.EXPIRED if over else voucher.state
             raise Refused(errors.NOT_USABLE, voucher=voucher.code, state=state)
@@ -87,7 +87,7 @@ def need_drawable(voucher_id: str) -> None:
     """
     _refuse(voucher_id, (*FROZEN, Voucher.State.SURRENDERED, Voucher.State.CLOSED))
     voucher, now = locked(voucher_id), timezone.now()
-    ended = voucher.expires_at is not None and voucher.expires_at <= now
+    ended = voucher.ends_at is not None and voucher.ends_at <= now
     if ended and claims_over(voucher, now):
         raise Refused(errors.NOT_DRAWN_ON, voucher=voucher.code, state=Voucher.State.EXPIRED)
 

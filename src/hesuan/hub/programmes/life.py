@@ -20,7 +20,7 @@ from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts, counting, engine, errors, rules, selectors
 from hesuan.hub.programmes.checks import Verb, need_role, need_voucher_state, need_words
 from hesuan.hub.programmes.claimtime import claims_over
-from hesuan.hub.programmes.models import BudgetYear, Count, Voucher, VoucherStep
+from hesuan.hub.programmes.models import ENDS_AT, BudgetYear, Count, Voucher, VoucherStep
 from hesuan.hub.programmes.versions import lock
 from hesuan.policy.programme import Budget, Cap
 from hesuan.policy.tranches import pieces
@@ -160,7 +160,7 @@ def expire_vouchers(now: datetime | None = None) -> int:
     """
     at = now or timezone.now()
     done = 0
-    due = Voucher.objects.filter(state__in=LIVING, expires_at__lte=at)
+    due = Voucher.objects.annotate(ends=ENDS_AT).filter(state__in=LIVING, ends__lte=at)
     for voucher_id in list(due.values_list("id", flat=True)):
         done += _expire(voucher_id, at)
     for voucher_id in list(Voucher.objects.filter(state__in=OVER).values_list("id", flat=True)):
@@ -302,7 +302,7 @@ def came_through(voucher: Voucher, state: str) -> bool:
 def _expire(voucher_id: str, at: datetime) -> bool:
     with transaction.atomic():
         voucher = locked(voucher_id)
-        if voucher.state not in LIVING or voucher.expires_at is None or voucher.expires_at > at:
+        if voucher.state not in LIVING or voucher.ends_at is None or voucher.ends_at > at:
             return False
         step(voucher, State.EXPIRED, "expire", SYSTEM)
         wind_up(voucher, at)

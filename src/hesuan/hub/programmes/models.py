@@ -6,9 +6,10 @@ for ever, so nothing decided later changes what was promised. Balances are not h
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.identity.models import Organisation
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 DIGEST_LENGTH = len("sha256:") + 64
+
+ENDS_AT = Coalesce("extended_until", "expires_at")
+"""In a query over vouchers what :attr:`Voucher.ends_at` is of one row."""
 
 
 class Programme(models.Model):
@@ -198,12 +202,20 @@ class Voucher(models.Model):
     issued_by = models.CharField(max_length=64)
     issued_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
+    """As issued, and never changed; when it ends now says :attr:`ends_at`."""
+    extended_until = models.DateTimeField(null=True)
+    """When it ends since its last extension; only ever moved on (:mod:`.extending`)."""
     state = models.CharField(max_length=16, choices=State.choices, default=State.ISSUED)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(face_fen__gt=0), name="programmes_face_positive")
         ]
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """The first moment at which it is good no more, extensions included; ``None``: it does not end."""
+        return self.extended_until or self.expires_at
 
     def __str__(self) -> str:
         return self.code

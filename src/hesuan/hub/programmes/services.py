@@ -11,6 +11,7 @@ from hesuan.hub.programmes.clock import advance_due
 from hesuan.hub.programmes.conflicts import declare_interest
 from hesuan.hub.programmes.decaying import exempt, keep_dates
 from hesuan.hub.programmes.drawing import draw, note_counted, preview
+from hesuan.hub.programmes.extending import extend
 from hesuan.hub.programmes.holding import (
     end_counts,
     hold,
@@ -46,6 +47,7 @@ __all__ = [
     "end_counts",
     "exempt",
     "expire_vouchers",
+    "extend",
     "hold",
     "issue",
     "keep_dates",

@@ -199,7 +199,7 @@ def _is_over(voucher: Voucher) -> bool:
     now = timezone.now()
     if voucher.state in (*OVER, Voucher.State.CLOSED) and voucher.state != Voucher.State.EXPIRED:
         return True
-    return voucher.expires_at is not None and voucher.expires_at <= now and claims_over(voucher, now)
+    return voucher.ends_at is not None and voucher.ends_at <= now and claims_over(voucher, now)
 
 
 def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int:

@@ -23,7 +23,7 @@ from hesuan.hub.market.ordering import voucher_uses
 from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.programmes import selectors as programmes
 from hesuan.hub.programmes.application_models import Application as ApplicationRow
-from hesuan.hub.programmes.models import Voucher, VoucherStep
+from hesuan.hub.programmes.models import ENDS_AT, Voucher, VoucherStep
 from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.registry.models import NumberUse as NumberRow
 from hesuan.hub.settlement import drawn
@@ -192,20 +192,20 @@ def _holds(placed: Iterable[_Placed]) -> Iterable[Hold]:
 
 
 def _grants(since: datetime, until: datetime, firms: Sequence[str]) -> Iterable[Grant]:
-    rows = Voucher.objects.filter(expires_at__gte=since, issued_at__lte=until)
+    rows = Voucher.objects.annotate(ends=ENDS_AT).filter(ends__gte=since, issued_at__lte=until)
     if firms:
         rows = rows.filter(organisation_id__in=firms)
     steps = VoucherStep.objects.filter(trigger="exempt", at__lte=until).order_by("at")
     asked = dict(steps.values_list("voucher_id", "at"))
     for row in rows.select_related("programme_version").order_by("id"):
-        assert row.expires_at is not None
+        assert row.ends_at is not None
         yield Grant(
             id=row.id,
             firm=row.organisation_id,
             programme=row.programme_version.programme_id,
             fen=row.face_fen,
             begins=row.issued_at,
-            ends=row.expires_at,
+            ends=row.ends_at,
             exempted_at=asked.get(row.id),
         )
 

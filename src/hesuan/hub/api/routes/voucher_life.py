@@ -71,6 +71,12 @@ class Share(Because):
     remove_of_unused: Annotated[str, Field(pattern=r"^[0-9]{1,6}(/[1-9][0-9]{0,5})?$")]
 
 
+class Extension(Because):
+    """The new last day."""
+
+    last_day: Day
+
+
 class Statement(Body):
     """What the holder says."""
 
@@ -137,6 +143,18 @@ def exempt(request: HttpRequest, voucher_id: str, body: Exemption) -> HttpRespon
         voucher_id,
         lambda: services.exempt(
             actor=actor_of(request), voucher_id=voucher_id, day=body.day, reason=body.reason
+        ),
+    )
+
+
+@router.post(HERE + "/extend", response=VoucherShape)
+def extend(request: HttpRequest, voucher_id: str, body: Extension) -> HttpResponse:
+    """Lets a voucher end later, where its programme's document allows that, and as far as it does."""
+    return _done(
+        request,
+        voucher_id,
+        lambda: services.extend(
+            actor=actor_of(request), voucher_id=voucher_id, last_day=body.last_day, reason=body.reason
         ),
     )
 

@@ -33,6 +33,9 @@ class VoucherShape(Shape):
     returned_yuan: Yuan
     issued_at: Time
     expires_at: Time | None
+    """When it ends, extensions included."""
+    first_expires_at: Time | None
+    """As it was issued."""
 
 
 @router.post("/applications/{application_id}/issue", response={201: VoucherShape})
@@ -91,5 +94,6 @@ def voucher_shape(view: selectors.VoucherView) -> VoucherShape:
         held_yuan=view.held_fen,
         redeemed_yuan=view.redeemed_fen,
         issued_at=row.issued_at,
-        expires_at=row.expires_at,
+        expires_at=row.ends_at,
+        first_expires_at=row.expires_at,
     )
