@@ -87,6 +87,10 @@ def test_a_programme_for_ai_computing_pays_it_alone(road: Road, office: Office) 
     found = quotes(road)
     paid, plain = found["ai_compute ascend-910c"], found["CPU"]
     assert (percent(paid), percent(plain)) == (30, 0)
+    said = [one for one in plain.document["reasons"] if "pays nothing here" in str(one)]
+    assert said and "what is bought is general computing (`compute`), and its rule pays only" in str(said)
+    assert "AI computing (`ai_compute`)" in str(said) and "所购为通用算力（compute）" in str(said)
+    assert "pays nothing here" not in str(paid.document), "the negative control"
 
 
 def test_the_quote_binds_the_kind_to_the_receipt(road: Road, office: Office) -> None:

@@ -20,9 +20,9 @@ from django.db.models import F, Q
 from hesuan.hub.programmes.life import SPENDABLE
 from hesuan.hub.programmes.models import ENDS_AT, Voucher
 from hesuan.hub.programmes.redemption import Charge, Pool, available_fen, beside, is_deducted, pools_of
-from hesuan.hub.programmes.rules import COMPUTING, Item, Plan, TraceLine, VoucherShare
+from hesuan.hub.programmes.rules import COMPUTING, Item, Plan, TraceLine, VoucherShare, kind_words
 from hesuan.money import format_yuan
-from hesuan.policy.decision import Aid
+from hesuan.policy.decision import Aid, Decision
 
 MOST_POOLS = 6
 """Programmes tried in combination; of more, those whose vouchers end first."""
@@ -53,13 +53,7 @@ def plan_vouchers(
         if decision.subsidy_fen:
             paying.append(pool)
         else:
-            reasons.append(
-                _pays_nothing(
-                    pool,
-                    [one.sentence("en") for one in decision.failures],
-                    [one.sentence("zh") for one in decision.failures],
-                )
-            )
+            reasons.append(_pays_nothing(pool, charge.item, decision))
     best, found = _best(paying[:MOST_POOLS], charge)
     shares = [share for part in found for share in part if share.subsidy_fen]
     told = list(_order(shares)) if len(usable) > 1 else []
@@ -170,11 +164,25 @@ def _left_out(pool: Pool, best: Sequence[Pool], charge: Charge) -> TraceLine:
     )
 
 
-def _pays_nothing(pool: Pool, en: Sequence[str], zh: Sequence[str]) -> TraceLine:
-    why, why_zh = "; ".join(en) or "its rule pays 0", "；".join(zh) or "按规则支付 0"
+def _pays_nothing(pool: Pool, item: Item, decision: Decision) -> TraceLine:
+    """Why: another kind of line is bought than the document pays, else what it refused, else its rule."""
+    base = pool.document.base
+    kinds = base.kinds if base is not None else None
+    if isinstance(kinds, tuple) and item.kind not in kinds:
+        citing = pool.document.cite("base.kinds")
+        why = f"what is bought is {kind_words(item.kind)[0]}, and its rule pays only {_kinds(kinds, 0)}"
+        why_zh = f"所购为{kind_words(item.kind)[1]}，而该计划只支付{_kinds(kinds, 1)}"
+    else:
+        citing = ""
+        why = "; ".join(one.sentence("en") for one in decision.failures) or "its rule pays 0"
+        why_zh = "；".join(one.sentence("zh") for one in decision.failures) or "按规则支付 0"
     return TraceLine(
         "pays nothing",
-        "",
+        citing,
         f"Voucher {pool.codes} pays nothing here: {why}",
         f"算力券 {pool.codes} 在此不支付：{why_zh}",
     )
+
+
+def _kinds(kinds: Sequence[str], language: int) -> str:
+    return ("、" if language else ", ").join(kind_words(one)[language] for one in kinds)

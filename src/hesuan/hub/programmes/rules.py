@@ -58,6 +58,16 @@ class VoucherShare:
 
 LINE_KIND = "compute"
 """The kind of what is sold where a centre says nothing else."""
+KIND_WORDS = {"compute": ("general computing", "通用算力"), "ai_compute": ("AI computing", "智能算力")}
+"""The kinds of line that are sold here, as people read them."""
+
+
+def kind_words(kind: str) -> tuple[str, str]:
+    """A kind of line as people read it, in English and in Chinese; what is not sold here by its name."""
+    if kind not in KIND_WORDS:
+        return f"`{kind}`", f"“{kind}”"
+    en, zh = KIND_WORDS[kind]
+    return f"{en} (`{kind}`)", f"{zh}（{kind}）"
 
 
 @dataclass(frozen=True, slots=True)
