@@ -12,6 +12,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from hesuan.policy import decision as said
+from hesuan.policy import names_zh
 from hesuan.policy.decision import Aid
 from hesuan.policy.programme import Stacking
 from hesuan.policy.sections import AID_SCOPES
@@ -93,7 +94,7 @@ def stack(work: Work, rule: Stacking | None, counted: list[Aid]) -> None:
         "other aid",
         "stacking.mode",
         f"Beside {work.show(aid)} of other public money, at most {work.show(work.amount)} ({mode}).",
-        f"另有财政资助 {work.show(aid)}，本项至多 {work.show(work.amount)}（{mode}）。",
+        f"另有财政资助 {work.show(aid)}，本项至多 {work.show(work.amount)}（{names_zh.STACKING[mode]}）。",
     )
 
 

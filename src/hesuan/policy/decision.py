@@ -250,11 +250,14 @@ class Failure:
     field: str
     where: str
     facts: Mapping[str, object]
+    facts_zh: Mapping[str, object] | None = None
+    """The same as a reader of Chinese is told them."""
 
     def sentence(self, language: str = "en") -> str:
         """The sentence for people, the place in front."""
-        template = self.code.zh if language.startswith("zh") else self.code.en
-        return f"{self.where}: {template.format_map(self.facts)}"
+        if language.startswith("zh"):
+            return f"{self.where}: {self.code.zh.format_map({**self.facts, **(self.facts_zh or {})})}"
+        return f"{self.where}: {self.code.en.format_map(self.facts)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,4 +325,5 @@ def yuan(amount: Fraction | int, unit: str = "CNY") -> str:
     """An exact amount [fen] as people read it; what is below a fen is written out, not rounded away."""
     whole, rest = amount.numerator // amount.denominator, amount.numerator % amount.denominator
     shown = format_yuan(whole) if unit == "CNY" else f"{format_yuan(whole).replace('¥', '')} {unit}"
-    return f"{shown} + {Fraction(rest, amount.denominator)} fen" if rest else shown
+    part = "fen" if unit == "CNY" else f"× 0.01 {unit}"
+    return f"{shown} + {Fraction(rest, amount.denominator)} {part}" if rest else shown

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from hesuan.money import RoundingMode, round_fen
 from hesuan.policy import decision as said
+from hesuan.policy import names_zh
 from hesuan.policy.decision import Line
 from hesuan.policy.fields import Open
 from hesuan.policy.predicates import judge
@@ -103,7 +104,7 @@ def supplier(work: Work) -> None:
         "supplier",
         "suppliers.registry",
         f"The supplier is on {', '.join(sorted(listed)) or 'no registry'}.",
-        f"供给方在册：{', '.join(sorted(listed)) or '无'}。",
+        f"供给方在册：{'、'.join(f'名录“{one}”' for one in sorted(listed)) or '无'}。",
     )
 
 
@@ -150,7 +151,7 @@ def line_kinds(work: Work) -> None:
     make_parts(work, list(zip(counted, net, strict=True)))
     bound_base(work, rule.min_fen, rule.max_fen)
     left_out = work.facts.invoice_fen - sum(line.amount_fen for line in counted)
-    named = ", ".join(kinds)
+    named, named_zh = ", ".join(kinds), "、".join(map(names_zh.line_kind, kinds))
     work.step(
         3,
         "line kinds",
@@ -158,7 +159,7 @@ def line_kinds(work: Work) -> None:
         f"Of {work.show(work.facts.invoice_fen)}, {work.show(work.base)} counts; "
         f"{work.show(left_out)} is of other kinds than {named}.",
         f"{work.show(work.facts.invoice_fen)} 中 {work.show(work.base)} 计入；"
-        f"{work.show(left_out)} 不属于 {named}。",
+        f"{work.show(left_out)} 不属于{named_zh}。",
     )
 
 

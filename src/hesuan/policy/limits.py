@@ -65,8 +65,11 @@ def hold_to_cap(work: Work, cap: Cap) -> Told | None:
     set_by, set_by_zh = "", ""
     if overridden(cap, work.stated()):
         role, reason = work.stated()["award.cap_role"], work.stated().get("award.reason", "–")
-        set_by, set_by_zh = f" (set by {role}: {reason})", f"（由 {role} 核定：{reason}）"
-    return f"`{cap.id}`: {left} left of {of}{set_by}", f"“{cap.id}”：{of} 尚余 {left}{set_by_zh}"
+        set_by, set_by_zh = f" (set by {role}: {reason})", f"（由角色“{role}”核定：{reason}）"
+    return (
+        f"`{cap.id}`: {left} left of {of}{set_by}",
+        f"{work.programme.names_zh[f'cap {cap.id}']}：{of} 尚余 {left}{set_by_zh}",
+    )
 
 
 def hold_to_count(work: Work, cap: Cap, needed: Needed, limit: int, used: int) -> Told:
@@ -76,7 +79,7 @@ def hold_to_count(work: Work, cap: Cap, needed: Needed, limit: int, used: int) -
         work.fail(said.CLAIM_REPEATED, cap.path, cap=cap.id, limit=times(limit), used=times(used), key=key)
     return (
         f"`{cap.id}`: {times(used)} of {times(limit)} claims so far",
-        f"“{cap.id}”：已计 {times(used)} 次，至多 {times(limit)} 次",
+        f"{work.programme.names_zh[f'cap {cap.id}']}：已计 {times(used)} 次，至多 {times(limit)} 次",
     )
 
 
@@ -170,7 +173,10 @@ def hold_to_budget(work: Work, budget: Budget) -> Told | None:
     of_batch, of_batch_zh = (
         (f", {ratio} of what is asked", f"，按 {ratio} 分配") if ratio is not None else ("", "")
     )
-    return f"`{budget.id}`: {shown} left of {of}{of_batch}", f"“{budget.id}”：{of} 尚余 {shown}{of_batch_zh}"
+    return (
+        f"`{budget.id}`: {shown} left of {of}{of_batch}",
+        f"{work.programme.names_zh[f'budget {budget.id}']}：{of} 尚余 {shown}{of_batch_zh}",
+    )
 
 
 def exhausted(work: Work, budget: Budget, left: int, limit: int, asked: Fraction) -> None:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from hesuan.money import round_fen
 from hesuan.policy import decision as said
+from hesuan.policy import names_zh
 from hesuan.policy.decision import Share
 from hesuan.policy.entitlement import rounding_rule
 from hesuan.policy.programme import Floor
@@ -32,12 +33,13 @@ def rounding(work: Work) -> None:
         )
     work.part_fens = share_out(work, rounded)
     work.subsidy_fen = sum(work.part_fens)
+    mode_zh = names_zh.ROUNDING[mode]
     work.step(
         10,
         "rounding",
         "rounding.mode",
         f"{work.show(exact)} becomes {work.show(work.subsidy_fen)} ({mode} to {work.show(quantum)}).",
-        f"{work.show(exact)} 取整为 {work.show(work.subsidy_fen)}（{mode}，单位 {work.show(quantum)}）。",
+        f"{work.show(exact)} 取整为 {work.show(work.subsidy_fen)}（{mode_zh}，单位 {work.show(quantum)}）。",
     )
 
 
@@ -138,18 +140,6 @@ def units(work: Work, rule: Floor) -> Fraction:
     return 100 * stated
 
 
-PAYERS_ZH = {
-    "state": "中央",
-    "province": "省级",
-    "city": "市级",
-    "county": "县级",
-    "district": "区级",
-    "city_finance": "市级财政",
-    "county_finance": "县级财政",
-}
-"""Payers that documents name, for readers of Chinese; a name that is none of these stays as it stands."""
-
-
 def split(work: Work) -> None:
     """12: floor each payer's part; what is left over is the first payer's."""
     work.refuse_open_list("funding")
@@ -167,7 +157,7 @@ def split(work: Work) -> None:
     fens[0] += work.subsidy_fen - sum(fens)
     work.shares = tuple(Share(payer, fen) for (payer, _), fen in zip(parts, fens, strict=True))
     told = ", ".join(f"{share.payer} {work.show(share.fen)}" for share in work.shares)
-    told_zh = "，".join(f"{PAYERS_ZH.get(one.payer, one.payer)} {work.show(one.fen)}" for one in work.shares)
+    told_zh = "，".join(f"{names_zh.payer(one.payer)} {work.show(one.fen)}" for one in work.shares)
     work.step(12, "payers", "funding", f"{told}.", f"{told_zh}。")
 
 

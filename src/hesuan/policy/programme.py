@@ -16,6 +16,7 @@ from datetime import date
 from fractions import Fraction
 
 from hesuan.money import RoundingMode
+from hesuan.policy import names_zh
 from hesuan.policy.fields import Interpretation, Open, Unexecuted
 from hesuan.policy.nodes import Mark, Plain
 from hesuan.policy.predicates import Pred
@@ -219,6 +220,8 @@ class Programme:
 
     cites: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
     """What :meth:`cite` has answered so far."""
+    called: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """What :attr:`names_zh` has answered; a version with other rates starts anew."""
 
     def cite(self, path: str) -> str:
         """``file:line`` of a rule; of the interpretation where one fills it."""
@@ -230,10 +233,35 @@ class Programme:
             self.cites[path] = found
         return found
 
+    @property
+    def names_zh(self) -> dict[str, str]:
+        """What each tier, cap and budget is called in Chinese, by ``"cap <id>"``."""
+        if self.called:
+            return self.called
+        named = {
+            f"tier {one.id}": names_zh.tier(
+                one.id,
+                place=place,
+                rate=one.rate,
+                rate_kind=one.rate_kind,
+                is_lump=one.lump_sum_fen is not None,
+            )
+            for place, one in enumerate(self.tiers, 1)
+        }
+        limits = [("cap", "上限", one) for one in self.caps] + [
+            ("budget", "预算", one) for one in self.budgets
+        ]
+        for kind, kind_zh, one in limits:
+            named[f"{kind} {one.id}"] = names_zh.limit(
+                kind_zh, one.id, key=one.key, over=one.window, counts=one.counts
+            )
+        self.called.update(named)
+        return named
+
     def note(self, path: str) -> tuple[str, str]:
         """What a trace says of an interpretation that was used, in both languages."""
         by, where = self.interpreted[path].decided_by, self.cite(path)
-        return f" [`{path}` as decided by {by}, {where}]", f"［“{path}”依 {by} 的裁定，{where}］"
+        return f" [`{path}` as decided by {by}, {where}]", f"［{names_zh.rule(path)}依“{by}”的裁定，{where}］"
 
     def is_open(self, path: str) -> bool:
         """Whether a field says ``"?"`` and nobody filled it."""

@@ -22,6 +22,7 @@ from itertools import product
 
 from hesuan.errors import declare
 from hesuan.money import round_fen
+from hesuan.policy import names_zh
 from hesuan.policy.book import Book
 from hesuan.policy.cliffs import AMOUNTS, PLENTY_FEN, UNITS, entry, fixed, points, request_of, taken
 from hesuan.policy.decision import BUDGET_EXHAUSTED, Decision, yuan
@@ -56,7 +57,6 @@ SPLIT_AT_EXHAUSTION = declare(
     "拆为两份则得 {apart}。",
 )
 
-MODES_ZH = {"ceil": "向上取整", "half_up": "四舍五入", "half_even": "四舍六入五成双", "floor": "向下取整"}
 WORTH_FEN = (100_000_00, 10_000_000_00, 1_000_000_000_00)
 """Claims that are tried where a budget is short; the first that proves it is told."""
 
@@ -277,7 +277,7 @@ def _check_rounding(programme: Programme) -> Iterator[Finding]:
         blocks=False,
         shown_at="rounding",
         mode=rule.mode,
-        mode_zh=MODES_ZH[str(rule.mode)],
+        mode_zh=names_zh.ROUNDING[str(rule.mode)],
         quantum=yuan(rule.quantum_fen, programme.unit),
         most=yuan(gain, programme.unit),
     )

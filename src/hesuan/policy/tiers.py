@@ -187,7 +187,11 @@ def tell(work: Work, tier: Tier, parts: list[Part]) -> None:
     """The trace of one tier: that it applies, and what it gives."""
     matched = (" as a match", "（配套）") if work.matched else ("", "")
     work.step(
-        5, "tier", tier.path, f"Tier `{tier.id}` applies{matched[0]}.", f"适用档次“{tier.id}”{matched[1]}。"
+        5,
+        "tier",
+        tier.path,
+        f"Tier `{tier.id}` applies{matched[0]}.",
+        f"适用{work.programme.names_zh[f'tier {tier.id}']}{matched[1]}。",
     )
     base, gross = added([one.base for one in parts]), added([one.gross for one in parts])
     amount = total(parts)

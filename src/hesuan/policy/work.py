@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 
 from hesuan.errors import Code
 from hesuan.policy import decision as said
+from hesuan.policy import names_zh
 from hesuan.policy.decision import Counters, Facts, Failure, Line, Share, Step, yuan
 from hesuan.policy.fields import Open
 from hesuan.policy.keys import Needed, with_day
@@ -158,15 +159,19 @@ class Work:
             code = said.CONDITION_UNMET if unmet.value is not None else said.FACT_MISSING
             where = f"{self.programme.source}:{unmet.mark.line}"
             facts = {"fact": unmet.fact, "value": unmet.value, "condition": f"`{unmet.text}`"}
-            self.failures.append(Failure(code, path, where, facts))
+            self._note(code, path, where, facts)
         if not judgement.truth and not judgement.unmet:
             # An `any` without members: no condition to name, and still not true.
             self.fail(said.NO_ALTERNATIVE, path, field=path)
         return bool(judgement.truth)
 
+    def _note(self, code: Code, path: str, where: str, facts: Mapping[str, object]) -> None:
+        in_chinese = names_zh.words(facts, names=self.programme.names_zh)
+        self.failures.append(Failure(code, path, where, facts, in_chinese))
+
     def fail(self, code: Code, path: str, **facts: object) -> None:
         """Notes one failure; later steps may find more."""
-        self.failures.append(Failure(code, path, self.programme.cite(path), facts))
+        self._note(code, path, self.programme.cite(path), facts)
 
     def refuse(self, code: Code, path: str, **facts: object) -> NoReturn:
         """Notes one failure and ends the decision."""
@@ -199,7 +204,7 @@ class Work:
                 note = self.programme.note(one)
                 en += note[0]
                 zh += note[1]
-        self.steps.append(Step(number, name, self.programme.cite(path), en, zh))
+        self.steps.append(Step(number, name, self.programme.cite(path), en, names_zh.amount(zh)))
 
 
 def total(parts: Sequence[Part]) -> Fraction:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from hesuan.cli.language import current, said
 from hesuan.cli.planning.terminal import pad, wrap
 from hesuan.cli.rules.files import Json, plain_facts
+from hesuan.policy import names_zh
 from hesuan.policy.decision import Decision, Failure, yuan
 from hesuan.policy.programme import Programme
 
@@ -21,6 +22,7 @@ NAMES_ZH = {
     "other aid": "其他资助",
     "caps": "上限",
     "budget": "预算",
+    "invoice": "发票",
     "rounding": "取整",
     "floors": "下限",
     "payers": "出资",
@@ -52,6 +54,7 @@ def _show_granted(programme: Programme, decision: Decision) -> None:
         return yuan(fen, programme.unit)
 
     payers = ", ".join(f"{share.payer} {shown(share.fen)}" for share in decision.shares)
+    payers_zh = "，".join(f"{names_zh.payer(one.payer)} {shown(one.fen)}" for one in decision.shares)
     print(said(en=f"Granted: {shown(decision.subsidy_fen)}", zh=f"资助：{shown(decision.subsidy_fen)}"))
     print(
         said(
@@ -62,9 +65,12 @@ def _show_granted(programme: Programme, decision: Decision) -> None:
         )
     )
     if payers:
-        print(said(en=f"  paid by {payers}", zh=f"  出资：{payers}"))
-    for name, fen in {**decision.cap_left_fen, **decision.budget_left_fen}.items():
-        print(said(en=f"  left of {name}: {shown(fen)}", zh=f"  {name} 尚余：{shown(fen)}"))
+        print(said(en=f"  paid by {payers}", zh=f"  出资：{payers_zh}"))
+    left = [("cap", one) for one in decision.cap_left_fen.items()]
+    left += [("budget", one) for one in decision.budget_left_fen.items()]
+    for kind, (name, fen) in left:
+        name_zh = programme.names_zh[f"{kind} {name}"]
+        print(said(en=f"  left of {name}: {shown(fen)}", zh=f"  {name_zh}尚余：{shown(fen)}"))
 
 
 def as_json(decision: Decision) -> dict[str, Json]:

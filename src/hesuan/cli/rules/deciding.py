@@ -34,10 +34,11 @@ def run(path: Path, *, facts: Path, counters: Path | None, assume: Path | None, 
         show(programme, decision)
         if counters is None and needs:
             names = ", ".join(one.id for one in needs)
+            names_zh = "，".join(programme.names_zh[f"{one.kind} {one.id}"] for one in needs)
             print(
                 said(
                     en=f"Nothing was taken as used of {names}; --counters says otherwise.",
-                    zh=f"{names} 按尚未使用计；可用 --counters 另行给出。",
+                    zh=f"{names_zh}按尚未使用计；可用 --counters 另行给出。",
                 )
             )
     return Exit.DONE if decision.granted else Exit.REFUSED
