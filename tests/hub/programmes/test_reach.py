@@ -25,10 +25,34 @@ BEYOND = [
     ("unit: GPU_HOUR", "unit"),
     ("issuance: {event: order, validity: P12M}", "issuance.event"),
     (APPROVAL + ", transferable: true}", "issuance.transferable"),
-    ('caps: [{id: a, key: [funding_award], window: lifetime, limit: "1", counts: issued}]', "caps[a].key"),
+    (
+        "issuance: {event: none, validity: open_ended}\nsettlement: {flow: deduct_pay_supplier}",
+        "settlement.flow",
+    ),
+    (
+        "issuance: {event: none, validity: open_ended, tranches: [{id: a, share: 1/1, release: issuance}]}\n"
+        "settlement: {flow: reimburse_user}",
+        "issuance.tranches",
+    ),
+    (
+        "issuance: {event: none, validity: open_ended, else_steps: [county]}\n"
+        "settlement: {flow: reimburse_user}",
+        "issuance.else_steps",
+    ),
+    (
+        "issuance: {event: none, validity: open_ended}\nsettlement: {flow: reimburse_user}\n"
+        "rates: {select: first, tiers: [{id: a, when: {all: []}, rate: 1/2, rate_kind: ceiling}]}",
+        "rates.tiers[a].rate_kind",
+    ),
     ('caps: [{id: a, key: [supplier], window: lifetime, limit: "1", counts: issued}]', "caps[a].key"),
 ]
+AFTER_USE = "issuance: {event: none, validity: open_ended}\nsettlement: {flow: reimburse_user}"
 CARRIED_OUT = [
+    AFTER_USE,
+    AFTER_USE + '\ncaps: [{id: a, key: [supplier], window: lifetime, limit: "9", counts: issued}]',
+    AFTER_USE + '\ncaps: [{id: a, key: [contract], window: lifetime, limit: "9", counts: claims}]',
+    AFTER_USE + "\neligible: {all: [year.base_total <= 500000.00, resource.provenance == domestic]}",
+    'caps: [{id: a, key: [funding_award], window: lifetime, limit: "1", counts: issued}]',
     "eligible: {all: [year.base_total >= 500000.00]}",
     "base: {measure: usage_fee, kinds: [ai_compute, storage], tax: incl}",
     "rates: {select: first, tiers: [{id: a, when: {all: [line.kind == ai_compute,"
@@ -48,13 +72,13 @@ CARRIED_OUT = [
 
 @pytest.mark.parametrize(("line", "field"), BEYOND)
 def test_what_the_platform_cannot_carry_out_blocks_activation(line: str, field: str) -> None:
-    [finding] = [one for one in reach.findings(rules_with(line)) if one.blocks]
+    [finding] = [one for one in reach.findings(rules_with(*line.splitlines())) if one.blocks]
     assert (finding.field, finding.code.name) == (field, "policy.not_executed")
 
 
 def test_what_it_can_is_let_through() -> None:
     """Negative control: the small programme has nothing beyond."""
-    assert reach.findings(rules_with()) == ()
+    assert reach.beyond(rules_with()) == ()
 
 
 @pytest.mark.parametrize("flow", ["reimburse_user", "deduct_pay_supplier", "prefund_supplier"])
@@ -70,4 +94,4 @@ def test_limits_on_use_are_carried_out_under_every_flow_that_is(flow: str, count
 
 @pytest.mark.parametrize("line", CARRIED_OUT)
 def test_counters_tranches_and_checkpoints_are_carried_out(line: str) -> None:
-    assert [one.field for one in reach.findings(rules_with(line)) if one.blocks] == []
+    assert [one.field for one in reach.findings(rules_with(*line.splitlines())) if one.blocks] == []

@@ -17,6 +17,8 @@ from hesuan.policy.cases import CaseFile, load_cases
 RUN = {
     "cn.beijing.suanliquan.2023",
     "cn.henan.suanliquan.2023",
+    "cn.langfang.suanliquan.2023",
+    "cn.nanning.suanliquan.2025",
     "cn.qingyang.suanliquan.2024",
     "cn.shenzhen.xunliquan.2026",
     "cn.wuhu.suanliquan.2025",

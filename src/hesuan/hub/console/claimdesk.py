@@ -10,6 +10,7 @@ from hesuan.hub.centres import selectors as centres
 from hesuan.hub.centres.models import Centre
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors as programmes
+from hesuan.hub.programmes.entitling import is_claimed_after_use
 from hesuan.hub.programmes.models import ProgrammeVersion
 from hesuan.hub.programmes.paying import paying_terms
 from hesuan.hub.programmes.rules import programme_day
@@ -41,6 +42,8 @@ class Chance:
     flow: str
     orders: int
     charge_fen: int
+    after_use: bool = False
+    """Nothing is issued: the claim is the application, and states what the rules ask."""
 
 
 def is_claimant(actor: Actor, claim: Claim) -> bool:
@@ -143,13 +146,14 @@ def chances(actor: Actor) -> list[Chance]:
         if version.state == ProgrammeVersion.State.DRAFT:
             continue
         flow = paying_terms(version.id).flow
-        if flow not in CARRIED_OUT:
+        after_use = is_claimed_after_use(version.id)
+        if flow not in CARRIED_OUT or (after_use and version.state != ProgrammeVersion.State.ACTIVE):
             continue
         for centre in _centres(actor, version, flow):
             rows = reads.claimable(actor, version_id=version.id, centre_id=centre.id)
             if rows:
                 charge = sum(one.charge_fen for one in rows)
-                found.append(Chance(version, centre, flow, len(rows), charge))
+                found.append(Chance(version, centre, flow, len(rows), charge, after_use))
     return found
 
 

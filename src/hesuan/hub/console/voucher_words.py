@@ -33,6 +33,7 @@ STEP: Words = {
     "reinstate": pgettext_lazy("voucher step", "reinstated"),
     "revoke": pgettext_lazy("voucher step", "revoked"),
     "surrender": pgettext_lazy("voucher step", "surrendered"),
+    "undo": pgettext_lazy("voucher step", "given up with the claim that made it"),
     "use": pgettext_lazy("voucher step", "used up"),
     "expire": pgettext_lazy("voucher step", "expired"),
     "close": pgettext_lazy("voucher step", "closed, the rest given back"),

@@ -16,6 +16,7 @@ from hesuan.hub.console.entryform import Input, day, ratio
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.ahead import Ahead, Undecided
+from hesuan.hub.programmes.entitling import is_claimed_after_use
 from hesuan.hub.programmes.extending import Room
 from hesuan.hub.programmes.models import Suspension, Voucher
 
@@ -114,7 +115,7 @@ def _holders(voucher: Voucher, case: Suspension | None) -> list[Deed]:
         return [
             Deed("answer", _("Answer"), _("Who decides reads it; you may add to it later."), inputs=(said,))
         ]
-    if voucher.state not in LIVING:
+    if voucher.state not in LIVING or is_claimed_after_use(voucher.programme_version_id):
         return []
     return [
         Deed(

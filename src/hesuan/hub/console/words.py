@@ -114,6 +114,7 @@ STEP: Words = {
     "resolve.reject": pgettext_lazy("step", "rejected after an objection"),
     "issue": pgettext_lazy("step", "voucher issued"),
     "clock": pgettext_lazy("step", "voucher issued by the clock"),
+    "claim": pgettext_lazy("step", "made by a claim after use"),
     "opened": pgettext_lazy("step", "claim opened"),
     "corrected": pgettext_lazy("step", "papers corrected"),
     "submitted": pgettext_lazy("step", "submitted"),

@@ -20,7 +20,7 @@ SECOND_APPROVER = "second_approver"
 AUTHOR, RESOLVER = "author", "resolver"
 
 MOVES: dict[str, tuple[str, ...]] = {
-    "": ("DRAFT",),
+    "": ("DRAFT", "ISSUED"),
     "DRAFT": ("SUBMITTED",),
     "SUBMITTED": ("AUTO_APPROVED", "UNDER_REVIEW", "RETURNED", "REJECTED", "APPROVED"),
     "UNDER_REVIEW": ("UNDER_REVIEW", "RETURNED", "REJECTED", "APPROVED"),
@@ -32,7 +32,12 @@ MOVES: dict[str, tuple[str, ...]] = {
     "REJECTED": (),
     "ISSUED": (),
 }
-"""State → the states that may follow it. ``UNDER_REVIEW`` follows itself step by step."""
+"""State → the states that may follow it. ``UNDER_REVIEW`` follows itself step by step; ``ISSUED`` follows
+nothing where a claim makes its own entitlement, and whoever reviews the claim reviews the application."""
+CLAIMED = "claim"
+"""The trigger of such an entitlement."""
+UNDONE = "undo"
+"""The trigger that ends its voucher where the claim came back undecided or was refused."""
 
 IN_REVIEW = ("SUBMITTED", "UNDER_REVIEW")
 ENDED = ("REJECTED", "ISSUED")

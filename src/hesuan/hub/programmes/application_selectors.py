@@ -114,8 +114,9 @@ def desks(actor: Actor, programme_id: str) -> list[Desk]:
 
 
 def applications(actor: Actor) -> list[Application]:
-    """Every application the actor may see, newest first."""
-    return list(_applications(actor).order_by("-submitted_at", "-id"))
+    """Every application the actor may see, newest first; those that claims make stand with their claims."""
+    found = _applications(actor).exclude(steps__trigger=application_rules.CLAIMED)
+    return list(found.order_by("-submitted_at", "-id"))
 
 
 def application(actor: Actor, application_id: str) -> Application:

@@ -66,8 +66,8 @@ def apply(
     Raises:
         NotFound: the organisation, or the version.
         Faults: facts that are unknown, of the wrong type, or not the applicant's to state.
-        Refused: ``programme.role_missing``, ``programme.not_active``, ``call.none_open``,
-            ``application.not_an_amount``, ``application.contract_taken``;
+        Refused: ``programme.role_missing``, ``programme.not_active``, ``programme.nothing_issued``,
+            ``call.none_open``, ``application.not_an_amount``, ``application.contract_taken``;
             ``application.not_eligible`` with every condition that is not met.
         Conflict: ``application.id_taken``.
     """
@@ -171,13 +171,14 @@ def _begin(actor: Actor, asked: _Asked, application_id: str | None) -> tuple[App
     organisation = identity.organisation(actor, asked.organisation_id)
     need_role(actor, organisation, ("owner",), APPLYING)
     version = selectors.version(actor, asked.version_id)
+    need_issuing(version)
     need_amount(asked.planned_fen)
     before = Application.objects.filter(pk=application_id).first() if application_id else None
     if before is not None:
         return _same(before, asked), False
     known = onrecord.known_facts(organisation, version.programme_id, timezone.now())
     engine.declared_facts(asked.facts, known)
-    _need_active(version)
+    need_active(version)
     application = Application(
         id=application_id or new_id(),
         programme_version=version,
@@ -209,7 +210,14 @@ def need_amount(planned_fen: object) -> None:
         raise Refused(errors.NOT_AN_AMOUNT, planned=planned_fen, limit=MAX_INTEGER)
 
 
-def _need_active(version: ProgrammeVersion) -> None:
+def need_issuing(version: ProgrammeVersion) -> None:
+    """Raises: Refused: ``programme.nothing_issued``, where aid is claimed after use."""
+    if engine.issues_nothing(engine.programme_of(version)):
+        raise Refused(errors.NOTHING_ISSUED, programme=version.programme_id)
+
+
+def need_active(version: ProgrammeVersion) -> None:
+    """Raises: Refused: ``programme.not_active``."""
     if version.state != ProgrammeVersion.State.ACTIVE:
         raise Refused(
             errors.NOT_ACTIVE, programme=version.programme_id, version=version.version, state=version.state
@@ -224,7 +232,7 @@ def _submit(application: Application, actor: Actor) -> Application:
     now = timezone.now()
     version = application.programme_version
     if application.state == State.DRAFT:
-        _need_active(version)
+        need_active(version)
         application.call = calls.taking(version, rules.programme_day(now), application.call_id)
     else:
         _begin_round(application)

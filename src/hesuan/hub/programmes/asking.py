@@ -10,7 +10,7 @@ from django.utils import timezone
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import engine, onrecord, selectors
-from hesuan.hub.programmes.applications import APPLYING, need_amount
+from hesuan.hub.programmes.applications import APPLYING, need_amount, need_issuing
 from hesuan.hub.programmes.checks import need_role
 from hesuan.hub.programmes.judging import judge_application
 from hesuan.hub.programmes.models import Application
@@ -57,8 +57,10 @@ def asked_facts(actor: Actor, *, version_id: str, organisation_id: str) -> list[
     """
     version = selectors.version(actor, version_id)
     organisation = identity.organisation(actor, organisation_id)
-    known = onrecord.known_facts(organisation, version.programme_id, timezone.now())
     document = engine.programme_of(version)
+    known = dict(onrecord.known_facts(organisation, version.programme_id, timezone.now()))
+    if engine.issues_nothing(document):
+        known[engine.ORDINAL] = None  # counted, not asked for
     choices = dict[str, set[str]]()
     for name in _read_by(document, choices):
         choices.setdefault(name, set())
@@ -135,11 +137,12 @@ def preview(
     Raises:
         NotFound: the version; the organisation.
         Faults: as :func:`check_facts`.
-        Refused: ``programme.role_missing``, ``application.not_an_amount``.
+        Refused: ``programme.role_missing``, ``application.not_an_amount``, ``programme.nothing_issued``.
     """
     organisation = identity.organisation(actor, organisation_id)
     need_role(actor, organisation, ("owner",), APPLYING)
     need_amount(planned_fen)
+    need_issuing(selectors.version(actor, version_id))
     check_facts(actor, version_id=version_id, organisation_id=organisation_id, facts=facts)
     unsaved = Application(
         programme_version=selectors.version(actor, version_id),

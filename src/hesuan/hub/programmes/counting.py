@@ -66,7 +66,7 @@ class Taken:
         """The same once more was taken of some accounts [fen], which the books do not know yet."""
         return as_counters(
             [replace(one, held_fen=one.held_fen + more.get(one.account, 0)) for one in self.standings],
-            self.funded,
+            {budget: fen + more.get(accounts.BUDGET, 0) for budget, fen in self.funded.items()},
         )
 
     def preparing(self, subject: str, done: Collection[str] = ()) -> list[ledger.Event]:

@@ -23,13 +23,13 @@ from hesuan.hub.ledger.selectors import TransferRow
 from hesuan.hub.programmes import accounts, counting
 from hesuan.hub.programmes.counting import Ref, Taken
 from hesuan.hub.programmes.engine import programme_of
-from hesuan.hub.programmes.models import Count, Voucher
+from hesuan.hub.programmes.models import Count, ProgrammeVersion, Voucher
 from hesuan.hub.programmes.redemption import Charge, available_fen, share_of, use_facts
 from hesuan.hub.programmes.rules import COMPUTING, Item, VoucherShare
 from hesuan.policy.credit_notes import credited
 from hesuan.policy.decision import Decision, Facts
 from hesuan.policy.evaluator import decide
-from hesuan.policy.keys import Needed, counted_as
+from hesuan.policy.keys import BY_CLAIM, Needed, counted_as
 from hesuan.policy.programme import Budget, Cap, Programme
 
 
@@ -46,6 +46,10 @@ class Wish:
     item: Item = COMPUTING
     credited_fen: int = 0
     """What credit notes took off the charge since [fen]."""
+    nth: int = 0
+    """How many orders of the same claim come before it."""
+    before_fen: int = 0
+    """What those were charged [fen]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +71,8 @@ def preview(voucher_id: str, wishes: Sequence[Wish], *, day: date) -> list[Drawn
         day: The day whose caps and budgets count it.
     """
     voucher = _voucher(voucher_id)
-    case = _Case(voucher, programme_of(voucher.programme_version), day)
-    return case.decide(wishes, [case.seen(case.facts(one)) for one in wishes], available_fen(voucher))
+    case = Case(voucher, programme_of(voucher.programme_version), day)
+    return case.preview(wishes, available_fen(voucher))
 
 
 def draw(
@@ -85,16 +89,30 @@ def draw(
         to: The account that the voucher's money is held for; open.
     """
     voucher = _voucher(voucher_id)
-    case = _Case(voucher, programme_of(voucher.programme_version), day)
-    book, source = accounts.ledger_of(case.document.id), accounts.voucher_account(voucher.id)
+    return deciding(Case(voucher, programme_of(voucher.programme_version), day), wishes, to=to)
+
+
+def deciding(
+    case: Case, wishes: Sequence[Wish], *, to: str, also: Iterable[Ref] = ()
+) -> tuple[list[Drawn], list[ledger.Event]]:
+    """:func:`draw` on a voucher that exists, or on one to be made of what is decided.
+
+    Args:
+        case: The voucher; one that has no account yet is bounded by nothing but caps and budgets.
+        wishes: In the order of the claim's lines.
+        to: The account that the voucher's money is held for; open.
+        also: Further accounts of the journal.
+    """
+    book, source = accounts.ledger_of(case.document.id), accounts.voucher_account(case.voucher.id)
     facts = [case.facts(one) for one in wishes]
-    refs: set[Ref] = {(book, source), (book, to)}
+    refs: set[Ref] = {(book, source), (book, to), *also}
     for one in facts:
         refs |= set(counting.refs(case.document, one))
     rows = ledger.lock(refs)
     with for_everybody():  # a limit is everybody's, and so are the rows that say what left its window
         took = [counting.taken(case.document, one, rows) for one in facts]
-    drawn = case.decide(wishes, took, rows[book, source].available_fen)
+    left_fen = rows[book, source].available_fen if (book, source) in rows else None
+    drawn = case.decide(wishes, took, left_fen)
     events, prepared = list[ledger.Event](), set[str]()
     for wish, limits in zip(wishes, took, strict=True):
         events += limits.preparing(wish.id, prepared)
@@ -130,15 +148,23 @@ def limit_holds(
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """One voucher on the day of a claim."""
+class Case:
+    """One voucher, or an entitlement to be, on the day of a claim."""
 
     voucher: Voucher
     document: Programme
     day: date
 
     def charge(self, wish: Wish) -> Charge:
-        return Charge(wish.charge_fen, wish.centre_id, wish.at, wish.item, counted_on=self.day)
+        return Charge(
+            wish.charge_fen,
+            wish.centre_id,
+            wish.at,
+            wish.item,
+            counted_on=self.day,
+            nth=wish.nth,
+            before_fen=wish.before_fen,
+        )
 
     def facts(self, wish: Wish) -> Facts:
         facts = use_facts(self.voucher, self.charge(wish))
@@ -150,19 +176,33 @@ class _Case:
         with for_everybody():
             return counting.seen(self.document, facts)
 
-    def decide(self, wishes: Sequence[Wish], took: Sequence[Taken], left_fen: int) -> list[Drawn]:
-        """One after another: what one takes of voucher and limits, the next does not find."""
+    def preview(self, wishes: Sequence[Wish], left_fen: int | None = None) -> list[Drawn]:
+        """What each would get now, without a lock."""
+        return self.decide(wishes, [self.seen(self.facts(one)) for one in wishes], left_fen)
+
+    def decide(self, wishes: Sequence[Wish], took: Sequence[Taken], left_fen: int | None) -> list[Drawn]:
+        """One after another: what one takes of voucher and limits, the next does not find.
+
+        A claim is counted once by limits that count claims, however many orders it has.
+        """
         more: defaultdict[str, int] = defaultdict(int)
+        by_claim = set[str]()
         made = []
         for wish, limits in zip(wishes, took, strict=True):
             counters = replace(limits.counters_after(more), voucher_fen=left_fen)
             decision = decide(self.document, self.facts(wish), counters)
-            one = Drawn(
-                wish, share_of(self.voucher, self.charge(wish), decision), self.limits(decision, limits)
-            )
-            left_fen -= decision.subsidy_fen
+            counts = [found for found in self.limits(decision, limits) if found[1] not in by_claim]
+            one = Drawn(wish, share_of(self.voucher, self.charge(wish), decision), tuple(counts))
+            if left_fen is None:
+                more[accounts.BUDGET] += decision.subsidy_fen
+            else:
+                left_fen -= decision.subsidy_fen
+            once = {standing.account for standing in limits.standings if standing.needed.counts in BY_CLAIM}
             for _, account, fen in one.limits:
-                more[account] += fen
+                if account in once:
+                    by_claim.add(account)
+                else:
+                    more[account] += fen
             made.append(one)
         return made
 
@@ -209,6 +249,13 @@ def note_counted(
         )
         for row, event in counted
     )
+
+
+def counts_claims(version: ProgrammeVersion, hold_id: str) -> bool:
+    """Whether a hold on a limit, named by :func:`limit_holds`, is of one that counts claims, not amounts."""
+    document = programme_of(version)
+    limits: tuple[Cap | Budget, ...] = (*document.caps, *document.budgets)
+    return limits[_place(hold_id)].counts in BY_CLAIM
 
 
 def _place(hold_id: str) -> int:

@@ -23,7 +23,7 @@ SOLD = ("compute", "ai_compute")
 """Kinds of line that a centre may sell here, since a run meters them: general computing, and computing on
 accelerator cards. Storage, network, labelling and model services are not metered."""
 
-DECLARED = ("applicant.", "contract.", "project.", "relation.", "use.", "request.")
+DECLARED = ("applicant.", "contract.", "project.", "funding_award.", "relation.", "use.", "request.")
 """What an applicant may state; reviewers check it. All else is known by the platform or by the office."""
 
 FROM_REGISTRY = (
@@ -40,9 +40,23 @@ def _parsed(text: str, source_name: str) -> Programme:
     return load(text, source=source_name)
 
 
+ORDINAL = "request.ordinal"
+"""Which request of its applicant it is; the platform counts them where the claim is the application."""
+
+
+def issues_nothing(document: Programme) -> bool:
+    """Whether nothing is issued beforehand (``issuance.event: none``); the claim is the application."""
+    return document.event == "none"
+
+
 def programme_of(version: ProgrammeVersion) -> Programme:
     """A stored version as the engine reads it; versions never change, so the reading is kept."""
     return _parsed(version.text, version.source_name)
+
+
+def used_under(version: ProgrammeVersion) -> Programme:
+    """A stored version as it decides about use: the windows in which claims come in are the calls'."""
+    return within_a_call(programme_of(version))
 
 
 def within_a_call(document: Programme) -> Programme:

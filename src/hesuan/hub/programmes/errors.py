@@ -46,6 +46,11 @@ ENDS_IN_THE_PAST = declare(
     en="The last day {last} is past; today is {today}. Orders agreed in between were lawful and stay so.",
     zh="最后一日 {last} 已过；今天是 {today}。其间达成的订单合法有效，不受影响。",
 )
+NOTHING_ISSUED = declare(
+    "programme.nothing_issued",
+    en="{programme} issues nothing beforehand: use the computing, pay for it, then claim it back.",
+    zh="{programme} 不事先发券：请先使用算力并付款，再申请兑付。",
+)
 APPLICATION_NOT_FOUND = declare(
     "application.not_found",
     en="There is no application {application}, or none that you may see.",
@@ -276,6 +281,11 @@ NOT_TRANSFERABLE = declare(
     "voucher.not_transferable",
     en="Voucher {voucher} is bound to the applicant it was issued to (`issuance.transferable`: {rule}).",
     zh="算力券 {voucher} 仅限获券申领方使用，不得转让（“issuance.transferable”：{rule}）。",
+)
+MADE_BY_A_CLAIM = declare(
+    "voucher.made_by_a_claim",
+    en="{voucher} was made by a claim and is drawn by it. Withdraw the claim; what it holds then goes back.",
+    zh="{voucher} 由兑付申请形成，只供该申请使用。请撤回该申请，所冻结的额度随之退回。",
 )
 CLAIM_TIME_STATED = declare(
     "voucher.claim_time_stated",

@@ -111,13 +111,16 @@ def surrender(*, actor: Actor, voucher_id: str, reason: str) -> Voucher:
 
     Raises:
         NotFound: ``voucher.not_found``.
-        Refused: ``programme.role_missing``, ``voucher.reason_missing``, ``voucher.wrong_state``.
+        Refused: ``programme.role_missing``, ``voucher.reason_missing``, ``voucher.wrong_state``,
+            ``voucher.made_by_a_claim``.
     """
     verb = ("Surrendering a voucher", "放弃算力券")
     with transaction.atomic():
         seen = selectors.voucher(actor, voucher_id).voucher
         need_role(actor, seen.organisation, ("owner",), verb)
         need_words(reason, verb)
+        if engine.issues_nothing(engine.programme_of(seen.programme_version)):
+            raise Refused(errors.MADE_BY_A_CLAIM, voucher=seen.code)
         voucher = locked(seen.id)
         if voucher.state == State.SURRENDERED or came_through(voucher, State.SURRENDERED):
             return voucher
@@ -334,8 +337,12 @@ def _home(voucher: Voucher) -> str:
 
 
 def _counts(voucher: Voucher, *, closing: bool) -> list[Count]:
-    """What its issue counted and its return takes back; a claim that was made stays made."""
-    kinds = ("issued", "active") if closing else ("issued",)
+    """What its issue counted and its return takes back; a claim that was made stays made.
+
+    What was counted with a claim after use comes back with the claim's lines, but for its being active.
+    """
+    after_use = engine.issues_nothing(engine.programme_of(voucher.programme_version))
+    kinds = [*([] if after_use else ["issued"]), *(["active"] if closing else [])]
     return list(voucher.counts.filter(counts__in=kinds, amount_fen__gt=0).order_by("id"))
 
 

@@ -76,7 +76,7 @@ def with_relation(facts: dict[str, Json], *, related: bool) -> dict[str, Json]:
 
 
 def aid_of(
-    organisation_id: str, facts: dict[str, Json], *, invoice_fen: int, at: datetime
+    organisation_id: str, facts: dict[str, Json], *, invoice_fen: int, at: datetime, before_fen: int = 0
 ) -> tuple[Aid, ...]:
     """Other public money on record for the contract or project that the facts name.
 
@@ -85,6 +85,7 @@ def aid_of(
         facts: ``contract.id`` and ``project.id`` say for what; without either nothing is found.
         invoice_fen: What it is counted against; no more than this of all of it together falls on it [fen].
         at: The moment.
+        before_fen: What of it falls on other orders of the same claim, which come before [fen].
     """
     on: date = rules.programme_day(at)
     entries = standing.aid_for(
@@ -96,7 +97,9 @@ def aid_of(
     )
     found, left_fen = [], invoice_fen
     for entry in entries:
-        amount_fen = min(entry.amount_fen, left_fen)
+        gone_fen = min(entry.amount_fen, before_fen)
+        before_fen -= gone_fen
+        amount_fen = min(entry.amount_fen - gone_fen, left_fen)
         left_fen -= amount_fen
         found.append(Aid(entry.authority, entry.scope, amount_fen, entry.programme))
     return tuple(one for one in found if one.amount_fen)

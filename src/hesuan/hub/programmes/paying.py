@@ -188,7 +188,7 @@ def _decided(lines: Sequence[PastLine], taken: Mapping[str, int]) -> dict[str, _
     for _, group in groupby(lines, key=lambda line: line.order_id or line.id):
         order = list(group)
         voucher = vouchers[order[0].voucher_id]
-        document = engine.programme_of(voucher.programme_version)
+        document = engine.used_under(voucher.programme_version)
         facts = _facts(voucher, order, sum(taken.get(line.id, 0) for line in order))
         together = sum(left[one] for one in {line.voucher_id for line in order})
         decision = decide(document, facts, book.counters(needed(document, facts), voucher_fen=together))

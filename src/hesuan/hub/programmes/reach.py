@@ -10,25 +10,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from hesuan.hub.programmes.engine import DECLARED, SOLD, planned_kind
+from hesuan.hub.programmes.engine import DECLARED, SOLD, issues_nothing, planned_kind
 from hesuan.hub.programmes.onrecord import BASE_TOTAL
 from hesuan.policy.decision import NOT_EXECUTED
 from hesuan.policy.fields import Open
 from hesuan.policy.linter import Finding, lint
 from hesuan.policy.predicates import All, AnyOf, Condition, Not, Pred, conditions, judge
-from hesuan.policy.programme import Budget, Cap, Programme
+from hesuan.policy.programme import AWARD_MAX, AWARD_RATE, Budget, Cap, Programme
 
 UNITS = ("CNY",)
 WINDOWS = ("calendar_year", "fiscal_year", "quarter", "call", "lifetime")
 """Beside these every ``rolling(…)``."""
-KEYS = ("applicant", "group", "contract", "project", "award", "pool", "user_class")
+KEYS = ("applicant", "group", "contract", "project", "funding_award", "award", "pool", "user_class")
 KEYS_OF_USE = ("supplier", "pair", "centre")
 """Known only where a voucher is used."""
-EVENTS = ("approval", "contract", "award_letter")
+EVENTS = ("approval", "contract", "award_letter", "none")
 FLOWS = ("deduct_pay_supplier", "reimburse_user", "prefund_supplier")
 COUNTS = ("issued", "claims", "active", "held", "redeemed", "both")
 COUNTED_AT_USE = ("deduct_pay_supplier", "prefund_supplier", "reimburse_user")
 """Flows in which an order, or the claim, holds the voucher, and with it the limits that count its use."""
+AFTER_USE = ("reimburse_user",)
+"""Flows for which nothing need be issued beforehand: the user has paid, and claims."""
 ON_EXHAUST = ("reject", "partial")
 
 TOLD = (*DECLARED, "award.", "call.id", "line.kind", "now")
@@ -69,7 +71,7 @@ def _counter(document: Programme, limit: Cap | Budget) -> Iterator[Lack]:
     """A key or a window of which nobody tells the platform; use that neither order nor claim carries."""
     if document.flow not in COUNTED_AT_USE and limit.counts in ("held", "redeemed", "both"):
         yield f"{limit.path}.counts", str(limit.counts)
-    used = limit.counts in ("held", "redeemed")
+    used = limit.counts in ("held", "redeemed") or issues_nothing(document)
     known = (*KEYS, *KEYS_OF_USE) if used else KEYS
     if isinstance(limit.key, tuple) and not set(limit.key) <= set(known):
         yield f"{limit.path}.key", ", ".join(limit.key)
@@ -92,7 +94,7 @@ def _facts(document: Programme) -> Iterator[Lack]:
     may, of what is issued beforehand, one that is not about the kind that is planned.
     """
     at_use = (*TOLD, *TOLD_AT_USE)
-    at_issue = at_use if document.event == "none" else (*TOLD, BASE_TOTAL)
+    at_issue = (*(at_use if issues_nothing(document) else TOLD), BASE_TOTAL)
     yield from _unknown("eligible", document.eligible, at_issue)
     for rule in document.supplier_rules:
         yield from _unknown("suppliers.require", rule, at_use)
@@ -102,7 +104,7 @@ def _facts(document: Programme) -> Iterator[Lack]:
     limits: tuple[Cap | Budget, ...] = (*document.caps, *document.budgets)
     for one in (*document.tiers, *limits):
         kinds = [kind for kind in SOLD if _may_hold(one.when, kind)]
-        told = at_issue if planned_kind(document) in kinds else at_use
+        told = at_issue if planned_kind(document) in kinds or issues_nothing(document) else at_use
         yield from _unknown(f"{one.path}.when", one.when if kinds else None, told)
 
 
@@ -125,6 +127,8 @@ def _steps(document: Programme) -> Iterator[Lack]:
     """Steps that nobody would take."""
     yield from _outside("issuance.event", document.event, EVENTS)
     yield from _outside("settlement.flow", document.flow, FLOWS)
+    if issues_nothing(document):
+        yield from _of_an_issue(document)
     terms = document.terms
     issuance, settlement = terms.issuance, terms.settlement
     present = {
@@ -140,6 +144,31 @@ def _steps(document: Programme) -> Iterator[Lack]:
         yield from _outside("issuance.selection", issuance.selection, ("fcfs",))
         if isinstance(issuance.publicity_days, Open):
             yield "issuance.publicity_days", "?"
+
+
+def _of_an_issue(document: Programme) -> Iterator[Lack]:
+    """What only an application can bring, where the claim after use is the application.
+
+    Nobody sets a rate or a limit for one claim, nothing is released piece by piece, and who looks at a claim
+    stands under ``settlement.steps``.
+    """
+    if document.flow in FLOWS:
+        yield from _outside("settlement.flow", document.flow, AFTER_USE)
+    for tier in document.tiers:
+        if tier.rate == AWARD_RATE or tier.rate_kind == "ceiling":
+            yield f"{tier.path}.rate_kind", "ceiling"
+    for cap in document.caps:
+        if cap.limit_fen == AWARD_MAX:
+            yield f"{cap.path}.limit", AWARD_MAX
+    issuance = document.terms.issuance
+    present = {
+        "issuance.tranches": issuance and issuance.tranches,
+        "issuance.auto_approve": issuance and issuance.auto_approve,
+        "issuance.else_steps": issuance and issuance.else_steps,
+    }
+    for field, value in present.items():
+        if value:
+            yield field, field.rpartition(".")[2]
 
 
 def _outside(field: str, value: object, known: tuple[str, ...]) -> Iterator[Lack]:

@@ -21,6 +21,7 @@ from hesuan.hub.programmes.rules import COMPUTING, Item, Use, VoucherShare
 from hesuan.policy.decision import Aid, Counters, Decision, Facts
 from hesuan.policy.evaluator import decide
 from hesuan.policy.keys import needed
+from hesuan.policy.predicates import FactValue
 from hesuan.policy.programme import Budget, Cap, Programme
 
 DEDUCTED = ("deduct_pay_supplier", "prefund_supplier")
@@ -41,6 +42,10 @@ class Charge:
     item: Item = COMPUTING
     counted_on: date | None = None
     """The day whose caps and budgets it uses up; without one, that of the agreement."""
+    nth: int = 0
+    """How many orders of the same claim come before it."""
+    before_fen: int = 0
+    """What those were charged [fen]."""
 
 
 @dataclass(frozen=True)
@@ -221,19 +226,36 @@ def redeem_facts(
     aid: Sequence[Aid] = (),
     item: Item = COMPUTING,
     counted_on: date | None = None,
+    nth: int = 0,
+    before_fen: int = 0,
 ) -> Facts:
-    """What the engine is told when a voucher is used: one line at one centre, judged for one moment."""
+    """What the engine is told when a voucher is used: one line at one centre, judged for one moment.
+
+    Where a claim makes its own entitlement (:mod:`.entitling`), the day is the claim's, each of its orders is
+    one request of the applicant, and other public money on record falls on its orders one after another.
+    """
     document = engine.programme_of(voucher.programme_version)
+    after_use = engine.issues_nothing(document)
     facts = onrecord.with_relation(voucher.application.facts, related=related)
     admitted = partial(admissions.is_admitted, document.id, centre_id, at=at, kind=item.kind)
     registries = document.registries if isinstance(document.registries, tuple) else ()
     supplier = Centre.objects.values_list("organisation_id", flat=True).get(pk=centre_id)
+    on_record: Sequence[Aid] = ()
+    if after_use:
+        on_record = onrecord.aid_of(
+            voucher.organisation_id,
+            facts,
+            invoice_fen=charge_fen,
+            at=voucher.issued_at,
+            before_fen=before_fen,
+        )
     return Facts(
         event="redeem",
-        on=rules.programme_day(at),
+        on=rules.programme_day(voucher.issued_at if after_use else at),
         lines=(engine.line_of(item, charge_fen, document),),
         stated={
             **engine.stated(facts),
+            **(_of_the_claim(voucher, nth) if after_use else {}),
             "supplier.admission_covers_contract_date": admitted(day=engine.contract_day(facts)),
             "applicant.id": voucher.organisation_id,
             "award.id": voucher.application_id,
@@ -241,7 +263,7 @@ def redeem_facts(
             "supplier.id": supplier,
         },
         registries=frozenset(registries) if admitted() else frozenset(),
-        aid=tuple(one for one in aid if one.amount_fen),
+        aid=tuple(one for one in (*aid, *on_record) if one.amount_fen),
         counted_on=counted_on,
     )
 
@@ -257,7 +279,17 @@ def use_facts(voucher: Voucher, charge: Charge, aid: Sequence[Aid] = ()) -> Fact
         aid=aid,
         item=charge.item,
         counted_on=charge.counted_on,
+        nth=charge.nth,
+        before_fen=charge.before_fen,
     )
+
+
+def _of_the_claim(voucher: Voucher, nth: int) -> dict[str, FactValue]:
+    """Which request of its applicant an order is, and the call that took its claim."""
+    application = voucher.application
+    first = application.facts.get(engine.ORDINAL, 1)
+    known: dict[str, FactValue] = {engine.ORDINAL: Fraction(int(first) + nth)}
+    return {**known, "call.id": application.call_id} if application.call_id else known
 
 
 def share_of(voucher: Voucher, charge: Charge, decision: Decision) -> VoucherShare:

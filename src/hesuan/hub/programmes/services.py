@@ -10,7 +10,8 @@ from hesuan.hub.programmes.claiming import decide_share, end_claims
 from hesuan.hub.programmes.clock import advance_due
 from hesuan.hub.programmes.conflicts import declare_interest
 from hesuan.hub.programmes.decaying import exempt, keep_dates
-from hesuan.hub.programmes.drawing import draw, note_counted, preview
+from hesuan.hub.programmes.drawing import counts_claims, draw, note_counted, preview
+from hesuan.hub.programmes.entitling import end_drawn, entitle, preview_claim, stated_facts, undo
 from hesuan.hub.programmes.extending import extend
 from hesuan.hub.programmes.holding import (
     end_counts,
@@ -38,6 +39,7 @@ __all__ = [
     "approve",
     "assign_desk",
     "close_call",
+    "counts_claims",
     "decide_share",
     "declare_interest",
     "draft",
@@ -45,6 +47,8 @@ __all__ = [
     "end_admission",
     "end_claims",
     "end_counts",
+    "end_drawn",
+    "entitle",
     "exempt",
     "expire_vouchers",
     "extend",
@@ -62,15 +66,18 @@ __all__ = [
     "plan_voucher",
     "plan_vouchers",
     "preview",
+    "preview_claim",
     "redeem",
     "reinstate",
     "release_tranche",
     "resolve",
     "review",
     "revoke",
+    "stated_facts",
     "submit",
     "subsidy",
     "surrender",
     "suspend",
     "transfer",
+    "undo",
 ]

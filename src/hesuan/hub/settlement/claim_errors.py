@@ -30,6 +30,22 @@ VOUCHER_NEEDED = declare(
     en="Under `{flow}` the claim names the voucher it draws on (`voucher`).",
     zh="按“{flow}”办理时，申请须写明所用算力券（`voucher`）。",
 )
+NO_VOUCHER_HERE = declare(
+    "claim.no_voucher_here",
+    en="Nothing is issued under this programme: leave `voucher` out (it names {voucher}); the claim makes"
+    " its own entitlement.",
+    zh="本计划不事先发券：请不要填写 `voucher`（现为 {voucher}）；兑付申请自行形成资助资格。",
+)
+NO_FACTS_HERE = declare(
+    "claim.no_facts_here",
+    en="Facts were stated with the voucher's application; a claim on it states none. Leave `facts` out.",
+    zh="事实已在申领算力券时说明；凭券兑付不再填写。请不要填写 `facts`。",
+)
+FACT_DIFFERS = declare(
+    "claim.fact_differs_from_paper",
+    en="`{fact}` is stated as {stated}; the contract among the papers says {paper}. Correct one of them.",
+    zh="“{fact}”填写为 {stated}；所附合同为 {paper}。请更正其一。",
+)
 VOUCHER_FOREIGN = declare(
     "claim.voucher_of_another_version",
     en="Voucher {voucher} was issued under another version, or to another holder, than this claim is about.",

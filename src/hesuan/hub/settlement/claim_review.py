@@ -153,7 +153,7 @@ def send_back(*, actor: Actor, claim_id: str, reason: str) -> Claim:
         if claim.state == State.DRAFT:
             return claim
         gate.need_state(claim, (State.MATCHED, State.MISMATCH, State.VERIFIED, State.PUBLICISED), verb)
-        release_holds(claim)
+        release_holds(claim, actor=actor, reason=reason)
         claim.stage, claim.publicity_until = 0, None
         gate.move(claim, State.DRAFT, trigger="returned", actor=actor, reason=reason)
     return claim
@@ -175,6 +175,6 @@ def reject(*, actor: Actor, claim_id: str, reason: str) -> Claim:
         if claim.state == State.REJECTED:
             return claim
         gate.need_state(claim, (State.MATCHED, State.MISMATCH, State.VERIFIED, State.PUBLICISED), verb)
-        give_up(claim)
+        give_up(claim, actor=actor, reason=reason, refused=True)
         gate.move(claim, State.REJECTED, trigger="rejected", actor=actor, reason=reason)
     return claim

@@ -24,10 +24,10 @@ from hesuan.hub.programmes.claimtime import served_in_time
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.paying import PayingTerms, paying_terms
 from hesuan.hub.programmes.rules import Item, programme_day
-from hesuan.hub.programmes.services import preview
+from hesuan.hub.programmes.services import preview, preview_claim
 from hesuan.hub.registry import selectors as registry
 from hesuan.hub.registry import services as recording
-from hesuan.hub.settlement import accounts, comparing, gate, holds, papers
+from hesuan.hub.settlement import accounts, comparing, gate, holds, papers, stating
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement import claim_selectors as reads
 from hesuan.hub.settlement.drawn import Wanted, captured, drawn_under
@@ -46,6 +46,7 @@ def open_claim(
     order_ids: Sequence[str],
     papers_said: Mapping[str, Json],
     voucher_id: str = "",
+    facts: Mapping[str, Json] | None = None,
 ) -> Claim:
     """Opens a claim on settled orders of one holder at one centre; a draft until it is submitted.
 
@@ -56,14 +57,17 @@ def open_claim(
         order_ids: Settled orders with a signed receipt, in the order of their lines.
         papers_said: See :mod:`.papers`.
         voucher_id: The voucher to draw on, where the user paid everything.
+        facts: What the claimant states, where nothing was issued and the claim is the application.
 
     Raises:
         NotFound: version, order or document, for strangers too.
         Refused: ``claim.flow_not_carried_out``, ``claim.role_missing``, ``claim.order_claimed``,
-            ``claim.order_not_claimable``, ``claim.voucher_of_another_version``, ``claim.one_holder``.
+            ``claim.order_not_claimable``, ``claim.voucher_of_another_version``, ``claim.one_holder``,
+            ``claim.nothing_paid``; ``programme.not_active``, ``call.none_open`` where nothing was issued.
         Conflict: ``claim.id_taken``.
-        InputFault: ``claim.no_orders``, ``claim.voucher_needed``.
-        Faults: every fault of the papers.
+        InputFault: ``claim.no_orders``, ``claim.voucher_needed``, ``claim.no_voucher_here``,
+            ``claim.no_facts_here``.
+        Faults: every fault of the papers; of the facts.
     """
     content: dict[str, Json] = {
         "version": version_id,
@@ -71,6 +75,8 @@ def open_claim(
         "voucher": voucher_id,
         "papers": papers.document(papers.parse(papers_said)),
     }
+    if facts:
+        content["facts"] = dict(facts)
     fingerprint = digest(content)
     before = Claim.objects.filter(pk=claim_id).first()
     if before is not None:
@@ -80,9 +86,12 @@ def open_claim(
         return seen
     programmes.version(actor, version_id)
     terms = paying_terms(version_id)
-    settled = _settlements(actor, terms, order_ids, voucher_id)
+    settled = _settlements(actor, terms, order_ids)
     first = settled[0].order
     user = terms.flow in gate.USER_FLOWS
+    after_use = stating.need_fitting(
+        version_id, user_flow=user, flow=terms.flow, voucher_id=voucher_id, facts=facts
+    )
     claim = Claim(
         id=claim_id,
         programme_version_id=version_id,
@@ -90,8 +99,9 @@ def open_claim(
         claimant=first.organisation if user else first.centre.organisation,
         holder=first.organisation,
         centre=first.centre,
-        voucher_id=_voucher(actor, terms, voucher_id, first.organisation) if user else None,
+        voucher_id=_voucher(actor, terms, voucher_id, first.organisation) if voucher_id and user else None,
         papers=content["papers"],
+        facts=dict(facts or {}),
         digest=fingerprint,
         created_by=actor.identity_id,
         created_at=timezone.now(),
@@ -102,30 +112,36 @@ def open_claim(
         list(Settlement.objects.select_for_update().filter(pk__in=[one.id for one in settled]).order_by("id"))
         _none_claimed(settled, terms)
         claim.save(force_insert=True)
-        ClaimLine.objects.bulk_create(_lines(claim, settled))
+        ClaimLine.objects.bulk_create(_lines(claim, settled, after_use=after_use))
         gate.move(claim, State.DRAFT, trigger="opened", actor=actor, public={"lines": len(settled)})
         _open_documents(actor, claim, terms)
     return claim
 
 
-def correct(*, actor: Actor, claim_id: str, papers_said: Mapping[str, Json]) -> Claim:
-    """New papers for a claim that was returned, or whose papers did not match.
+def correct(
+    *, actor: Actor, claim_id: str, papers_said: Mapping[str, Json], facts: Mapping[str, Json] | None = None
+) -> Claim:
+    """New papers for a claim that was returned, or whose papers did not match; facts stay without new ones.
 
     Raises:
         NotFound: ``claim.not_found``; a document.
         Refused: ``claim.role_missing``, ``claim.wrong_state``.
-        Faults: every fault of the papers.
+        InputFault: ``claim.no_facts_here``.
+        Faults: every fault of the papers; of the facts.
     """
     verb = ("Correcting its papers", "更正材料")
     said = papers.document(papers.parse(papers_said))
     with transaction.atomic():
         claim = locked(actor, claim_id)
         gate.need_claimant(actor, claim, verb)
-        if claim.state == State.DRAFT and claim.papers == said:
+        facts = claim.facts if facts is None else dict(facts)
+        if claim.state == State.DRAFT and (claim.papers, claim.facts) == (said, facts):
             return claim
         gate.need_state(claim, (State.DRAFT, State.MISMATCH), verb)
-        release_holds(claim)
-        before, claim.papers = claim.papers, said
+        release_holds(claim, actor=actor, reason="corrected / 更正")
+        before = {"papers": claim.papers, "facts": claim.facts} if claim.facts else claim.papers
+        claim.papers, claim.facts = said, facts
+        stating.need_sound(claim)
         gate.move(claim, State.DRAFT, trigger="corrected", actor=actor, private={"before": before})
         _open_documents(actor, claim, paying_terms(claim.programme_version_id))
     return claim
@@ -152,7 +168,7 @@ def submit(*, actor: Actor, claim_id: str) -> Claim:
         gate.need_state(claim, (State.DRAFT,), verb)
         terms = paying_terms(claim.programme_version_id)
         if claim.flow in gate.USER_FLOWS:
-            holds.hold_anew(claim)
+            holds.hold_anew(claim, actor)
         claim.period = gate.quarter_of(programme_day(timezone.now()))
         claim.stage = 0
         total = sum(claim.lines.values_list("subsidy_fen", flat=True))
@@ -176,7 +192,7 @@ def withdraw(*, actor: Actor, claim_id: str, reason: str) -> Claim:
         if claim.state == State.WITHDRAWN:
             return claim
         gate.need_state(claim, (State.DRAFT, State.MATCHED, State.MISMATCH, State.VERIFIED), verb)
-        give_up(claim)
+        give_up(claim, actor=actor, reason=reason)
         gate.move(claim, State.WITHDRAWN, trigger="withdrawn", actor=actor, reason=reason)
     return claim
 
@@ -209,18 +225,16 @@ def source_account(claim: Claim) -> str:
     return programme_accounts.centre_account(claim.centre_id)
 
 
-def give_up(claim: Claim) -> None:
+def give_up(claim: Claim, *, actor: Actor, reason: str, refused: bool = False) -> None:
     """A claim ends unpaid: holds are released, its orders are free."""
-    release_holds(claim)
+    release_holds(claim, actor=actor, reason=reason, refused=refused)
     claim.lines.filter(live=True).update(live=False, state=ClaimLine.State.REFUSED)
 
 
 # --- Opening ---
 
 
-def _settlements(
-    actor: Actor, terms: PayingTerms, order_ids: Sequence[str], voucher_id: str
-) -> list[Settlement]:
+def _settlements(actor: Actor, terms: PayingTerms, order_ids: Sequence[str]) -> list[Settlement]:
     if terms.flow not in gate.CARRIED_OUT:
         raise Refused(
             errors.FLOW_UNKNOWN,
@@ -231,8 +245,6 @@ def _settlements(
         )
     if not order_ids:
         raise InputFault(errors.NOTHING_TO_CLAIM, where="orders")
-    if terms.flow in gate.USER_FLOWS and not voucher_id:
-        raise InputFault(errors.VOUCHER_NEEDED, where="voucher", flow=terms.flow)
     found = [_settlement(actor, terms, one) for one in dict.fromkeys(order_ids)]
     holders = {one.order.organisation_id for one in found}
     if len(holders) > 1 or len({one.order.centre_id for one in found}) > 1:
@@ -285,8 +297,10 @@ def _none_claimed(settled: Sequence[Settlement], terms: PayingTerms) -> None:
         )
 
 
-def _lines(claim: Claim, settled: Sequence[Settlement]) -> list[ClaimLine]:
-    if claim.flow in gate.USER_FLOWS:
+def _lines(claim: Claim, settled: Sequence[Settlement], *, after_use: bool) -> list[ClaimLine]:
+    if after_use:
+        wanted = _entitled(claim, settled)
+    elif claim.flow in gate.USER_FLOWS:
         wanted = _drawn(claim, settled)
     else:
         wanted = [line for one in settled for line in captured(one, claim.programme_version_id)]
@@ -316,6 +330,17 @@ def _drawn(claim: Claim, settled: Sequence[Settlement]) -> list[Wanted]:
     holds.need_something(drawn)
     return [
         Wanted(one, voucher.id, one.charge_fen, part.share.subsidy_fen, holds.shares_of(part))
+        for one, part in zip(settled, drawn, strict=True)
+    ]
+
+
+def _entitled(claim: Claim, settled: Sequence[Settlement]) -> list[Wanted]:
+    """What the rules would give today; submitting decides anew and makes the entitlement."""
+    wishes = [holds.wish_of(one, one.id) for one in settled]
+    drawn = preview_claim(stating.asking_of(claim), wishes)
+    holds.need_something(drawn)
+    return [
+        Wanted(one, None, one.charge_fen, part.share.subsidy_fen, holds.shares_of(part))
         for one, part in zip(settled, drawn, strict=True)
     ]
 

@@ -22,7 +22,8 @@ class Wanted:
     """A line to be, with what it brings [fen]."""
 
     settlement: Settlement
-    voucher_id: str
+    voucher_id: str | None
+    """``None`` where the claim makes its own entitlement."""
     charge_fen: int
     subsidy_fen: int
     shares: list[dict[str, Json]]

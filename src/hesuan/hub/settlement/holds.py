@@ -16,14 +16,16 @@ from typing import Literal
 from django.utils import timezone
 
 from hesuan.errors import Refused
+from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.ledger.selectors import TransferRow
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes import services as programmes
 from hesuan.hub.programmes.drawing import Drawn, Wish
+from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.rules import Item, part, programme_day
-from hesuan.hub.settlement import accounts, gate
+from hesuan.hub.settlement import accounts, gate, stating
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement.models import Claim, ClaimLine, Settlement
 from hesuan.money import format_yuan
@@ -59,13 +61,16 @@ def wish_of(settlement: Settlement, hold_id: str, *, credited_fen: int = 0) -> W
     )
 
 
-def hold_anew(claim: Claim) -> None:
+def hold_anew(claim: Claim, actor: Actor) -> None:
     """Decides a claim's lines, fixes their amounts, and holds voucher and limits for them in one journal.
 
+    Where nothing was issued beforehand, that journal makes the entitlement too.
+
     Raises:
-        Refused: ``voucher.not_drawn_on``; ``claim.nothing_paid`` where nothing is left of voucher or limits.
+        Refused: ``voucher.not_drawn_on``; ``claim.nothing_paid`` where nothing is left of voucher or limits;
+            ``programme.not_active``, ``call.none_open``.
+        Faults: of the facts that a claim states.
     """
-    programmes.need_drawable(str(claim.voucher_id))
     key = accounts.user_account(claim.claimant_id)
     ledger.open_account(
         ledger=programme_accounts.ledger_of(claim.programme_version.programme_id), key=key, kind="user"
@@ -79,10 +84,16 @@ def hold_anew(claim: Claim) -> None:
         for line in lines
     ]
     day = programme_day(timezone.now())
-    drawn, events = programmes.draw(str(claim.voucher_id), wishes, day=day, to=key)
+    if claim.voucher_id is not None:
+        programmes.need_drawable(claim.voucher_id)
+        drawn, events = programmes.draw(claim.voucher_id, wishes, day=day, to=key)
+    else:
+        voucher, drawn, events = programmes.entitle(stating.asking_of(claim), wishes, actor=actor, to=key)
+        for line in lines:
+            line.voucher = voucher
+    need_something(drawn)
     for line, one in zip(lines, drawn, strict=True):
         _fix(line, one)
-    need_something(drawn)
     ledger.post_or_raise(events)
 
 
@@ -123,13 +134,24 @@ def release(line: ClaimLine) -> list[ledger.Event]:
     ]
 
 
-def release_holds(claim: Claim) -> None:
-    """Gives a user's held voucher back, and the limits with it."""
+def release_holds(claim: Claim, *, actor: Actor, reason: str, refused: bool = False) -> None:
+    """Gives a user's held voucher back, and the limits with it; an entitlement of the claim's own ends.
+
+    Args:
+        claim: The claim; a supplier's holds nothing.
+        actor: Who takes it back, returns or refuses it.
+        reason: Why.
+        refused: Whether the office refuses it for good.
+    """
     if claim.flow not in gate.USER_FLOWS or not round_of(claim):
         return
     lines = claim.lines.filter(state=ClaimLine.State.CLAIMED).select_related("claim__programme_version")
     events = [event for line in lines for event in release(line)]
-    if events:
+    own = {line.voucher_id for line in lines if line.voucher_id} if claim.voucher_id is None else set()
+    for voucher_id in own:
+        to = Voucher.State.REVOKED if refused else Voucher.State.SURRENDERED
+        programmes.undo(voucher_id, events, actor=actor, to=to, reason=reason)
+    if events and not own:
         ledger.post_or_raise(events)
 
 
@@ -141,6 +163,8 @@ def capture(line: ClaimLine, held: Held, fen: int) -> list[ledger.Event]:
     events = [_end(held.money, book, fen)]
     for row in held.limits:
         counted = part(row.amount_fen, held.money.amount_fen, before_fen=0, now_fen=fen)
+        if fen and programmes.counts_claims(line.claim.programme_version, row.id):
+            counted = row.amount_fen  # a claim is made or it is not
         events.append(_end(row, caps, counted))
     return events
 
@@ -194,4 +218,4 @@ def _fix(line: ClaimLine, drawn: Drawn) -> None:
         )
     line.subsidy_fen = fen
     line.shares = [{"payer": payer, "fen": one} for payer, one in now.items()]
-    line.save(update_fields=["subsidy_fen", "shares"])
+    line.save(update_fields=["voucher", "subsidy_fen", "shares"])

@@ -246,7 +246,7 @@ def _go_on(claim: Claim, done: SampledAudit, actor: Actor) -> None:
     if done.from_state in PAID:
         to = State.PAYABLE if due(claim) else to
     elif done.outcome == Outcome.FINDINGS:
-        release_holds(claim)
+        release_holds(claim, actor=actor, reason=done.finding)
         claim.stage, to = 0, State.DRAFT
     gate.move(claim, to, trigger=trigger, actor=actor, reason=done.finding)
 

@@ -87,7 +87,10 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("quotes", market.expire_quotes),
     ("holds", lambda: len(ledger.expire_holds())),
     ("surveillance", surveillance.run_due),
-    ("vouchers", lambda: programmes.expire_vouchers() + programmes.keep_dates()),
+    (
+        "vouchers",
+        lambda: programmes.expire_vouchers() + programmes.end_drawn() + programmes.keep_dates(),
+    ),
     ("books", check_books),
     ("disclosure", disclosure.disclose),
     ("log", sequence_log),

@@ -17,18 +17,26 @@ Reference = Annotated[str, Field(max_length=100)]
 
 
 class NewClaim(Body):
-    """Settled orders to claim, with the papers; the voucher where the user paid everything."""
+    """Settled orders to claim, with the papers; the voucher where the user paid everything.
+
+    Where nothing is issued beforehand there is no voucher, and `facts` say what the rules ask.
+    """
 
     programme_version: Id
     orders: Annotated[list[Id], Field(min_length=1, max_length=500)]
     papers: JsonObject
     voucher: Annotated[str, Field(max_length=64)] = ""
+    facts: JsonObject = Field(default_factory=dict)
 
 
 class Papers(Body):
-    """Contract, invoice, payment, delivery proof, as `docs/model/redemption.md` tells them."""
+    """Contract, invoice, payment, delivery proof, as `docs/model/redemption.md` tells them.
+
+    Facts stay as they are where none are given.
+    """
 
     papers: JsonObject
+    facts: JsonObject | None = None
 
 
 class Reason(Body):
@@ -174,6 +182,7 @@ class ClaimFull(ClaimShape):
     """A claim with everything."""
 
     papers: JsonObject
+    facts: JsonObject
     lines: list[LineShape]
     matched: bool | None
     tolerance_yuan: Yuan
@@ -203,6 +212,7 @@ def claim_full(row: Claim, lines: Sequence[ClaimLine], steps: Sequence[Redemptio
     return ClaimFull(
         **_glance(row),
         papers=row.papers,
+        facts=row.facts,
         lines=[_line(one) for one in lines],
         matched=match.matched if match else None,
         tolerance_yuan=match.tolerance_fen if match else 0,

@@ -85,6 +85,7 @@ def open_claim(request: HttpRequest, body: NewClaim) -> HttpResponse:
             order_ids=body.orders,
             papers_said=body.papers,
             voucher_id=body.voucher,
+            facts=body.facts,
         )
         return _full(actor, made)
 
@@ -104,9 +105,13 @@ def correct_papers(request: HttpRequest, claim_id: str, body: Papers) -> HttpRes
     actor = actor_of(request)
 
     def work(_: str) -> ClaimFull:
-        return _full(actor, claims.correct(actor=actor, claim_id=claim_id, papers_said=body.papers))
+        return _full(actor, _corrected(actor, claim_id, body))
 
     return once(request, work, status=200)
+
+
+def _corrected(actor: Actor, claim_id: str, body: Papers) -> Claim:
+    return claims.correct(actor=actor, claim_id=claim_id, papers_said=body.papers, facts=body.facts)
 
 
 @router.post("/claims/{claim_id}/submit", response=ClaimFull)

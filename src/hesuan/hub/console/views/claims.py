@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from hesuan.errors import Faults, HesuanError, InputFault, NotFound
-from hesuan.hub.console import claimdeeds, claimdesk, claimform, controldesk, faults, floatdesk
+from hesuan.hub.console import afteruse, claimdeeds, claimdesk, claimform, controldesk, faults, floatdesk
 from hesuan.hub.console.access import signed_in
 from hesuan.hub.console.deeds import drawn, need_sure
 from hesuan.hub.console.paging import page_of
@@ -74,6 +74,8 @@ def new(request: HttpRequest, actor: Actor, *, version_id: str, centre_id: str) 
     if found is None:
         raise NotFound(NO_PAGE, path=request.path)
     kinds = claimdesk.evidence(version_id)
+    orders = reads.claimable(actor, version_id=version_id, centre_id=centre_id)
+    asked = afteruse.asked(actor, version_id, orders[0].order.organisation_id)
     wrong: tuple[faults.FaultLine, ...] = ()
     status = 200
     claim_id = request.POST.get("claim_id") or new_id()
@@ -86,11 +88,11 @@ def new(request: HttpRequest, actor: Actor, *, version_id: str, centre_id: str) 
                 order_ids=request.POST.getlist("order"),
                 papers_said=claimform.papers(request.POST, kinds),
                 voucher_id=request.POST.get("voucher", ""),
+                facts=afteruse.stated(request.POST.dict(), asked),
             )
             return redirect("console:claim", claim_id=claim_id)
         except (HesuanError, Faults) as error:
             wrong, status = faults.lines(error), faults.status(error)
-    orders = reads.claimable(actor, version_id=version_id, centre_id=centre_id)
     chosen = request.POST.getlist("order") or [one.order_id for one in orders]
     context = {
         "chance": found,
@@ -101,7 +103,8 @@ def new(request: HttpRequest, actor: Actor, *, version_id: str, centre_id: str) 
         "voucher": request.POST.get("voucher", ""),
         "papers": claimform.forms(kinds, request.POST or _known(found, orders)),
         "documents": _documents(actor),
-        "faults": wrong,
+        "calls": afteruse.open_calls(version_id),
+        **afteruse.form(request.POST.dict(), wrong, asked),
     }
     return render(request, "console/claim_new.html", context, status=status)
 
@@ -117,7 +120,7 @@ def _known(found: claimdesk.Chance, orders: list[Any]) -> dict[str, str]:
 
 
 def _vouchers(actor: Actor, found: claimdesk.Chance) -> list[Any]:
-    if found.flow not in USER_FLOWS:
+    if found.flow not in USER_FLOWS or found.after_use:
         return []
     rows = programmes.vouchers(actor)
     return [one for one in rows if one.voucher.programme_version_id == found.version.id and one.available_fen]
@@ -156,8 +159,11 @@ def _about(
     lines = reads.lines(actor, claim_id)
     done = drawn(claimdeeds.deeds(actor, found, lines), request.POST.dict(), error)
     correct = claimdesk.may_correct(actor, found)
-    sent = request.POST if request.POST.get("verb") == "correct" else claimform.written(found.papers)
+    again = request.POST.get("verb") == "correct"
+    sent = request.POST if again else claimform.written(found.papers)
     kinds = claimdesk.evidence(found.programme_version_id)
+    asked = afteruse.asked_of(actor, found) if correct else []
+    texts = request.POST.dict() if again else afteruse.written(found)
     return {
         "claim": found,
         "totals": reads.totals(found),
@@ -178,7 +184,7 @@ def _about(
         "has_pack": found.state not in (Claim.State.DRAFT, Claim.State.WITHDRAWN),
         "note": request.POST.get("note", ""),
         "deeds": done.plain,
-        "faults": done.faults,
+        **afteruse.form(texts, done.faults, asked),
     }
 
 
@@ -194,7 +200,8 @@ def _act(request: HttpRequest, actor: Actor, found: Claim) -> None:
         payment.pay(**who, reference=note)
     elif verb == "correct":
         kinds = claimdesk.evidence(found.programme_version_id)
-        claiming.correct(**who, papers_said=claimform.papers(request.POST, kinds))
+        facts = afteruse.stated(request.POST.dict(), afteruse.asked_of(actor, found))
+        claiming.correct(**who, papers_said=claimform.papers(request.POST, kinds), facts=facts or None)
     elif verb == "credit":
         _credit(request, actor, found)
     elif not claimdeeds.act(actor, found, request.POST.dict()):

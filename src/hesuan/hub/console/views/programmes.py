@@ -15,6 +15,7 @@ from hesuan.hub.console.views.drafts import chosen, offices_of
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import drafting, selectors, services
+from hesuan.hub.programmes.entitling import is_claimed_after_use
 from hesuan.hub.programmes.models import ProgrammeVersion
 
 
@@ -52,6 +53,8 @@ def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpR
     said = selectors.findings(actor, version.id)
     officer = actor.has("programme_officer", found.office_id)
     admissions = selectors.admissions(actor, programme_id)
+    may_ask = version.state == ProgrammeVersion.State.ACTIVE and bool(applicants(actor))
+    after_use = is_claimed_after_use(version.id)
     context = {
         "programme": found,
         "version": version,
@@ -61,7 +64,8 @@ def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpR
         "blocking": sum(line.blocks for line in said),
         "admissions": admissions,
         "budget": selectors.budget(actor, programme_id),
-        "may_apply": version.state == ProgrammeVersion.State.ACTIVE and bool(applicants(actor)),
+        "may_apply": may_ask and not after_use,
+        "claims_after_use": may_ask and after_use,
         "interpretations": drafting.interpretations(actor, version.id),
         "people": identity.names(
             [one for row in versions for one in (row.loaded_by, row.activated_by) if one]

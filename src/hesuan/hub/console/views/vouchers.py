@@ -17,6 +17,7 @@ from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors
 from hesuan.hub.programmes.ahead import ahead
+from hesuan.hub.programmes.entitling import is_claimed_after_use
 
 
 @signed_in
@@ -69,6 +70,7 @@ def _about(
         "transfers": movements(rows, code=found.voucher.code, centre_names=names),
         "cases": cases,
         "ahead": still,
+        "after_use": is_claimed_after_use(found.voucher.programme_version_id),
         "waits": voucherdesk.waiting(found.voucher, case, still),
         "deeds": done.plain,
         "faults": done.faults,
