@@ -46,3 +46,12 @@ def make_person(username: str, organisation: Organisation, role: str) -> Person:
     identity = services.create_identity(username=username, display_name=username.capitalize())
     services.grant_role(actor=SYSTEM, identity_id=identity.id, organisation_id=organisation.id, role=role)
     return Person(identity, organisation, role)
+
+
+def signer(officer: Person) -> Person:
+    """Somebody else of the same office who approves: who wrote a version does not put it into force."""
+    name = f"second-{officer.identity.username}"
+    known = Identity.objects.filter(username=name).first()
+    if known is not None:
+        return Person(known, officer.organisation, "approver")
+    return make_person(name, officer.organisation, "approver")

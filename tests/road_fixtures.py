@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.people import Person
+from tests.people import Person, signer
 from tests.road import Road, make_site, publish
 from tests.sites import Site
 
@@ -50,7 +50,7 @@ def voucher(road: Road, officer: Person, reviewer: Person, approver: Person) -> 
     """
     text = (DOCUMENTS / "cn.henan.suanliquan.2023.yaml").read_text()
     draft = programmes.load_programme(actor=officer.actor, text=text, source_name="henan.yaml")
-    version = programmes.activate(actor=officer.actor, version_id=draft.id)
+    version = programmes.activate(actor=signer(officer).actor, version_id=draft.id)
     programmes.admit_supplier(
         actor=officer.actor,
         programme_id=version.programme_id,

@@ -55,13 +55,16 @@ def test_faults_are_told_all_at_once(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert told.count("[programme.file_unreadable]") == 2
 
 
-def test_an_officer_loads_and_activates(
-    officer: Person, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_an_officer_loads_and_an_approver_activates(
+    officer: Person, approver: Person, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(server, "set_up", lambda: None)
     words = ["programme", "load", str(HENAN), "--as", officer.identity.username]
     assert main(words) == 0 and ProgrammeVersion.objects.get().state == "draft"
-    assert main([*words, "--activate"]) == 0
+    activate = ["programme", "activate", str(HENAN), "--as"]
+    assert main([*activate, officer.identity.username]) == 1
+    assert ProgrammeVersion.objects.get().state == "draft"
+    assert main([*activate, approver.identity.username]) == 0
     version = ProgrammeVersion.objects.get()
     assert version.state == "active" and version.source_name == HENAN.name
     assert version.id in capsys.readouterr().out

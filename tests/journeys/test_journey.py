@@ -95,16 +95,21 @@ def test_2_a_centre_connects_its_machine_with_a_code_from_its_page(journey: Jour
         visitor.picture("centre")
 
 
-def test_3_an_officer_activates_henan_and_is_refused_chengdu(journey: Journey) -> None:
+def test_3_an_approver_activates_henan_and_is_refused_chengdu(journey: Journey) -> None:
     story = journey.story
     with story.hub("officer") as hub:
         for name in (HENAN, CHENGDU):
             load_programme(hub, f"{name}.yaml")
     with journey.at() as visitor:
         journey.sign_in(visitor, "officer").go(f"/programmes/{HENAN}/")
+        assert visitor.page.locator("[data-test=waits-for-approver]").count() == 1
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "approver").go(f"/programmes/{HENAN}/")
         visitor.page.locator("[data-test=open-activate]").click()
         visitor.press("activate")
         assert visitor.page.locator("[data-test=activate]").count() == 0
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "officer").go(f"/programmes/{HENAN}/")
         visitor.picture("programme-henan")
         visitor.page.get_by_text("准入一家算力中心").or_(
             visitor.page.locator("details summary")
@@ -112,7 +117,8 @@ def test_3_an_officer_activates_henan_and_is_refused_chengdu(journey: Journey) -
         visitor.page.locator("#reason").fill("演示：本机不在河南名单内")
         with visitor.page.expect_navigation():
             visitor.page.locator("details form button").click()
-        visitor.go(f"/programmes/{CHENGDU}/")
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "approver").go(f"/programmes/{CHENGDU}/")
         visitor.page.locator("[data-test=open-activate]").click()
         visitor.press("activate")
         assert visitor.says("rates.tiers[general].rate")

@@ -114,7 +114,7 @@ def _offered(journey: Journey, person: str, address: str, verb: str) -> int:
         return visitor.page.locator(f"[data-test={verb}]").count()
 
 
-def test_1_an_officer_writes_checks_tries_and_activates(journey: Journey, tmp_path: Path) -> None:
+def test_1_an_officer_writes_and_an_approver_activates(journey: Journey, tmp_path: Path) -> None:
     table = tmp_path / "claims.csv"
     table.write_text(CLAIMS)
     with journey.at() as visitor:
@@ -131,11 +131,14 @@ def test_1_an_officer_writes_checks_tries_and_activates(journey: Journey, tmp_pa
         visitor.press("try")
         assert visitor.page.locator("[data-test=granted]").inner_text() == "¥24,000.00"
         visitor.picture("simulated")
-        visitor.go(f"/programmes/{OWN}/")
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "approver").go(f"/programmes/{OWN}/")
         visitor.page.locator("[data-test=open-activate]").click()
         visitor.picture("activate")
         visitor.press("activate")
         assert visitor.page.locator("[data-test=activate]").count() == 0
+    with journey.at() as visitor:
+        journey.sign_in(visitor, "officer").go(f"/programmes/{OWN}/")
         visitor.page.locator("[data-test=admit-form] summary").click()
         visitor.page.locator("#reason").fill("演示：本机")
         with visitor.page.expect_navigation():

@@ -21,6 +21,8 @@ from hesuan.policy.schema import load
 CASES = ".cases.yaml"
 
 if TYPE_CHECKING:
+    from hesuan.hub.identity.actors import Actor
+
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
@@ -28,7 +30,9 @@ def main(argv: list[str]) -> int:
     """Runs ``hesuan programme …``; returns the exit code."""
     words = _parser().parse_args(argv)
     if words.verb == "load":
-        return _load(words.file, words.name, activate=words.activate)
+        return _load(words.file, words.name)
+    if words.verb == "activate":
+        return _activate(words.file, words.name)
     if words.verb == "lint":
         return linting.run(words.files, as_json=words.as_json)
     if words.verb == "decide":
@@ -57,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="hesuan programme",
         description=said(en="Programmes as documents.", zh="以文档写成的计划。"),
     )
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="lint|check|decide|simulate|load")
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="lint|check|decide|simulate|load|activate"
+    )
     _add_lint(verbs)
     check = verbs.add_parser(
         "check",
@@ -79,8 +85,18 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help=said(en="a programme officer's sign-in name", zh="计划专员登录名"),
     )
-    load_verb.add_argument(
-        "--activate", action="store_true", help=said(en="activate it as well", zh="同时激活")
+    activate = verbs.add_parser(
+        "activate",
+        help=said(en="put a stored draft into force, by another person", zh="由另一人激活已存入的草案"),
+    )
+    activate.add_argument("file", type=Path, metavar="FILE.yaml")
+    activate.add_argument(
+        "--as",
+        dest="name",
+        required=True,
+        help=said(
+            en="an approver's sign-in name, not that of whoever loaded it", zh="审批人登录名，不得是载入者"
+        ),
     )
     return parser
 
@@ -217,8 +233,33 @@ def _run_cases(path: Path, text: str) -> tuple[list[str], int]:
     return ["\n".join(lines) for lines in found if lines], len(cases.all)
 
 
-def _load(path: Path, name: str, *, activate: bool) -> Exit:
-    """Acts as somebody who can sign in; whoever runs this has the hub's machine anyway."""
+def _load(path: Path, name: str) -> Exit:
+    """Stores a document as a draft."""
+    actor = _actor(name)
+    from hesuan.hub.programmes import services
+
+    version = services.load_programme(actor=actor, text=read_text(path), source_name=path.name)
+    print(f"{version.id}  {version.programme_id}  {version.version}  {version.state}")
+    return Exit.DONE
+
+
+def _activate(path: Path, name: str) -> Exit:
+    """Activates the stored version that this file is, to the byte of its meaning."""
+    actor = _actor(name)
+    from hesuan.hub.programmes import selectors, services
+    from hesuan.hub.programmes.errors import PROGRAMME_NOT_FOUND
+
+    document = load(read_text(path), source=path.name)
+    stored = [one for one in selectors.versions(actor, document.id) if one.digest == document.digest]
+    if not stored:
+        raise NotFound(PROGRAMME_NOT_FOUND, programme=document.id)
+    version = services.activate(actor=actor, version_id=stored[0].id)
+    print(f"{version.id}  {version.programme_id}  {version.version}  {version.state}")
+    return Exit.DONE
+
+
+def _actor(name: str) -> Actor:
+    """Somebody who can sign in; whoever runs this has the hub's machine anyway."""
     try:
         from hesuan.hub.config import server
     except ModuleNotFoundError as error:
@@ -230,14 +271,8 @@ def _load(path: Path, name: str, *, activate: bool) -> Exit:
     from hesuan.cli.hub import NO_SUCH_NAME
     from hesuan.hub.identity.models import Identity
     from hesuan.hub.identity.selectors import actor_of
-    from hesuan.hub.programmes import services
 
     identity = Identity.objects.filter(username=name).first()
     if identity is None:
         raise NotFound(NO_SUCH_NAME, username=name)
-    actor = actor_of(identity)
-    version = services.load_programme(actor=actor, text=read_text(path), source_name=path.name)
-    if activate:
-        version = services.activate(actor=actor, version_id=version.id)
-    print(f"{version.id}  {version.programme_id}  {version.version}  {version.state}")
-    return Exit.DONE
+    return actor_of(identity)

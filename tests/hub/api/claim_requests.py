@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.hub.api.world import World
 from tests.hub.settlement.claim_world import document
-from tests.people import Person, make_person
+from tests.people import Person, make_person, signer
 
 from hesuan.hub.programmes import services as programmes
 from hesuan.hub.programmes.models import ProgrammeVersion
@@ -197,7 +197,7 @@ def prefunded(officer: Person, centre_id: str) -> ProgrammeVersion:
     """An active programme that pays by a float."""
     text = document("prefund_supplier")
     draft = programmes.load_programme(actor=officer.actor, text=text, source_name="prefund.yaml")
-    active = programmes.activate(actor=officer.actor, version_id=draft.id)
+    active = programmes.activate(actor=signer(officer).actor, version_id=draft.id)
     programmes.admit_supplier(
         actor=officer.actor, programme_id=active.programme_id, centre_id=centre_id, reason="listed"
     )

@@ -156,7 +156,7 @@ def make_office(people: dict[str, Any]) -> Office:
     """Henan active with a second version as a draft; Chengdu a draft; four applications of the owner's."""
     officer = people["officer"].actor
     active = services.load_programme(actor=officer, text=HENAN, source_name="henan.yaml")
-    services.activate(actor=officer, version_id=active.id)
+    services.activate(actor=people["approver"].actor, version_id=active.id)
     next_text = HENAN.replace("version: 1", "version: 2")
     draft = services.load_programme(actor=officer, text=next_text, source_name="henan-2.yaml")
     chengdu = services.load_programme(actor=officer, text=CHENGDU, source_name="chengdu.yaml")
@@ -198,7 +198,7 @@ def make_public(people: dict[str, Any]) -> dict[str, str]:
     text = HENAN.replace("programme: cn.henan.suanliquan.2023", "programme: cn.henan.public")
     text = text.replace('transferable: "?"}', 'transferable: "?", publicity_days: 7}')
     version = services.load_programme(actor=officer, text=text, source_name="public.yaml")
-    services.activate(actor=officer, version_id=version.id)
+    services.activate(actor=people["approver"].actor, version_id=version.id)
     made = {name: application(people, version.id, "APPROVED") for name in ("public", "objected")}
     objection = services.object_to(
         actor=people["stranger"].actor, application_id=made["objected"], reason="a shell"
@@ -222,7 +222,7 @@ def make_staged(people: dict[str, Any]) -> list[str]:
         " reference: current, brackets: [{lt: 1/2, remove_of_unused: 1/2}]}]}\n"
     )
     version = services.load_programme(actor=officer, text=text, source_name="staged.yaml")
-    services.activate(actor=officer, version_id=version.id)
+    services.activate(actor=people["approver"].actor, version_id=version.id)
     made = [
         services.issue(
             actor=people["approver"].actor, application_id=application(people, version.id, "ISSUED")

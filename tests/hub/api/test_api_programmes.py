@@ -16,10 +16,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def henan(officer: Person) -> dict[str, Any]:
+def henan(officer: Person, approver: Person) -> dict[str, Any]:
     """The active version."""
     draft = post(officer, "programmes", {"text": HENAN, "source_name": "henan.yaml"}).json()
-    active: dict[str, Any] = post(officer, f"programme-versions/{draft['id']}/activate").json()
+    active: dict[str, Any] = post(approver, f"programme-versions/{draft['id']}/activate").json()
     return active
 
 
@@ -32,23 +32,27 @@ def application_body(person: Person, version: dict[str, Any], planned: object = 
     }
 
 
-def test_a_document_is_loaded_linted_and_activated(officer: Person, stranger: Person) -> None:
+def test_a_document_is_loaded_linted_and_activated(
+    officer: Person, approver: Person, stranger: Person
+) -> None:
     loaded = post(officer, "programmes", {"text": HENAN, "source_name": "henan.yaml"})
     draft = loaded.json()
     assert (loaded.status_code, draft["state"], draft["text"]) == (201, "draft", HENAN)
     assert not any(finding["blocks"] for finding in draft["findings"])
     assert get(stranger, f"programme-versions/{draft['id']}").status_code == 404
-    active = post(officer, f"programme-versions/{draft['id']}/activate")
+    refused = post(officer, f"programme-versions/{draft['id']}/activate")
+    assert (refused.status_code, refused.json()["code"]) == (403, "programme.role_missing")
+    active = post(approver, f"programme-versions/{draft['id']}/activate")
     assert (active.status_code, active.json()["state"]) == (200, "active")
     assert get(stranger, f"programme-versions/{draft['id']}").status_code == 200
     programme = get(stranger, f"programmes/{draft['programme']}").json()
     assert programme["budget"]["left_yuan"] == "50000000.00"
 
 
-def test_an_open_rule_is_refused_with_every_field_and_its_line(officer: Person) -> None:
+def test_an_open_rule_is_refused_with_every_field_and_its_line(officer: Person, approver: Person) -> None:
     draft = post(officer, "programmes", {"text": CHENGDU, "source_name": "chengdu.yaml"}).json()
     blocking = [finding for finding in draft["findings"] if finding["blocks"]]
-    answer = post(officer, f"programme-versions/{draft['id']}/activate")
+    answer = post(approver, f"programme-versions/{draft['id']}/activate")
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (409, "programme.open_rule")
     assert problem["facts"]["count"] == len(blocking) > 0

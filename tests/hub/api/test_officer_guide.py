@@ -240,11 +240,11 @@ def test_the_calls_of_the_page_end_as_it_says(desk: Desk, page: Path, ledger_bal
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_hangzhou_is_refused_in_the_words_of_the_page(officer: Person, page: Path) -> None:
+def test_hangzhou_is_refused_in_the_words_of_the_page(officer: Person, approver: Person, page: Path) -> None:
     body = {"text": HANGZHOU.read_text(), "source_name": HANGZHOU.name}
     draft = post(officer, "programmes", body).json()
     language = "zh" if ".zh" in page.name else "en"
-    answer = officer.client.post(
+    answer = approver.client.post(
         f"/api/v1/programme-versions/{draft['id']}/activate", headers={"Accept-Language": language}
     )
     problem = answer.json()

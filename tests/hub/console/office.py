@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.people import Person
+from tests.people import Person, signer
 
 import hesuan.policy
 from hesuan.hub.centres.models import Centre
@@ -44,7 +44,7 @@ def apply_for(owner: Person, version: ProgrammeVersion, planned_fen: int = 5_000
 
 def open_office(centre: Centre, owner: Person, officer: Person, reviewer: Person, approver: Person) -> Office:
     """The programme is active, the centre admitted, one voucher issued by three different people."""
-    version = services.activate(actor=officer.actor, version_id=load(officer, HENAN).id)
+    version = services.activate(actor=signer(officer).actor, version_id=load(officer, HENAN).id)
     services.admit_supplier(
         actor=officer.actor, programme_id=version.programme_id, centre_id=centre.id, reason="on the list"
     )

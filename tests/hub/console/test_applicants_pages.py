@@ -7,7 +7,7 @@ import re
 import pytest
 from django.test import Client
 from tests.hub.console.office import FOLDER, HENAN
-from tests.people import Person
+from tests.people import Person, signer
 
 from hesuan.hub.programmes import services
 from hesuan.hub.programmes.models import Application, Objection, ProgrammeVersion
@@ -42,7 +42,7 @@ def active(officer: Person, changes: dict[str, str] | None = None) -> ProgrammeV
         assert before in text, before
         text = text.replace(before, after)
     draft = services.load_programme(actor=officer.actor, text=text, source_name=HENAN)
-    return services.activate(actor=officer.actor, version_id=draft.id)
+    return services.activate(actor=signer(officer).actor, version_id=draft.id)
 
 
 @pytest.fixture

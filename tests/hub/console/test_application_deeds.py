@@ -7,7 +7,7 @@ import re
 import pytest
 from tests.hub.console.office import FOLDER, HENAN, apply_for
 from tests.hub.console.test_pages import read
-from tests.people import Person, make_person
+from tests.people import Person, make_person, signer
 
 from hesuan.hub.programmes import services
 from hesuan.hub.programmes.models import Application, Interest, Objection, ProgrammeVersion
@@ -20,7 +20,7 @@ def henan(officer: Person, *changes: tuple[str, str]) -> ProgrammeVersion:
         assert before in text
         text = text.replace(before, after)
     version = services.load_programme(actor=officer.actor, text=text, source_name=HENAN)
-    return services.activate(actor=officer.actor, version_id=version.id)
+    return services.activate(actor=signer(officer).actor, version_id=version.id)
 
 
 PUBLIC = ('transferable: "?"}', 'transferable: "?", publicity_days: 7}')

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from tests.hub.console.office import CHENGDU, FOLDER, HENAN, load
 from tests.hub.console.test_pages import LANGUAGES, all_answer, faults_of_page, read
-from tests.people import Person
+from tests.people import Person, signer
 
 from hesuan.hub.programmes import drafting, services
 from hesuan.hub.programmes.models import ProgrammeVersion
@@ -48,7 +48,7 @@ def test_the_editor_is_the_officers_and_to_others_it_is_not_there(
 
 
 def test_an_active_programmes_editor_is_hidden_from_another_office(officer: Person, stranger: Person) -> None:
-    version = services.activate(actor=officer.actor, version_id=load(officer, HENAN).id)
+    version = services.activate(actor=signer(officer).actor, version_id=load(officer, HENAN).id)
     assert stranger.client.get(f"/programmes/{version.programme_id}/").status_code == 200
     assert stranger.client.get(f"/programmes/{version.programme_id}/edit/").status_code == 404
 
@@ -125,7 +125,7 @@ def test_a_changed_decision_counts_as_a_change_of_the_rule_it_fills(officer: Per
 
 
 def test_no_difference_reaches_into_a_draft_of_another_office(officer: Person, stranger: Person) -> None:
-    active = services.activate(actor=officer.actor, version_id=load(officer, HENAN).id)
+    active = services.activate(actor=signer(officer).actor, version_id=load(officer, HENAN).id)
     second_version(officer, **{"rate: 20/100": "rate: 30/100"})
     address = f"/programmes/{active.programme_id}/compare/"
     assert stranger.client.get(f"{address}?from=1&to=2").status_code == 404
@@ -135,7 +135,7 @@ def test_no_difference_reaches_into_a_draft_of_another_office(officer: Person, s
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_history_names_digest_people_and_decisions(officer: Person, language: str) -> None:
     version = load(officer, HENAN)
-    services.activate(actor=officer.actor, version_id=version.id)
+    services.activate(actor=signer(officer).actor, version_id=version.id)
     _, text = read(officer.client, f"/programmes/{version.programme_id}/", language)
     assert version.digest in text and str(officer.identity) in text
     decisions = text.partition('id="interpretations"')[2]

@@ -10,7 +10,7 @@ from django.test import Client
 from tests.hub.console.office import FOLDER, HENAN, Office, apply_for, load, open_office
 from tests.hub.console.test_pages import LANGUAGES, all_answer, faults_of_page, read
 from tests.hub.console.world import World
-from tests.people import Person
+from tests.people import Person, signer
 
 from hesuan.hub.ledger import selectors as ledger
 from hesuan.hub.programmes import accounts, services
@@ -144,7 +144,7 @@ def made_public(officer: Person, owner: Person, reviewer: Person, approver: Pers
     """A programme with seven public days, and one application on its list; returns the programme's id."""
     text = (FOLDER / HENAN).read_text().replace('transferable: "?"}', 'transferable: "?", publicity_days: 7}')
     version = services.load_programme(actor=officer.actor, text=text, source_name=HENAN)
-    services.activate(actor=officer.actor, version_id=version.id)
+    services.activate(actor=signer(officer).actor, version_id=version.id)
     owner.organisation.name = name
     owner.organisation.save()
     asked = apply_for(owner, ProgrammeVersion.objects.get(pk=version.id))

@@ -7,7 +7,7 @@ import re
 import pytest
 from tests.hub.console.office import CHENGDU, HENAN, Office, apply_for, load, open_office
 from tests.hub.console.world import World
-from tests.people import Person
+from tests.people import Person, signer
 
 from hesuan.hub.programmes import services
 from hesuan.hub.programmes.models import Application, Voucher
@@ -42,10 +42,10 @@ def test_an_open_rule_is_marked_on_its_line(officer: Person) -> None:
     assert f"{CHENGDU}:{number}" in text and "rates.tiers[general].rate" in text
 
 
-def test_activation_is_refused_with_every_field_and_line(officer: Person) -> None:
+def test_activation_is_refused_with_every_field_and_line(officer: Person, approver: Person) -> None:
     version = load(officer, CHENGDU)
     address = f"/programmes/{version.programme_id}/"
-    status, text = send(officer, address, verb="activate", version_id=version.id)
+    status, text = send(approver, address, verb="activate", version_id=version.id)
     assert status == 409 and "programme.open_rule" in text
     faults = text.partition('<section class="faults"')[2].partition("</section>")[0]
     for said in ("rates.tiers[general].rate", "base.tax", f"{CHENGDU}:36"):
@@ -54,11 +54,16 @@ def test_activation_is_refused_with_every_field_and_line(officer: Person) -> Non
     assert version.state == "draft"
 
 
-def test_the_officer_activates_a_sound_version_and_again_nothing_changes(officer: Person) -> None:
+def test_an_approver_activates_a_sound_version_and_again_nothing_changes(
+    officer: Person, approver: Person
+) -> None:
     version = load(officer, HENAN)
     address = f"/programmes/{version.programme_id}/"
+    assert "An approver of the office" in english(officer, address)
+    assert 'data-test="activate"' not in english(officer, address)
+    assert 'data-test="activate"' in english(approver, address)
     for _ in range(2):
-        assert send(officer, address, verb="activate", version_id=version.id)[0] == 302
+        assert send(approver, address, verb="activate", version_id=version.id)[0] == 302
     text = english(officer, address)
     assert "¥50,000,000.00" in text and "Activate this version" not in text
     assert "decided below" in text
@@ -78,7 +83,7 @@ def test_the_officer_admits_a_centre_with_a_reason(office: Office, world: World,
 def test_an_application_goes_from_form_to_voucher_by_three_people(
     world: World, owner: Person, officer: Person, reviewer: Person, approver: Person
 ) -> None:
-    version = services.activate(actor=officer.actor, version_id=load(officer, HENAN).id)
+    version = services.activate(actor=signer(officer).actor, version_id=load(officer, HENAN).id)
     form = english(owner, f"/programmes/{version.programme_id}/apply/")
     identifier = re.search(r'name="application_id" value="(\w+)"', form)
     assert identifier is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.people import Person, make_organisation, make_person
+from tests.people import Person, make_organisation, make_person, signer
 
 import hesuan.policy
 from hesuan.hub.centres import services as centres
@@ -23,7 +23,7 @@ CHENGDU = (DOCUMENTS / "cn.chengdu.suanliquan.2023.yaml").read_text()
 def henan(officer: Person) -> ProgrammeVersion:
     """Henan 2023, active."""
     draft = services.load_programme(actor=officer.actor, text=HENAN, source_name="henan.yaml")
-    return services.activate(actor=officer.actor, version_id=draft.id)
+    return services.activate(actor=signer(officer).actor, version_id=draft.id)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.people import Person, make_person
+from tests.people import Person, make_person, signer
 
 from hesuan.hub.programmes import services
 from hesuan.hub.programmes.models import Application, ApplicationStep, ProgrammeVersion
@@ -25,7 +25,7 @@ def henan_with(issuance: str = "", *, conditions: str = "") -> str:
 def activate(officer: Person, text: str) -> ProgrammeVersion:
     """The document, active."""
     draft = services.load_programme(actor=officer.actor, text=text, source_name="henan.yaml")
-    return services.activate(actor=officer.actor, version_id=draft.id)
+    return services.activate(actor=signer(officer).actor, version_id=draft.id)
 
 
 @dataclass

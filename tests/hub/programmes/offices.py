@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.people import Person
+from tests.people import Person, signer
 from tests.policy.rules import text_with
 
 from hesuan.hub.ledger import selectors as balances
@@ -30,7 +30,7 @@ class Office:
         """The small programme with lines replaced, active."""
         text = text_with(PERIOD, f"programme: {name}", *lines)
         draft = services.load_programme(actor=self.officer.actor, text=text, source_name=f"{name}.yaml")
-        return services.activate(actor=self.officer.actor, version_id=draft.id)
+        return services.activate(actor=signer(self.officer).actor, version_id=draft.id)
 
     def approved(
         self,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from tests.people import Person
+from tests.people import Person, signer
 
 from hesuan.errors import Faults, NotFound, Refused
 from hesuan.hub.centres.models import Centre
@@ -41,7 +41,7 @@ def programme(officer: Person) -> Callable[..., ProgrammeVersion]:
         text = HENAN.replace(CONDITIONS, f'all: ["{condition}"]') + more
         assert condition in text
         draft = services.load_programme(actor=officer.actor, text=text, source_name="henan.yaml")
-        return services.activate(actor=officer.actor, version_id=draft.id)
+        return services.activate(actor=signer(officer).actor, version_id=draft.id)
 
     return activate
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
-from tests.people import Person
+from tests.people import Person, signer
 
 from hesuan.errors import NotFound
 from hesuan.hub.centres.models import Centre
@@ -117,7 +117,7 @@ def test_a_later_version_never_changes_what_a_voucher_pays(
     voucher = issue()
     meaner = HENAN.replace("version: 1", "version: 2").replace("rate: 20/100", "rate: 1/100")
     draft = services.load_programme(actor=officer.actor, text=meaner, source_name="henan-2.yaml")
-    services.activate(actor=officer.actor, version_id=draft.id)
+    services.activate(actor=signer(officer).actor, version_id=draft.id)
     share = plan(owner, admitted, 100_000)
     assert share is not None and share.subsidy_fen == 20_000
     assert share.version_digest == henan.digest != draft.digest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.people import Person
+from tests.people import Person, signer
 from tools import reference_programmes
 
 import hesuan.policy
@@ -52,7 +52,7 @@ def reasons(refused: Refused) -> list[dict[str, object]]:
 def test_activating_it_is_refused_and_each_open_rule_is_named(officer: Person, path: Path) -> None:
     draft = load(officer, path)
     with pytest.raises(Refused) as refused:
-        services.activate(actor=officer.actor, version_id=draft.id)
+        services.activate(actor=signer(officer).actor, version_id=draft.id)
     assert refused.value.code.name == "programme.open_rule"
     assert set(expected(path).open) <= {reason["field"] for reason in reasons(refused.value)}
     for language in ("en", "zh"):
@@ -68,11 +68,11 @@ def test_what_has_no_open_rule_runs_or_is_told_what_the_platform_does_not_carry_
 ) -> None:
     draft = load(officer, path)
     if path.stem in RUN:
-        version = services.activate(actor=officer.actor, version_id=draft.id)
+        version = services.activate(actor=signer(officer).actor, version_id=draft.id)
         assert version.state == ProgrammeVersion.State.ACTIVE
         return
     with pytest.raises(Refused) as refused:
-        services.activate(actor=officer.actor, version_id=draft.id)
+        services.activate(actor=signer(officer).actor, version_id=draft.id)
     assert refused.value.code.name == "programme.not_activatable"
 
 

@@ -7,11 +7,13 @@ from datetime import date
 
 import pytest
 from django.db import connection, transaction
-from tests.people import Person
+from tests.people import Person, signer
 
 from hesuan.errors import Conflict, Faults, NotFound, Refused
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres.models import Centre
+from hesuan.hub.identity import services as identity
+from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.ledger import checks
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.programmes import accounts, selectors, services
@@ -35,7 +37,7 @@ def available(key: str) -> int:
 def test_chengdu_is_refused_with_every_open_rule_its_field_and_line(officer: Person) -> None:
     draft = load(officer, CHENGDU, "cn.chengdu.suanliquan.2023.yaml")
     with pytest.raises(Refused) as refused:
-        services.activate(actor=officer.actor, version_id=draft.id)
+        services.activate(actor=signer(officer).actor, version_id=draft.id)
     assert refused.value.code.name == "programme.open_rule"
     line = (
         CHENGDU.split("\n").index('      rate: "?"                         # the ordinary rate was not found')
@@ -76,16 +78,16 @@ def test_henan_without_one_interpretation_is_refused_too(officer: Person) -> Non
     text = "\n".join(lines[:at] + lines[at + 5 :])
     draft = load(officer, text)
     with pytest.raises(Refused) as refused:
-        services.activate(actor=officer.actor, version_id=draft.id)
+        services.activate(actor=signer(officer).actor, version_id=draft.id)
     reasons = refused.value.facts["reasons"]
     assert isinstance(reasons, list) and [reason["field"] for reason in reasons] == ["base.tax"]
 
 
 def test_activation_funds_the_budget_once(officer: Person, henan: ProgrammeVersion) -> None:
-    assert henan.state == "active" and henan.activated_by == officer.identity.id
+    assert henan.state == "active" and henan.activated_by == signer(officer).identity.id
     assert available(accounts.BUDGET) == 5_000_000_000
     assert available(accounts.APPROPRIATION) == -5_000_000_000
-    again = services.activate(actor=officer.actor, version_id=henan.id)
+    again = services.activate(actor=signer(officer).actor, version_id=henan.id)
     assert again.activated_at == henan.activated_at
     assert available(accounts.BUDGET) == 5_000_000_000
     kinds = Fact.objects.filter(subject=henan.id).order_by("seq").values_list("kind", flat=True)
@@ -117,12 +119,12 @@ def test_a_second_version_takes_the_place_and_the_first_does_not_come_back(
     officer: Person, henan: ProgrammeVersion
 ) -> None:
     second = load(officer, SECOND.replace('limit: "50000000.00"', 'limit: "60000000.00"'))
-    services.activate(actor=officer.actor, version_id=second.id)
+    services.activate(actor=signer(officer).actor, version_id=second.id)
     henan.refresh_from_db()
     assert henan.state == "retired" and henan.retired_at is not None
     assert available(accounts.BUDGET) == 6_000_000_000
     with pytest.raises(Refused) as refused:
-        services.activate(actor=officer.actor, version_id=henan.id)
+        services.activate(actor=signer(officer).actor, version_id=henan.id)
     assert refused.value.code.name == "programme.version_retired"
 
 
@@ -151,7 +153,7 @@ def test_a_lowered_limit_counts_what_is_used(
     """40,000,000 fen of 64,000,000 used: the new version has nothing left, although the account has."""
     issue(320_000_000)
     lower = SECOND.replace('limit: "50000000.00"', 'limit: "400000.00"')
-    second = services.activate(actor=officer.actor, version_id=load(officer, lower).id)
+    second = services.activate(actor=signer(officer).actor, version_id=load(officer, lower).id)
     with pytest.raises(Refused) as refused:
         services.apply(
             actor=owner.actor,
@@ -167,7 +169,7 @@ def test_a_lowered_limit_counts_what_is_used(
 def test_a_retired_version_takes_no_applications(
     officer: Person, owner: Person, henan: ProgrammeVersion
 ) -> None:
-    services.activate(actor=officer.actor, version_id=load(officer, SECOND).id)
+    services.activate(actor=signer(officer).actor, version_id=load(officer, SECOND).id)
     with pytest.raises(Refused) as refused:
         services.apply(
             actor=owner.actor,
@@ -214,6 +216,39 @@ def test_a_draft_is_its_offices_own(
         ):
             with pytest.raises(NotFound):
                 attempt(person.actor)
+
+
+def test_who_wrote_a_version_does_not_put_it_into_force(officer: Person, reviewer: Person) -> None:
+    """Neither as an officer, nor with the approver's role as well; the draft stays one."""
+    draft = load(officer, HENAN)
+    told = []
+    for person in (officer, reviewer):
+        with pytest.raises(Refused) as refused:
+            services.activate(actor=person.actor, version_id=draft.id)
+        told.append(refused.value.code.name)
+    identity.grant_role(
+        actor=SYSTEM,
+        identity_id=officer.identity.id,
+        organisation_id=officer.organisation.id,
+        role="approver",
+    )
+    both = Person(officer.identity, officer.organisation, "approver")
+    with pytest.raises(Refused) as refused:
+        services.activate(actor=both.actor, version_id=draft.id)
+    told.append(refused.value.code.name)
+    assert told == ["programme.role_missing", "programme.role_missing", "programme.same_person"]
+    draft.refresh_from_db()
+    assert draft.state == "draft"
+
+
+def test_without_the_second_person_the_writer_would_activate(
+    officer: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The control: without the role and the person asked for, one person does both."""
+    draft = load(officer, HENAN)
+    monkeypatch.setattr("hesuan.hub.programmes.versions.APPROVER", ("programme_officer",))
+    monkeypatch.setattr("hesuan.hub.programmes.versions._need_another", lambda *_: None)
+    assert services.activate(actor=officer.actor, version_id=draft.id).state == "active"
 
 
 def test_an_active_version_is_public_and_only_its_office_changes_it(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.people import Person
+from tests.people import Person, signer
 from tests.road import Road, make_site, publish
 from tests.road_fixtures import DOCUMENTS
 
@@ -43,7 +43,7 @@ class Town:
             assert before in text, before
             text = text.replace(before, after)
         draft = services.load_programme(actor=self.officer.actor, text=text, source_name=f"{name}.yaml")
-        version = services.activate(actor=self.officer.actor, version_id=draft.id)
+        version = services.activate(actor=signer(self.officer).actor, version_id=draft.id)
         services.admit_supplier(
             actor=self.officer.actor,
             programme_id=version.programme_id,

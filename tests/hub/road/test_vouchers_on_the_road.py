@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
-from tests.people import Person
+from tests.people import Person, signer
 from tests.road import Road
 from tests.road_fixtures import DOCUMENTS
 
@@ -109,7 +109,7 @@ def test_a_quote_binds_through_a_new_version_of_the_programme(
     assert "version: 1\n" in text and "20/100" in text
     text = text.replace("version: 1\n", "version: 2\n").replace("20/100", "10/100")
     newer = services.load_programme(actor=officer.actor, text=text, source_name="henan-2.yaml")
-    services.activate(actor=officer.actor, version_id=newer.id)
+    services.activate(actor=signer(officer).actor, version_id=newer.id)
     road.finish(run)
     assert Settlement.objects.get().voucher_captured_fen == 84
 

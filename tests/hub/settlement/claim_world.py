@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.people import Person, make_person
+from tests.people import Person, make_person, signer
 from tests.road import Road
 
 import hesuan.policy
@@ -155,7 +155,7 @@ def make_claim_world(
 ) -> ClaimWorld:
     """An active version with the road's centre admitted, and one voucher."""
     draft = programmes.load_programme(actor=officer.actor, text=text, source_name="test.yaml")
-    version = programmes.activate(actor=officer.actor, version_id=draft.id)
+    version = programmes.activate(actor=signer(officer).actor, version_id=draft.id)
     programmes.admit_supplier(
         actor=officer.actor,
         programme_id=version.programme_id,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.hub.settlement.claim_world import ClaimWorld
-from tests.people import Person, make_person
+from tests.people import Person, make_person, signer
 from tests.road import APP_WORK, Road
 
 import hesuan.policy
@@ -93,7 +93,7 @@ def make_shipped(
         assert before in text, before
         text = text.replace(before, after)
     draft = programmes.load_programme(actor=officer.actor, text=text, source_name=f"{programme}.yaml")
-    version = programmes.activate(actor=officer.actor, version_id=draft.id)
+    version = programmes.activate(actor=signer(officer).actor, version_id=draft.id)
     admit(officer, version, road)
     road.pay_in(5 * COST_FEN, "d-shipped")
     office = officer.organisation

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, transaction
 from tests.hub.settlement.claim_world import ClaimWorld, document
-from tests.people import Person
+from tests.people import Person, signer
 from tests.road import Road
 
 from hesuan.errors import Conflict, NotFound, Refused
@@ -260,7 +260,7 @@ def test_a_later_version_changes_no_claim(world: World) -> None:
     text = document("deduct_pay_supplier", **{"version: 1": "version: 2", "rate: 20/100": "rate: 1/100"})
     text = text.replace("payer: province, share: 1/2", "payer: nation, share: 1/2")
     later = programmes.load_programme(actor=here.officer.actor, text=text, source_name="later.yaml")
-    programmes.activate(actor=here.officer.actor, version_id=later.id)
+    programmes.activate(actor=signer(here.officer).actor, version_id=later.id)
     claim = here.approve(claim)
     here.pay_batch(claim)
     assert paid(here) == {"province": 42, "city": 42} and settled.voucher_captured_fen == 84

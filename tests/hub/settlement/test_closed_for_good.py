@@ -12,6 +12,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.hub.settlement.claim_world import ClaimWorld, document
+from tests.people import signer
 
 from hesuan.errors import Refused
 from hesuan.hub.programmes import services as programmes
@@ -95,7 +96,7 @@ def test_no_later_version_and_no_later_note_changes_a_closed_claim(
                 },
             )
             draft = programmes.load_programme(actor=here.officer.actor, text=text, source_name="2.yaml")
-            programmes.activate(actor=here.officer.actor, version_id=draft.id)
+            programmes.activate(actor=signer(here.officer).actor, version_id=draft.id)
             crediting.book_credit_note(
                 actor=here.reviewer.actor,
                 note_id=new_id(),

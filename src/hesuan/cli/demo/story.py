@@ -103,15 +103,16 @@ class Story:
         self.progress("activating the programme of Henan", "激活河南省计划")
         with self.hub("officer") as hub:
             loaded = load_programme(hub, "cn.henan.suanliquan.2023.yaml")
-            self.tale.henan = hub.post(f"programme-versions/{loaded['id']}/activate", key=new_id())
+            chengdu = load_programme(hub, "cn.chengdu.suanliquan.2023.yaml")
             for centre in self.tale.centres.values():
                 hub.post(
                     f"programmes/{loaded['programme']}/suppliers",
                     {"centre": centre, "reason": "Demonstration on this machine; not on Henan's list."},
                     key=new_id(),
                 )
+        with self.hub("approver") as hub:  # who wrote a version does not put it into force
+            self.tale.henan = hub.post(f"programme-versions/{loaded['id']}/activate", key=new_id())
             self.progress("asking to activate Chengdu 2023", "请求激活成都 2023")
-            chengdu = load_programme(hub, "cn.chengdu.suanliquan.2023.yaml")
             self.tale.chengdu_refusal = _refusal(
                 lambda: hub.post(f"programme-versions/{chengdu['id']}/activate", key=new_id())
             )

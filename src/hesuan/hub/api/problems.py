@@ -65,6 +65,7 @@ STATUS: dict[str, int] = {
     "application.related": 403,
     "objection.own": 403,
     "identity.second_factor_missing": 403,
+    "programme.same_person": 403,
     "registry.same_person": 403,
     "registry.own_organisation": 403,
 }

@@ -133,6 +133,11 @@ WRONG_STATE = declare(
     en="Application {application} is {state}; {verb} needs it to be {needed}.",
     zh="申领 {application} 的状态为 {state}；{verb_zh}要求状态为 {needed}。",
 )
+WRITER_ACTIVATES = declare(
+    "programme.same_person",
+    en="{name} loaded version {version} of {programme}; another approver of the office activates it.",
+    zh="{programme} 的版本 {version} 由 {name} 载入；须由本办公室另一名审批人激活。",
+)
 SAME_PERSON = declare(
     "application.same_person",
     en="{name} already acted on application {application} as {part}; {verb} needs another person.",

@@ -22,6 +22,7 @@ from hesuan.policy.schema import load
 from hesuan.wire.ids import new_id
 
 OFFICER = ("programme_officer",)
+APPROVER = ("approver",)
 
 
 def load_programme(
@@ -73,14 +74,18 @@ def load_programme(
 def activate(*, actor: Actor, version_id: str) -> ProgrammeVersion:
     """Activates a draft: it takes the place of the version active before, and its budget is funded.
 
+    Officers write, approvers activate, and never the person who loaded the version, whatever roles are held.
+
     Raises:
         NotFound: ``programme.not_found``, to everybody who may not see the draft.
-        Refused: ``programme.role_missing``; ``programme.open_rule`` (or ``programme.not_activatable``) with
-            every finding, its field and ``file:line``; ``programme.version_retired``.
+        Refused: ``programme.role_missing``; ``programme.same_person``; ``programme.open_rule`` (or
+            ``programme.not_activatable``) with every finding, its field and ``file:line``;
+            ``programme.version_retired``.
     """
     with transaction.atomic():
         version = selectors.version(actor, version_id)
-        need_role(actor, version.programme.office, OFFICER, ("Activating a programme", "激活计划"))
+        need_role(actor, version.programme.office, APPROVER, ("Activating a programme", "激活计划"))
+        _need_another(actor, version)
         programme = lock(version.programme_id)
         version = ProgrammeVersion.objects.select_for_update().get(pk=version.id)
         if version.state == ProgrammeVersion.State.ACTIVE:
@@ -105,6 +110,23 @@ def activate(*, actor: Actor, version_id: str) -> ProgrammeVersion:
             public={"rule": f"r{version.version}", "root": version.digest, "what": "activated"},
         )
         return version
+
+
+def may_activate(actor: Actor, version: ProgrammeVersion) -> bool:
+    """Whether this person would be let through to activate a version that is still a draft."""
+    approves = any(actor.has(role, version.programme.office_id) for role in APPROVER)
+    draft = version.state == ProgrammeVersion.State.DRAFT
+    return draft and approves and actor.identity_id != version.loaded_by
+
+
+def _need_another(actor: Actor, version: ProgrammeVersion) -> None:
+    if actor.identity_id == version.loaded_by and not actor.is_system:
+        raise Refused(
+            errors.WRITER_ACTIVATES,
+            name=actor.name,
+            version=version.version,
+            programme=version.programme_id,
+        )
 
 
 def open_window(programme: Programme, day: date) -> None:

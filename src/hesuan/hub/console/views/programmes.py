@@ -17,6 +17,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import drafting, selectors, services
 from hesuan.hub.programmes.entitling import is_claimed_after_use
 from hesuan.hub.programmes.models import ProgrammeVersion
+from hesuan.hub.programmes.versions import may_activate
 
 
 @public
@@ -36,7 +37,7 @@ def programmes(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 @public
 def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpResponse:
-    """The rules as text; officers activate a version and admit centres here."""
+    """The rules as text; officers admit centres here, approvers activate a version."""
     found = selectors.programme(actor, programme_id)
     wrong: tuple[faults.FaultLine, ...] = ()
     status = 200
@@ -72,7 +73,8 @@ def programme(request: HttpRequest, actor: Actor, *, programme_id: str) -> HttpR
         ),
         "may_write": officer,
         "is_office": office.sees_budget(actor, found),
-        "may_activate": officer and version.state == ProgrammeVersion.State.DRAFT,
+        "may_activate": may_activate(actor, version),
+        "waits_for_approver": officer and version.state == ProgrammeVersion.State.DRAFT,
         "candidates": centres.centres(actor) if officer else [],
         "items": admissiondesk.ITEMS,
         "faults": wrong,
