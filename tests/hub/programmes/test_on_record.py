@@ -14,12 +14,15 @@ from tests.people import Person, signer
 
 from hesuan.errors import Faults, NotFound, Refused
 from hesuan.hub.centres.models import Centre
-from hesuan.hub.programmes import onrecord, rules, services
+from hesuan.hub.programmes import engine, onrecord, redemption, rules, services
 from hesuan.hub.programmes.models import Application, ProgrammeVersion, Voucher
 from hesuan.hub.registry import selectors as registry_selectors
 from hesuan.hub.registry import services as registry
 from hesuan.hub.registry.services import Proof
+from hesuan.policy.book import Book
 from hesuan.policy.decision import Aid
+from hesuan.policy.evaluator import decide
+from hesuan.policy.keys import needed
 from hesuan.wire.ids import new_id
 
 from .conftest import HENAN
@@ -152,6 +155,50 @@ def test_a_fact_withdrawn_before_the_issue_is_missing_at_the_issue(
     with pytest.raises(Refused) as refused:
         services.issue(actor=approver.actor, application_id=lost.id)
     assert reasons(refused) == ["policy.fact_missing"]
+
+
+def test_a_fact_lost_after_the_issue_ends_no_voucher_by_itself_but_by_suspension(
+    owner: Person,
+    officer: Person,
+    reviewer: Person,
+    approver: Person,
+    platform_operator: Person,
+    centre: Centre,
+    programme: Callable[..., ProgrammeVersion],
+) -> None:
+    """Decision 0015. Negative control: judged on the facts of today the same use would be refused."""
+    version = programme("applicant.size == small")
+    services.admit_supplier(
+        actor=officer.actor, programme_id=version.programme_id, centre_id=centre.id, reason="on the list"
+    )
+    entry = know(platform_operator, owner, "size", "small")
+    application = carry(apply(owner, version), reviewer, approver)
+    voucher = services.issue(actor=approver.actor, application_id=application.id)
+    registry.take_step(actor=platform_operator.actor, entry_id=entry, to="withdrawn", reason="grown")
+    now = timezone.now()
+
+    used = services.subsidy(voucher_id=voucher.id, charge_fen=10_000, centre_id=centre.id, at=now)
+    assert used.subsidy_fen == 2_000, "the award stands on what was proven when it was given"
+    with pytest.raises(Refused) as refused:
+        apply(owner, version)
+    assert reasons(refused) == ["policy.fact_missing"], "and gives no second one"
+
+    application.refresh_from_db()
+    today = onrecord.facts_at(application, now)
+    assert application.facts["applicant.size"] == "small" and "applicant.size" not in today
+    stated = engine.stated(today | {"relation.related_party": False})
+    facts = replace(
+        redemption.redeem_facts(voucher, charge_fen=10_000, centre_id=centre.id, at=now, related=False),
+        stated=stated,
+    )
+    document = engine.programme_of(version)
+    again = decide(document, facts, Book().counters(needed(document, facts)))
+    assert [one.code.name for one in again.failures] == ["policy.fact_missing"]
+
+    told = {"organisation_id": owner.organisation.id, "centre_id": centre.id, "charge_fen": 10_000}
+    assert services.plan_voucher(**told, at=now) is not None
+    services.suspend(actor=reviewer.actor, voucher_id=voucher.id, reason="no longer small")
+    assert services.plan_voucher(**told, at=timezone.now()) is None
 
 
 def test_a_repeated_application_is_the_same_whatever_was_checked_since(

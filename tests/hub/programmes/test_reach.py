@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.policy.rules import rules_with
 
+import hesuan.policy
 from hesuan.hub.programmes import reach
+from hesuan.policy.schema import load
 
 APPROVAL = "issuance: {event: approval, validity: P12M"
 BEYOND = [
@@ -95,3 +99,20 @@ def test_limits_on_use_are_carried_out_under_every_flow_that_is(flow: str, count
 @pytest.mark.parametrize("line", CARRIED_OUT)
 def test_counters_tranches_and_checkpoints_are_carried_out(line: str) -> None:
     assert [one.field for one in reach.findings(rules_with(*line.splitlines())) if one.blocks] == []
+
+
+def test_no_programme_waits_for_a_selection_alone() -> None:
+    """Ranking and lots are computed (``policy.selection``) and carried out by nobody here.
+
+    Only the UK's AIRR asks for one, and it gives units without money, which the platform does not settle.
+    Once a programme fails for its selection alone, this fails.
+    """
+    folder = Path(hesuan.policy.__file__).parent / "programmes"
+    found = {}
+    for path in sorted(folder.glob("*.yaml")):
+        if not path.name.endswith(".cases.yaml"):
+            fields = {one.field for one in reach.beyond(load(path.read_text(), source=path.name))}
+            if "issuance.selection" in fields:
+                found[path.stem] = fields - {"issuance.selection"}
+    assert set(found) == {"uk.ukri.airr"}
+    assert {"settlement.flow", "base.measure"} & found["uk.ukri.airr"]
