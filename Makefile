@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger bench-log soak peer-accuracy clean
+.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger bench-log sbom soak peer-accuracy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench-ledger: $(VENV)/.installed-dev  ## events a second on one hot account, bes
 
 soak: $(VENV)/.installed-dev  ## kill -9 under load a thousand times on SQLite; KILLS=N, HESUAN_DATABASE_URL=… for PostgreSQL
 	HESUAN_KILLS=$(or $(KILLS),1000) $(BIN)/python -m pytest -q -s tests/hub/ledger/test_kills.py
+
+sbom: $(VENV)/.installed-dev  ## what Hesuan is made of (CycloneDX), from the lock files; ARGS="--output FILE"
+	@$(BIN)/python -m tools.sbom $(ARGS)
 
 lock: $(VENV)/.installed-dev  ## lock the dependencies anew, with hashes and without any index's address
 	PATH=$(CURDIR)/$(BIN):$$PATH sh requirements/lock.sh

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import pytest
 from django.core.cache import cache
 from django.test import Client
@@ -29,6 +31,8 @@ class Issuer(BaseHTTPRequestHandler):
     address: ClassVar[str]
     person: ClassVar[dict[str, Any]] = {}
     asked: ClassVar[list[dict[str, list[str]]]] = []
+    claims: ClassVar[dict[str, Any] | None] = None
+    """What its ID token says, over what is right; ``None``: it sends none."""
 
     def do_GET(self) -> None:
         if self.path == "/.well-known/openid-configuration":
@@ -48,7 +52,15 @@ class Issuer(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self.asked.append(parse_qs(body))
-        self.answer({"access_token": "access", "token_type": "Bearer", "expires_in": 60})
+        told: dict[str, Any] = {"access_token": "access", "token_type": "Bearer", "expires_in": 60}
+        if self.claims is not None:
+            told["id_token"] = jwt.encode(self.right_claims() | self.claims, "k" * 32, algorithm="HS256")
+        self.answer(told)
+
+    def right_claims(self) -> dict[str, Any]:
+        """What an ID token of this issuer for this client says."""
+        soon = int(time.time()) + 60
+        return {"iss": self.address, "aud": "hesuan", "sub": self.person["sub"], "exp": soon, "jti": "1"}
 
     def answer(self, value: object) -> None:
         body = json.dumps(value).encode()
@@ -71,6 +83,7 @@ def issuer(settings: Settings) -> Iterator[type[Issuer]]:
     Issuer.address = f"http://127.0.0.1:{server.server_port}"
     Issuer.person = {"sub": "248289761001", "preferred_username": "jia", "email": "jia@id.example"}
     Issuer.asked = []
+    Issuer.claims = None
     settings.SOCIALACCOUNT_PROVIDERS = single_sign_on(Issuer.address + "/", "hesuan", "its secret")
     yield Issuer
     server.shutdown()
@@ -149,3 +162,33 @@ def test_a_link_alone_starts_nothing(nobody: Client, issuer: type[Issuer]) -> No
     """A page elsewhere cannot sign somebody in behind their back: the button is a form with a CSRF token."""
     assert nobody.get(LOGIN).status_code == 200
     assert Client(enforce_csrf_checks=True).post(LOGIN).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"aud": "another client"},
+        {"aud": ["another client"]},
+        {"iss": "https://elsewhere.example"},
+        {"exp": int(time.time()) - 3600},
+        {"exp": "soon"},
+    ],
+    ids=["audience", "audiences", "issuer", "expired", "no-time"],
+)
+def test_an_id_token_for_another_or_out_of_time_signs_nobody_in(
+    nobody: Client, issuer: type[Issuer], wrong: dict[str, Any]
+) -> None:
+    issuer.claims = wrong
+    go_through(nobody)
+    assert "_auth_user_id" not in nobody.session and not Identity.objects.exists()
+
+
+def test_the_right_id_token_signs_in_once_and_played_again_nobody(
+    nobody: Client, issuer: type[Issuer]
+) -> None:
+    """The control of the refusals above, and the replay of a token that was good."""
+    issuer.claims = {}
+    assert go_through(nobody) == "/" and "_auth_user_id" in nobody.session
+    again = Client()
+    go_through(again)
+    assert "_auth_user_id" not in again.session
