@@ -107,6 +107,13 @@ def _print(trail: Mapping[str, Any], verdicts: list[str]) -> None:
     if trail["checkpoint"]:
         console.print(said(en="Newest checkpoint:", zh="最新检查点："))
         console.print(trail["checkpoint"]["note"])
+    if not trail.get("witnessed"):
+        console.print(
+            said(
+                en="UNWITNESSED: nobody outside the platform, or too few, cosigned it.",
+                zh="未经见证：平台以外无人联署，或联署不足。",
+            )
+        )
     if trail["receipt"]:
         order = trail["order"]
         file = f"receipt-{trail['receipt']}.json"

@@ -89,6 +89,8 @@ def _lines(order: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield said(en="Settled", zh="结算时间"), show.moment(paid["settled_at"]), ""
     receipt = said(en="Receipt", zh="回执")
     yield receipt, order["receipt_state"] or "–", order["receipt"] or ""
+    if order["receipt"] and not order.get("receipt_witnessed"):
+        yield "", said(en="unwitnessed", zh="未经见证"), ""
 
 
 def _held(paid: Mapping[str, Any], part: str) -> Iterator[tuple[str, str, str]]:

@@ -107,6 +107,11 @@ def of_evidence(file: dict[str, Any]) -> list[Check]:
     return [*_site(file), *_leaf(file), *proven, *told]
 
 
+def of_promised(file: dict[str, Any]) -> list[Check]:
+    """What stands around a receipt whose entry is promised: the site's signature, and the entry's content."""
+    return [*_site(file), *_leaf(file)]
+
+
 def of_keys(file: dict[str, Any], trust: Trust | None) -> list[Check]:
     """Whether the keys are the trusted ones; without a trust file, a note with their fingerprints."""
     log, site = _log_fingerprint(file["log_key"]), _site_fingerprint(file["site"]["key"])
@@ -152,7 +157,7 @@ def _site(file: dict[str, Any]) -> list[Check]:
 
 
 def _leaf(file: dict[str, Any]) -> list[Check]:
-    receipt, leaf = file["receipt"], file["proof"]["leaf"]
+    receipt, leaf = file["receipt"], (file.get("proof") or file["promise"])["leaf"]
     expected: dict[str, object] = {
         "kind": LEAF_KIND,
         "receipt": digest(receipt),

@@ -78,6 +78,7 @@ CHARGE_SHAPE = Members(
         "copay": Members(_HELD),
     }
 )
+_LEAF = Members({"kind": Text(), "receipt": Text(), "charge_fen": Whole(), "site_key": Text()}, others=True)
 _RECEIPT: dict[str, Shape] = {
     **dict.fromkeys(("id", "order", "run", "organisation", "centre", "agent", "issued_at"), Text()),
     "quote_digest": Text(),
@@ -94,10 +95,7 @@ FILE_SHAPE = Members(
         "site": Members({"agent": Text(), "key": Text(), "signature": Text()}),
         "proof": Members(
             {
-                "leaf": Members(
-                    {"kind": Text(), "receipt": Text(), "charge_fen": Whole(), "site_key": Text()},
-                    others=True,
-                ),
+                "leaf": _LEAF,
                 "index": Whole(),
                 "size": Whole(),
                 "hashes": Listing(Text()),
@@ -109,6 +107,8 @@ FILE_SHAPE = Members(
 )
 """A receipt file; no member beside these, so that nothing unchecked can stand in one."""
 FILE_SHAPE_2 = Members({**FILE_SHAPE.shapes, "receipt": RECEIPT_SHAPE_2})
+PROMISE_SHAPE = Members({"leaf": _LEAF, "due_by": Text(), "signature": Text()})
+"""Stands in the place of ``proof`` until a checkpoint covers the receipt's entry."""
 
 MALFORMED = declare(
     "receipt.malformed",
@@ -190,7 +190,11 @@ def receipt_shape(receipt: object) -> Members:
 
 def file_shape(document: Mapping[str, Any]) -> Members:
     """The shape that a receipt file must have."""
-    return FILE_SHAPE_2 if receipt_shape(document.get("receipt")) is RECEIPT_SHAPE_2 else FILE_SHAPE
+    shape = FILE_SHAPE_2 if receipt_shape(document.get("receipt")) is RECEIPT_SHAPE_2 else FILE_SHAPE
+    if "promise" not in document or "proof" in document:
+        return shape
+    others = {name: one for name, one in shape.shapes.items() if name != "proof"}
+    return Members({**others, "promise": PROMISE_SHAPE})
 
 
 def quoted_vouchers(quote: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -227,6 +231,14 @@ def leaf_members(receipt: Mapping[str, Any], *, site_key: str) -> dict[str, Json
         "charge_fen": receipt["charge"]["charge_fen"],
         "site_key": site_key,
     }
+
+
+def promise_file(
+    *, receipt: Mapping[str, Json], site: Mapping[str, Json], promise: Mapping[str, Json], log_key: str
+) -> bytes:
+    """The bytes of a receipt file that has the log's promise (:mod:`.promise`) and no proof yet."""
+    document = {"receipt": dict(receipt), "site": dict(site), "promise": dict(promise), "log_key": log_key}
+    return canonical(document) + b"\n"
 
 
 def receipt_file(

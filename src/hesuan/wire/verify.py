@@ -4,7 +4,8 @@ Stands on the standard library and ``cryptography``. An auditor can read all of 
 asked and answered, ``checks.py`` for the receipt by itself, ``evidence.py`` for signature, log and keys,
 ``receipt.py`` for the one rule of the charge.
 
-Exit codes: 0 sound · 1 nothing was verified (unreadable file, wrong words) · 2 TAMPERED.
+Exit codes: 0 sound · 1 nothing was verified (unreadable file, wrong words, promised and not proven) ·
+2 TAMPERED.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from hesuan.errors import Faults, InputFault, declare
@@ -20,7 +22,8 @@ from hesuan.money import format_yuan
 from hesuan.wire import pack
 from hesuan.wire.canonical import canonical
 from hesuan.wire.checks import WRONG_SHAPE, Both, Check, Outcome, broken, of_receipt, of_shape, sound
-from hesuan.wire.evidence import Trust, of_evidence, of_keys
+from hesuan.wire.evidence import Trust, of_evidence, of_keys, of_promised
+from hesuan.wire.promise import is_overdue, of_promise, present
 from hesuan.wire.quorum import Policy
 from hesuan.wire.reading import read_json, shown
 from hesuan.wire.receipt import FILE_SHAPE, file_shape
@@ -105,7 +108,25 @@ class Verdict:
         }
 
 
-def verify_receipt(data: bytes, *, trust: Trust | None, policy: Policy | None = None) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class PromiseVerdict(Verdict):
+    """All checks of a receipt that has the log's promise and no proof."""
+
+    def summary(self, language: str = "en") -> str:
+        """The last line."""
+        if self.result is Result.TAMPERED:
+            return Verdict.summary(self, language)
+        chinese = language.startswith("zh")
+        if any(is_overdue(check) for check in self.checks):
+            en = "NOT VERIFIED: the log's promise is overdue; this file is evidence of it. See above."
+            return "未验证：日志的承诺已逾期，本文件即为证据，见上。" if chinese else en
+        en = "NOT VERIFIED YET: the receipt agrees with itself; the log promised its entry and has time left."
+        return "尚未验证：回执自身相符；日志已承诺载入，期限未到。" if chinese else en
+
+
+def verify_receipt(
+    data: bytes, *, trust: Trust | None, policy: Policy | None = None, now: datetime | None = None
+) -> Verdict:
     """Checks every promise of a receipt file; never raises for what is in it.
 
     Args:
@@ -113,6 +134,7 @@ def verify_receipt(data: bytes, *, trust: Trust | None, policy: Policy | None = 
         trust: Keys known from elsewhere; ``None``: those inside the file are used, and the verdict says so.
         policy: Logs that are accepted, and how many witnesses must have cosigned; without it the verdict says
             whether anybody but the log signed at all.
+        now: For a promise in the place of a proof: whether its time is over; ``None``: the reader's clock.
     """
     try:
         document = read_json(data)
@@ -120,7 +142,7 @@ def verify_receipt(data: bytes, *, trust: Trust | None, policy: Policy | None = 
         return Verdict(Result.UNREADABLE, (broken("readable", UNREADABLE, fault=fault),))
     if not isinstance(document, dict) or document.keys().isdisjoint(FILE_SHAPE.shapes):
         return Verdict(Result.UNREADABLE, (broken("readable", NOT_A_RECEIPT, names=NAMES),))
-    return _judge(data, document, trust, policy)
+    return _judge(data, document, trust, policy, now or present())
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,17 +231,24 @@ def _first_receipt(opened: pack.Opened) -> list[Check]:
     return list(verify_receipt(opened.members[names[0]], trust=None).checks) if names else []
 
 
-def _judge(data: bytes, document: dict[str, Any], trust: Trust | None, policy: Policy | None) -> Verdict:
+def _judge(
+    data: bytes, document: dict[str, Any], trust: Trust | None, policy: Policy | None, now: datetime
+) -> Verdict:
     checks = [_form(data, document)]
     shape = of_shape(document, file_shape(document), "file")
     if any(check.outcome is Outcome.BROKEN for check in [*checks, *shape] if check.code is not NOT_CANONICAL):
         checks += shape
         return Verdict(Result.TAMPERED, tuple(checks), trusted=trust is not None)
-    checks += [*of_receipt(document["receipt"]), *of_evidence(document), *of_keys(document, trust)]
+    promised = "promise" in document
+    evidence = of_promised(document) if promised else of_evidence(document)
+    checks += [*of_receipt(document["receipt"]), *evidence, *of_keys(document, trust)]
     checks += [] if policy is None else of_policy_log(document["log_key"], policy)
-    checks.append(of_witnesses(document["proof"]["checkpoint"], policy))
-    return Verdict(
-        result=_result(checks),
+    checks.append(
+        of_promise(document, now=now) if promised else of_witnesses(document["proof"]["checkpoint"], policy)
+    )
+    result = _result(checks)
+    return (PromiseVerdict if promised else Verdict)(
+        result=Result.UNREADABLE if promised and result is Result.SOUND else result,
         checks=tuple(checks),
         receipt=shown(document["receipt"]["id"]),
         charge_fen=document["receipt"]["charge"]["charge_fen"],

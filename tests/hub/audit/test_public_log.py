@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -16,6 +17,7 @@ from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.wire import merkle
 from hesuan.wire.checkpoint import open_note, parse_checkpoint, parse_log_key
 from hesuan.wire.evidence import read_trust
+from hesuan.wire.verify_command import main as verify
 
 OWNER = Actor("owner", "Owner", {"firm": frozenset({"owner"})})
 COLLEAGUE = Actor("colleague", "Colleague", {"firm": frozenset({"member"})})
@@ -164,3 +166,22 @@ def test_a_rewritten_amount_is_found_and_no_further_checkpoint_hides_it() -> Non
     record(3)
     services.sequence()
     assert {finding.invariant for finding in checks.check()} == {"I8.roots"}
+
+
+def test_one_leaf_and_its_proof_are_files_for_any_verifier(
+    five: list[Fact], client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fetched without an account, verified offline; the neighbour's leaf does not fit the proof."""
+    (tmp_path / "policy").write_text(f"log {public.key()}\nquorum none\n")
+    for index in (0, 4):
+        (tmp_path / f"leaf-{index}").write_bytes(client.get(f"/log/leaf/{index}").content)
+    answer = client.get("/log/proof/4")
+    assert answer.status_code == 200 and answer.content.startswith(b"c2sp.org/tlog-proof@v1\nindex 4\n")
+    (tmp_path / "proof").write_bytes(answer.content)
+    words = [str(tmp_path / "proof"), "--policy", str(tmp_path / "policy"), "--leaf"]
+    assert verify([*words, str(tmp_path / "leaf-4")]) == 0
+    assert verify([*words, str(tmp_path / "leaf-0")]) == 2
+    assert "TAMPERED" in capsys.readouterr().out
+    for path in ("leaf", "proof"):
+        assert client.get(f"/log/{path}/5").status_code == 404
+        assert client.post(f"/log/{path}/0").status_code == 405

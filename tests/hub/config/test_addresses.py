@@ -24,6 +24,7 @@ PUBLIC = {
     "/": "what Hesuan is",
     "/log/": "the public log",
     "/log/trust": "keys by which anybody verifies",
+    "/log/policy": "the logs and witnesses, as C2SP tlog-policy writes them",
     "/log/checkpoint": "the public log",
     "/log/key": "the public log",
     "/log/leaves": "the public log",
@@ -63,7 +64,7 @@ def at_pages(made: Requests) -> Requests:
     """The objects of operations, at the pages that show them."""
     version = ProgrammeVersion.objects.get(pk=made.bodies["POST /applications"]["programme_version"])
     made.ids |= {"rest": "nothing", "provider_id": "oidc", "version_id": made.ids["claim_version_id"]}
-    made.ids |= {"tile": "0/000", "log": "nothing", "path": "checkpoint"}
+    made.ids |= {"index": "999999999", "tile": "0/000", "log": "nothing", "path": "checkpoint"}
     made.own_ids |= {
         **{page: made.own_ids.get(operation, {}) for page, operation in OWN.items()},
         "/programmes/{programme_id}/apply/": {"programme_id": version.programme_id},

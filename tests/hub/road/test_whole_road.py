@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from tests.road import Road, countersign, history
 
@@ -13,6 +15,7 @@ from hesuan.hub.market.models import Order
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement import selectors as settlement
 from hesuan.hub.settlement.models import Receipt, Settlement
+from hesuan.hub.worker import loop
 from hesuan.wire.verify import Result, verify_receipt
 
 
@@ -46,6 +49,26 @@ def test_the_receipt_file_of_the_real_rooms_is_what_verify_accepts(road: Road) -
     verdict = verify_receipt(data, trust=None)
     assert verdict.result is Result.SOUND, verdict.document()
     assert verdict.charge_fen == 420
+
+
+def test_until_the_next_checkpoint_the_receipt_file_carries_the_logs_promise(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody leaves with less than the log's signature; once the leaf is covered, the file has its proof."""
+    with monkeypatch.context() as held:
+        held.setattr(loop, "STEPS", tuple(one for one in loop.STEPS if one[0] != "log"))
+        road.finish(road.place())
+        receipt = Receipt.objects.get()
+        data = settlement.receipt_file(road.owner.actor, receipt.id)
+    promised = verify_receipt(data, trust=None)
+    assert promised.result is Result.UNREADABLE and promised.charge_fen == 420
+    assert promised.checks[-1].code.name == "verify.promise_waits"
+    late = verify_receipt(data, trust=None, now=receipt.fact.at + timedelta(hours=25))  # type: ignore[union-attr]
+    assert late.checks[-1].code.name == "verify.promise_overdue"
+    assert settlement.receipt_file(road.owner.actor, receipt.id) == data, "the same promise for ever"
+    loop.tick()
+    proven = settlement.receipt_file(road.owner.actor, receipt.id)
+    assert verify_receipt(proven, trust=None).result is Result.SOUND
 
 
 def test_an_altered_receipt_file_of_the_real_rooms_is_refused(road: Road) -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from django.conf import settings
 
 from hesuan.errors import NotFound, declare
 from hesuan.hub.audit import selectors, signing
 from hesuan.hub.audit.models import Fact
 from hesuan.wire.canonical import Json
 from hesuan.wire.leaves import read_leaf
+from hesuan.wire.proof import Proof
 from hesuan.wire.totals import Totals
 
 MAX_LEAVES = 1_000
@@ -65,6 +70,19 @@ def key(log: str = signing.PLATFORM) -> str:
     return selectors.log_key(log)
 
 
+def policy() -> str:
+    """A policy file (C2SP tlog-policy) for ``hesuan verify --policy`` and tools of others.
+
+    This hub's logs, and the witnesses and quorum that it asks; ``quorum none`` where it asks nobody.
+
+    Whoever relies on it compares the keys with what they got elsewhere, and chooses witnesses of their own.
+    """
+    lines = [f"log {key(log)}" for log in selectors.logs() or [signing.PLATFORM]]
+    name: str = settings.ENVIRONMENT.log_policy
+    rest = Path(name).read_text().splitlines() if name else ["quorum none"]
+    return "\n".join([*lines, *(line for line in rest if not line.startswith("log "))]) + "\n"
+
+
 def trust(site_keys: Mapping[str, str], log: str = signing.PLATFORM) -> dict[str, Json]:
     """The content of a trust file for ``hesuan verify --trust``; ``site_keys``: agent id → public key."""
     return {"log_key": key(log), "site_keys": dict(site_keys)}
@@ -104,10 +122,34 @@ def inclusion(index: int, log: str = signing.PLATFORM) -> dict[str, Json]:
     Raises:
         NotFound: ``audit.no_such_leaf``.
     """
+    return selectors.inclusion(_logged(index, log))
+
+
+def leaf(index: int, log: str = signing.PLATFORM) -> bytes:
+    """One leaf, exactly as hashed.
+
+    Raises:
+        NotFound: ``audit.no_such_leaf``.
+    """
+    return _logged(index, log).logged
+
+
+def proof(index: int, log: str = signing.PLATFORM) -> str:
+    """The proof of one leaf as tools of others read it (c2sp.org/tlog-proof@v1), cosignatures included.
+
+    Raises:
+        NotFound: ``audit.no_such_leaf``.
+    """
+    made = selectors.inclusion(_logged(index, log))
+    path = tuple(bytes.fromhex(str(one)) for one in cast("list[str]", made["hashes"]))
+    return Proof(index, path, str(made["checkpoint"])).text()
+
+
+def _logged(index: int, log: str) -> Fact:
     fact = Fact.objects.filter(log=log, leaf_index=index).first()
     if fact is None:
         raise NotFound(NO_LEAF, size=size(log), asked=index)
-    return selectors.inclusion(fact)
+    return fact
 
 
 def consistency(first: int, second: int, log: str = signing.PLATFORM) -> list[str]:

@@ -18,6 +18,7 @@ from hesuan.hub.audit import signing
 from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
 from hesuan.wire import cosignature, merkle
 from hesuan.wire.canonical import Json
+from hesuan.wire.promise import make as make_promise
 from hesuan.wire.quorum import NONE, Policy
 from hesuan.wire.witness_server import read_policy
 
@@ -150,6 +151,12 @@ def inclusion(fact: Fact, *, earliest: bool = False) -> dict[str, Json]:
         "hashes": [value.hex() for value in path],
         "checkpoint": checkpoint.note if earliest else published_note(checkpoint),
     }
+
+
+def promise(fact: Fact) -> dict[str, Json]:
+    """The log's signed promise that a fact of the platform will be in it, for whoever asks before it is."""
+    leaf: dict[str, Json] = json.loads(bytes(fact.leaf))
+    return make_promise(leaf, recorded_at=fact.at, private=signing.private_key())
 
 
 def consistency(first: int, second: int, log: str = signing.PLATFORM) -> list[bytes]:

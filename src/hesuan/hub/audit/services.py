@@ -90,7 +90,7 @@ def sequence(log: str = signing.PLATFORM) -> Checkpoint | None:
             earlier checkpoint is ever signed.
     """
     refuse_behind(log)
-    private = signing.private_key()
+    private = signing.private_key(log)
     newest = None
     while made := _sequence_batch(log, private):
         newest = made

@@ -14,6 +14,7 @@ from hesuan.wire.checkpoint import LogKey, log_key
 PLATFORM = "platform"
 """The log of the platform itself; each programme has one of its own, named by its id."""
 KEY_FILE = "log-key.pem"
+"""The platform's. Each other log has one of its own, ``log-key.<log>.pem``: a policy names a key once."""
 
 
 def origin(log: str = PLATFORM) -> str:
@@ -22,19 +23,20 @@ def origin(log: str = PLATFORM) -> str:
     return platform if log == PLATFORM else f"{platform.removesuffix(f'/{PLATFORM}')}/{log}"
 
 
-def private_key() -> Ed25519PrivateKey:
-    """The log's private key in the data folder, made at first use.
+def private_key(log: str = PLATFORM) -> Ed25519PrivateKey:
+    """A log's private key in the data folder, made at first use.
 
     Raises:
         Refused: ``keys.too_open``.
         InputFault: ``keys.not_a_private_key``.
     """
-    return _load(Path(settings.DATA_DIR) / KEY_FILE)
+    name = KEY_FILE if log == PLATFORM else f"log-key.{log}.pem"
+    return _load(Path(settings.DATA_DIR) / name)
 
 
 def public_key(log: str = PLATFORM) -> LogKey:
     """The log's public key under the log's origin."""
-    return log_key(origin(log), private_key())
+    return log_key(origin(log), private_key(log))
 
 
 @cache

@@ -46,6 +46,31 @@ def key(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a file for ever
 
 
 @require_safe
+def policy(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - a file for everybody
+    return _file(public.policy(), TEXT)
+
+
+@require_safe
+def leaf(request: HttpRequest, index: int) -> HttpResponse:  # noqa: ARG001 - a file for everybody
+    """One leaf of the platform's log, exactly as hashed: what ``hesuan verify --leaf`` reads."""
+    try:
+        return _file(public.leaf(index), "application/json", keep=FOR_EVER)
+    except NotFound as error:
+        return _file(f"{error}\n", TEXT, status=404)
+
+
+@require_safe
+def proof(request: HttpRequest, index: int) -> HttpResponse:  # noqa: ARG001 - a file for everybody
+    """The proof of one leaf of the platform's log, as C2SP tlog-proof writes it."""
+    try:
+        response = _file(public.proof(index), TEXT)
+    except NotFound as error:
+        return _file(f"{error}\n", TEXT, status=404)
+    response["Content-Disposition"] = f'attachment; filename="leaf-{index}.tlog-proof"'
+    return response
+
+
+@require_safe
 def leaves(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("from", "0")
     try:

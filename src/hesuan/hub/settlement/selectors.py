@@ -12,6 +12,7 @@ from hesuan.hub.market import selectors as market
 from hesuan.hub.market.models import Order
 from hesuan.hub.runs.rules import FINAL, UNSTARTED
 from hesuan.hub.settlement.models import Draw, Receipt, Settlement
+from hesuan.wire.receipt import promise_file
 from hesuan.wire.receipt import receipt_file as wire_file
 
 NO_RECEIPT = declare(
@@ -76,12 +77,12 @@ def receipt_of_order(actor: Actor, order_id: str) -> Receipt | None:
 
 
 def receipt_file(actor: Actor, receipt_id: str) -> bytes:
-    """The receipt file that ``hesuan verify`` accepts.
+    """The receipt file for ``hesuan verify``: with its proof, or before the next checkpoint with the log's
+    signed promise of one.
 
     Raises:
         NotFound: ``receipt.not_found``.
-        Refused: ``receipt.not_signed`` while the site has not countersigned; ``audit.not_sequenced`` in the
-            moment between its signature and the log's next checkpoint.
+        Refused: ``receipt.not_signed`` while the site has not countersigned.
     """
     found = receipt(actor, receipt_id)
     if found.state != Receipt.State.SIGNED or found.fact is None:
@@ -93,8 +94,15 @@ def receipt_file(actor: Actor, receipt_id: str) -> bytes:
             because_zh=f"站点代理拒绝签署：{why}。" if why else "",
         )
     site = {"agent": found.agent_id, "key": found.site_key, "signature": found.site_signature}
-    proof = audit.inclusion(found.fact)
-    return wire_file(receipt=found.document, site=site, proof=proof, log_key=audit.log_key(found.fact.log))
+    log_key = audit.log_key(found.fact.log)
+    try:
+        proof = audit.inclusion(found.fact)
+    except Refused as refused:
+        if refused.code is not audit.NOT_SEQUENCED:
+            raise
+        promise = audit.promise(found.fact)
+        return promise_file(receipt=found.document, site=site, promise=promise, log_key=log_key)
+    return wire_file(receipt=found.document, site=site, proof=proof, log_key=log_key)
 
 
 def due() -> list[str]:

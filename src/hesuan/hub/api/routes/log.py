@@ -80,6 +80,8 @@ class FactsShape(Shape):
     receipt: str | None
     facts: list[FactShape]
     checkpoint: CheckpointShape | None
+    witnesses: list[str]
+    witnessed: bool
     log_key: str
 
 
@@ -179,6 +181,7 @@ def _facts(actor: Actor, order_id: str) -> FactsShape:
     run = runs.run_of_order(actor, order_id)
     receipt = settlement.receipt_of_order(actor, order_id)
     subjects = [order.quote.request_id, order.id, run.id, *([receipt.id] if receipt else [])]
+    seen = audit.witnessing()
     views = [view for subject in dict.fromkeys(subjects) for view in audit.facts(actor, subject)]
     return FactsShape(
         order=order.id,
@@ -186,6 +189,8 @@ def _facts(actor: Actor, order_id: str) -> FactsShape:
         receipt=receipt.id if receipt else None,
         facts=[_fact(view) for view in sorted(views, key=lambda view: (view.at, view.id))],
         checkpoint=_checkpoint(),
+        witnesses=list(seen.witnesses),
+        witnessed=seen.reached,
         log_key=audit.log_key(),
     )
 

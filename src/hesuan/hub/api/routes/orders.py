@@ -115,6 +115,8 @@ class OrderShape(Shape):
     settlement: SettlementShape | None
     receipt: str | None
     receipt_state: str | None
+    receipt_witnessed: bool | None
+    """Whether enough witnesses cosigned the log's newest checkpoint; null without a receipt."""
 
 
 class LogShape(Shape):
@@ -289,6 +291,7 @@ def shape_order(actor: Actor, row: Order) -> OrderShape:
         settlement=_settlement(settlement.settlement(actor, row.id)),
         receipt=receipt.id if receipt else None,
         receipt_state=receipt.state if receipt else None,
+        receipt_witnessed=audit.witnessing().reached if receipt else None,
     )
 
 

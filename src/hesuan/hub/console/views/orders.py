@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from hesuan.errors import Faults, HesuanError
+from hesuan.hub.audit import selectors as audit
 from hesuan.hub.console import faults
 from hesuan.hub.console.access import is_insider, signed_in
 from hesuan.hub.console.evidence import work_units
@@ -34,9 +35,11 @@ def orders(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 def order_rows(actor: Actor, orders: Sequence[Order]) -> list[dict[str, Any]]:
     """Orders with their run and receipt, as the table of orders shows them."""
+    witnessed = audit.witnessing().reached
     return [
         {
             "order": one,
+            "witnessed": witnessed,
             "run": selectors.run_of_order(actor, one.id),
             "receipt": settlement.receipt_of_order(actor, one.id),
         }
@@ -107,6 +110,7 @@ def _story(actor: Actor, order_id: str) -> dict[str, Any]:
         "findings": metering.findings(actor, run.id),
         "settlement": settled,
         "receipt": receipt,
+        "witnessed": audit.witnessing().reached,
         "moving": not done,
         "mark": "-".join(seen),
         "may_cancel": run.state not in FINAL and actor.has("owner", found.organisation_id),
