@@ -128,7 +128,7 @@ def test_a_flag_raised_after_approval_keeps_its_claim_out_of_the_batch(world: Wo
 
 
 def test_without_the_gate_the_batch_would_pay_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches.gate, "is_flagged", lambda _claim: False)
+    monkeypatch.setattr(batches.gate, "flagged_among", lambda _claims: set())
     here = world()
     claim = here.approve(here.claim(here.settle()))
     relate(here)

@@ -20,7 +20,17 @@ from hesuan.wire import checkpoint as notes
 from hesuan.wire import merkle
 from hesuan.wire.canonical import Json, canonical, digest
 
-__all__ = ["anchor", "ask", "log_of", "publish", "record", "record_entry", "sequence"]
+__all__ = [
+    "anchor",
+    "ask",
+    "drafted",
+    "log_of",
+    "publish",
+    "record",
+    "record_all",
+    "record_entry",
+    "sequence",
+]
 
 MAX_LEAF_BYTES = 4096
 BATCH = 2_000
@@ -46,7 +56,27 @@ def record(
     private: Mapping[str, Json] | None = None,
     log: str = signing.PLATFORM,
 ) -> Fact:
-    """Writes one fact inside the caller's transaction.
+    """Writes one fact inside the caller's transaction; see :func:`drafted`."""
+    fact = drafted(kind=kind, subject=subject, actor=actor, public=public, private=private, log=log)
+    fact.save(force_insert=True)
+    return fact
+
+
+def record_all(facts: Sequence[Fact]) -> None:
+    """Writes many drafted facts inside the caller's transaction, in their order, by few statements."""
+    Fact.objects.bulk_create(facts, batch_size=500)
+
+
+def drafted(
+    *,
+    kind: str,
+    subject: str,
+    actor: str,
+    public: Mapping[str, Json] | None = None,
+    private: Mapping[str, Json] | None = None,
+    log: str = signing.PLATFORM,
+) -> Fact:
+    """A fact that is not written yet.
 
     Args:
         kind: What happened, ``room.verb`` in the past tense, such as ``run.finished``.
@@ -71,9 +101,7 @@ def record(
         leaf["private"] = digest(sealed)
     content = canonical(leaf)
     assert len(content) <= MAX_LEAF_BYTES, f"a leaf of {len(content)} bytes; at most {MAX_LEAF_BYTES}"
-    return Fact.objects.create(
-        log=log, kind=kind, subject=subject, actor=actor, at=at, leaf=content, private=sealed
-    )
+    return Fact(log=log, kind=kind, subject=subject, actor=actor, at=at, leaf=content, private=sealed)
 
 
 def sequence(log: str = signing.PLATFORM) -> Checkpoint | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from hesuan.errors import Refused
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
+from hesuan.hub.settlement import batchpay, gate
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement import claim_selectors as reads
-from hesuan.hub.settlement import gate, payment
-from hesuan.hub.settlement.models import Batch, Claim
-from hesuan.hub.settlement.payables import due
+from hesuan.hub.settlement.models import Batch
 
 State = Batch.State
 ACTED = ("closed", "reviewed")
@@ -63,7 +62,7 @@ def review(*, actor: Actor, batch_id: str, note: str = "") -> Batch:
 
 
 def pay(*, actor: Actor, batch_id: str, reference: str = "") -> Batch:
-    """Pays every claim of a reviewed batch, payer by payer.
+    """Pays every claim of a reviewed batch, payer by payer, with one instruction for each payer and party.
 
     A disputed line stays behind, and so does a claim that surveillance holds: each is paid by itself once the
     dispute is resolved, or the flag dismissed.
@@ -75,7 +74,8 @@ def pay(*, actor: Actor, batch_id: str, reference: str = "") -> Batch:
 
     Raises:
         NotFound: ``batch.not_found``.
-        Refused: ``claim.role_missing``, ``claim.same_person``, ``claim.wrong_state``.
+        Refused: ``claim.role_missing``, ``claim.same_person``, ``claim.wrong_state``; ``ledger.unsound``: no
+            money leaves books that do not add up.
     """
     verb = ("Paying the batch", "支付批次")
     with ledger.atomic():
@@ -84,12 +84,7 @@ def pay(*, actor: Actor, batch_id: str, reference: str = "") -> Batch:
             return batch
         gate.need_state(batch, (State.REVIEWED,), verb)
         gate.need_another(actor, batch, ACTED, verb)
-        claims = Claim.objects.select_for_update(of=("self",)).filter(batch=batch).order_by("id")
-        for claim in claims.select_related(
-            "programme_version__programme__office", "claimant", "holder", "centre"
-        ):
-            if not gate.is_flagged(claim):
-                payment.pay_due(claim, actor=actor, reference=reference, batch=batch)
+        batchpay.pay_all(batch, actor=actor, reference=reference)
         public = {"paid_fen": sum(batch.payments.values_list("amount_fen", flat=True))}
         gate.move(batch, State.PAID, trigger="paid", actor=actor, reason=reference, public=public)
     return batch
@@ -111,8 +106,8 @@ def payers_of(batch: Batch) -> dict[str, int]:
         for payer, fen in batch.payments.values_list("payer", "amount_fen"):
             found[payer] = found.get(payer, 0) + fen
         return found
-    for claim in batch.claims.all():
-        for payer, fen in due(claim).items():
+    for claim in batchpay.read(batch.claims.all()):
+        for payer, fen in claim.due.items():
             found[payer] = found.get(payer, 0) + fen
     return found
 

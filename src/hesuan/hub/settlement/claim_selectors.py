@@ -26,6 +26,7 @@ from hesuan.hub.settlement.models import (
     Dispute,
     Draw,
     FloatMovement,
+    Instruction,
     Receipt,
     RedemptionStep,
     Settlement,
@@ -180,6 +181,11 @@ def batch(actor: Actor, batch_id: str) -> Batch:
     if found is None:
         raise NotFound(errors.BATCH_NOT_FOUND, batch=batch_id)
     return found
+
+
+def instructions(seen: Batch) -> list[Instruction]:
+    """What the payers' banks were told to pay by a batch that the caller was shown."""
+    return list(seen.instructions.select_related("party").order_by("party__name", "payer"))
 
 
 def clawbacks(actor: Actor) -> list[Clawback]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +18,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.programmes.paying import PayingTerms
 from hesuan.hub.settlement import claim_errors as errors
-from hesuan.hub.settlement.models import Batch, Claim, Clawback, RedemptionStep
+from hesuan.hub.settlement.models import Batch, Claim, ClaimLine, Clawback, RedemptionStep
 from hesuan.wire.canonical import Json
 
 Verb = tuple[str, str]
@@ -62,6 +63,12 @@ def stages(terms: PayingTerms) -> tuple[Stage, ...]:
 def quarter_of(day: date) -> str:
     """``2026-Q4``."""
     return f"{day.year}-Q{(day.month + 2) // 3}"
+
+
+def next_quarter(period: str) -> str:
+    """``2026-Q4`` → ``2027-Q1``."""
+    year, number = int(period[:4]), int(period[-1])
+    return f"{year + number // 4}-Q{number % 4 + 1}"
 
 
 def need_role(actor: Actor, organisation: Organisation, roles: tuple[str, ...], verb: Verb) -> None:
@@ -150,7 +157,10 @@ def did_it_last(actor: Actor, thing: Claim | Batch, trigger: str) -> bool:
 
 def flag_keys(claim: Claim) -> list[str]:
     """What a flag may be on that concerns a claim: itself, its orders, its holder, holder and centre."""
-    orders = claim.lines.filter(live=True).values_list("settlement__order_id", flat=True)
+    return _keys(claim, claim.lines.filter(live=True).values_list("settlement__order_id", flat=True))
+
+
+def _keys(claim: Claim, orders: Iterable[str]) -> list[str]:
     pair = f"pair:{claim.holder_id}:{claim.centre.organisation_id}"
     return [f"claim:{claim.id}", f"firm:{claim.holder_id}", pair, *(f"order:{one}" for one in orders)]
 
@@ -160,9 +170,15 @@ def need_unflagged(claim: Claim, verb: Verb) -> None:
     flags.need_none(flag_keys(claim), actions=("stop", "hold"), verb=verb)
 
 
-def is_flagged(claim: Claim) -> bool:
-    """Whether a stop or a hold of surveillance concerns the claim."""
-    return flags.standing(flag_keys(claim), actions=("stop", "hold")).exists()
+def flagged_among(claims: Sequence[Claim]) -> set[str]:
+    """Ids of the claims that a stop or a hold of surveillance concerns."""
+    orders: defaultdict[str, list[str]] = defaultdict(list)
+    for at in range(0, len(claims), 500):
+        lines = ClaimLine.objects.filter(claim__in=claims[at : at + 500], live=True)
+        for claim_id, order_id in lines.values_list("claim_id", "settlement__order_id"):
+            orders[claim_id].append(order_id)
+    standing = flags.standing_keys(actions=("stop", "hold"))
+    return {one.id for one in claims if not standing.isdisjoint(_keys(one, orders[one.id]))}
 
 
 def move(

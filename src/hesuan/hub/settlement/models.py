@@ -31,6 +31,7 @@ from hesuan.hub.settlement.claim_models import (
     Payment,
     RedemptionStep,
 )
+from hesuan.hub.settlement.instruction_models import Instructed, Instruction
 from hesuan.wire.ids import ID_LENGTH, new_id
 
 __all__ = [
@@ -48,6 +49,8 @@ __all__ = [
     "Dispute",
     "Draw",
     "FloatMovement",
+    "Instructed",
+    "Instruction",
     "Payment",
     "Receipt",
     "ReconcileFinding",

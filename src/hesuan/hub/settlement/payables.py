@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
 from hesuan.hub.identity.actors import Actor
@@ -18,7 +18,7 @@ from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.programmes.services import need_unfrozen, note_counted
 from hesuan.hub.settlement import accounts, gate, holds
 from hesuan.hub.settlement.claims import ledger_of, source_account
-from hesuan.hub.settlement.models import Adjustment, Batch, Claim, ClaimLine, Dispute
+from hesuan.hub.settlement.models import Adjustment, Batch, Claim, ClaimLine, Dispute, Payment
 
 Line = ClaimLine.State
 SINGLE = ("", "per_claim", "once")
@@ -67,12 +67,17 @@ def line_payable(claim: Claim, line: ClaimLine) -> None:
 
 def due(claim: Claim) -> dict[str, int]:
     """Payer → what is payable on the claim and not paid [fen]; payers of nothing are left out."""
+    return due_of(with_adjustments(claim), claim.payments.all())
+
+
+def due_of(lines: Iterable[ClaimLine], payments: Iterable[Payment]) -> dict[str, int]:
+    """The same of lines with their adjustments, and of payments, that the caller has read."""
     owed: defaultdict[str, int] = defaultdict(int)
-    for line in with_adjustments(claim):
+    for line in lines:
         if line.state in (Line.PAYABLE, Line.PAID):
             for payer, fen in posted_shares(line).items():
                 owed[payer] += fen
-    for payment in claim.payments.all():
+    for payment in payments:
         owed[payment.payer] -= payment.amount_fen
     return {payer: fen for payer, fen in owed.items() if fen}
 
@@ -98,12 +103,18 @@ def _added(line: ClaimLine, counts: Any) -> dict[str, int]:
 
 def with_adjustments(claim: Claim) -> list[ClaimLine]:
     """The claim's living lines with their adjustments and disputes."""
-    rows = claim.lines.filter(live=True).select_related("claim", "voucher")
-    return list(
-        rows.prefetch_related(
+    return list(living(claim.lines.all()).select_related("claim", "voucher"))
+
+
+def living(rows: QuerySet[ClaimLine]) -> QuerySet[ClaimLine]:
+    """Of some lines the living ones, with their adjustments and disputes, in order."""
+    return (
+        rows.filter(live=True)
+        .prefetch_related(
             Prefetch("adjustments", Adjustment.objects.order_by("id")),
             Prefetch("disputes", Dispute.objects.order_by("opened_at")),
-        ).order_by("number")
+        )
+        .order_by("claim_id", "number")
     )
 
 
@@ -150,10 +161,17 @@ def _capture(claim: Claim, line: ClaimLine, held: holds.Held, net_fen: int) -> l
 
 
 def _open_batch(claim: Claim, actor: Actor) -> Batch:
-    """The programme's open batch of this quarter, opened by its first claim."""
+    """The programme's open batch of this quarter, opened by its first claim.
+
+    A quarter has one batch, so that its centres have one instruction each: once it is closed, what becomes
+    payable goes into the next quarter's.
+    """
     now = timezone.now()
     programme = claim.programme_version.programme
     period = gate.quarter_of(programme_day(now))
+    gone = set(programme.batches.exclude(state=Batch.State.OPEN).values_list("period", flat=True))
+    while period in gone:
+        period = gate.next_quarter(period)
     batch, made = Batch.objects.get_or_create(
         programme=programme, period=period, state=Batch.State.OPEN, defaults={"opened_at": now}
     )

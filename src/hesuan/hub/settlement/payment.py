@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from django.utils import timezone
 
 from hesuan.errors import Refused
 from hesuan.hub.audit import restoring
 from hesuan.hub.audit import services as audit
+from hesuan.hub.audit.models import Fact
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import checks
 from hesuan.hub.ledger import services as ledger
-from hesuan.hub.settlement import accounts, claim_errors, clawing, floats, gate
+from hesuan.hub.settlement import accounts, claim_errors, clawing, floats, gate, instructing
 from hesuan.hub.settlement.claims import locked
 from hesuan.hub.settlement.models import Batch, Claim, ClaimLine, Payment
 from hesuan.hub.settlement.payables import due, is_disputed, move, with_adjustments
@@ -33,7 +32,7 @@ def pay(*, actor: Actor, claim_id: str, reference: str = "") -> Claim:
     Raises:
         NotFound: ``claim.not_found``.
         Refused: ``claim.role_missing``, ``claim.same_person``, ``claim.wrong_state``,
-            ``claim.paid_by_batch``, ``flag.stands``.
+            ``claim.paid_by_batch``, ``flag.stands``; as :func:`need_sound`.
     """
     verb = ("Paying", "支付")
     with ledger.atomic():
@@ -51,12 +50,14 @@ def pay(*, actor: Actor, claim_id: str, reference: str = "") -> Claim:
             )
         gate.need_another(actor, claim, ("verified", "approved", "waived"), verb)
         gate.need_unflagged(claim, verb)
-        pay_due(claim, actor=actor, reference=reference)
+        need_sound()
+        made = pay_due(claim, actor=actor, reference=reference)
+        instructing.of_claim(claim, made, actor=actor, reference=reference)
     return claim
 
 
-def pay_due(claim: Claim, *, actor: Actor, reference: str, batch: Batch | None = None) -> list[Payment]:
-    """Pays everything payable on a locked claim; lines that are paid become ``PAID``, the claim with them.
+def need_sound() -> None:
+    """Before money leaves.
 
     Raises:
         Refused: ``ledger.unsound``: no money leaves books that do not add up;
@@ -64,6 +65,13 @@ def pay_due(claim: Claim, *, actor: Actor, reference: str, batch: Batch | None =
     """
     checks.require_sound()
     restoring.refuse()
+
+
+def pay_due(claim: Claim, *, actor: Actor, reference: str, batch: Batch | None = None) -> list[Payment]:
+    """Pays everything payable on a locked claim; lines that are paid become ``PAID``, the claim with them.
+
+    The caller has asked whether the books add up, and makes the bank's instruction of what is returned.
+    """
     made = [
         _pay(claim, payer, fen, actor=actor, reference=reference, batch=batch)
         for payer, fen in due(claim).items()
@@ -102,12 +110,14 @@ def _pay(claim: Claim, payer: str, fen: int, *, actor: Actor, reference: str, ba
         paid_at=timezone.now(),
     )
     floats.note_draw(claim, payment, actor=actor)
-    _record(claim, payment, actor, {"set_off_fen": set_off, "from_float_fen": drawn})
+    audit.record_all([fact_of(payment, actor)])
     return payment
 
 
-def _record(claim: Claim, payment: Payment, actor: Actor, parts: Mapping[str, int]) -> None:
-    audit.record(
+def fact_of(payment: Payment, actor: Actor) -> Fact:
+    """The fact of a payment, not written yet."""
+    claim = payment.claim
+    return audit.drafted(
         kind="payment.made",
         subject=claim.id,
         actor=actor.identity_id,
@@ -115,7 +125,8 @@ def _record(claim: Claim, payment: Payment, actor: Actor, parts: Mapping[str, in
             "programme": claim.programme_version.programme_id,
             "payer": payment.payer,
             "amount_fen": payment.amount_fen,
-            **parts,
+            "set_off_fen": payment.set_off_fen,
+            "from_float_fen": payment.from_float_fen,
         },
         private={"claimant": claim.claimant_id, "reference": payment.reference},
     )

@@ -120,13 +120,34 @@ SETTLED = Invariant(
     WHERE s.copay_captured_fen <> coalesce(t.amount_fen, 0)
     """,
 )
-INVARIANTS = (*checks.INVARIANTS, ISSUED, METERED, PAID, SETTLED, RESERVE, restoring.KEPT)
+INSTRUCTED = Invariant(
+    "I12c",
+    "A payment instruction is the sum of its payments, and a batch instructs all that it pays.",
+    "付款指令等于其各笔付款之和，批次支付的款项均有指令。",
+    """
+    SELECT i.id AS instruction, i.amount_fen, i.payments,
+        coalesce(sum(p.amount_fen - p.from_float_fen - p.set_off_fen), 0) AS paid_fen, count(p.id) AS found
+    FROM settlement_instruction i
+    LEFT JOIN settlement_instructed x ON x.instruction_id = i.id
+    LEFT JOIN settlement_payment p ON p.id = x.payment_id
+    GROUP BY i.id, i.amount_fen, i.payments
+    HAVING i.amount_fen <> coalesce(sum(p.amount_fen - p.from_float_fen - p.set_off_fen), 0)
+        OR i.payments <> count(p.id)
+    UNION ALL
+    SELECT p.id AS instruction, NULL AS amount_fen, NULL AS payments,
+        p.amount_fen - p.from_float_fen - p.set_off_fen AS paid_fen, 0 AS found
+    FROM settlement_payment p LEFT JOIN settlement_instructed x ON x.payment_id = p.id
+    WHERE x.payment_id IS NULL AND p.amount_fen > p.from_float_fen + p.set_off_fen
+        AND p.batch_id IN (SELECT batch_id FROM settlement_instruction WHERE batch_id IS NOT NULL)
+    """,
+)
+INVARIANTS = (*checks.INVARIANTS, ISSUED, METERED, PAID, SETTLED, INSTRUCTED, RESERVE, restoring.KEPT)
 
 
 def check() -> list[Finding]:
     """Runs every invariant of the ledger and of settlement; an empty list means that all books agree."""
     found = checks.check()
-    for one in (ISSUED, METERED, PAID, SETTLED, RESERVE):
+    for one in (ISSUED, METERED, PAID, SETTLED, INSTRUCTED, RESERVE):
         broken = checks.rows(one.sql, [])
         if one is METERED:
             broken = (*broken, *_charged_otherwise())

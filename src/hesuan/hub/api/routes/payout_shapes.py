@@ -5,8 +5,9 @@ from __future__ import annotations
 from hesuan.hub.api.routes.claim_shapes import Reference, ShareShape, StepShape, Why, step_shape
 from hesuan.hub.api.shapes import Body, Id, Shape, Time, Yuan, YuanIn
 from hesuan.hub.settlement.batches import payers_of
+from hesuan.hub.settlement.claim_selectors import instructions
 from hesuan.hub.settlement.clawing import left_of
-from hesuan.hub.settlement.models import Batch, Clawback, FloatMovement
+from hesuan.hub.settlement.models import Batch, Clawback, FloatMovement, Instruction
 
 
 class NewClawback(Body):
@@ -34,6 +35,19 @@ class FloatRefund(Body):
     reference: Reference = ""
 
 
+class InstructionShape(Shape):
+    """One order to a payer's bank: of a batch there is one for each payer and party."""
+
+    id: str
+    payer: str
+    party: str
+    period: str
+    amount_yuan: Yuan
+    payments: int
+    reference: str
+    made_at: Time
+
+
 class BatchShape(Shape):
     """What is paid together."""
 
@@ -44,6 +58,7 @@ class BatchShape(Shape):
     claims: list[str]
     shares: list[ShareShape]
     total_yuan: Yuan
+    instructions: list[InstructionShape]
     opened_at: Time
     steps: list[StepShape]
 
@@ -116,8 +131,22 @@ def batch_shape(row: Batch) -> BatchShape:
         claims=sorted(row.claims.values_list("id", flat=True)),
         shares=[ShareShape(payer=payer, amount_yuan=fen) for payer, fen in shares.items()],
         total_yuan=sum(shares.values()),
+        instructions=[_instruction(one) for one in instructions(row)],
         opened_at=row.opened_at,
         steps=[step_shape(one) for one in row.steps.order_by("id")],
+    )
+
+
+def _instruction(row: Instruction) -> InstructionShape:
+    return InstructionShape(
+        id=row.id,
+        payer=row.payer,
+        party=row.party.name,
+        period=row.period,
+        amount_yuan=row.amount_fen,
+        payments=row.payments,
+        reference=row.reference,
+        made_at=row.made_at,
     )
 
 

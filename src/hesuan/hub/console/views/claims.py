@@ -255,6 +255,7 @@ def batch(request: HttpRequest, actor: Actor, *, batch_id: str) -> HttpResponse:
         "batch": found,
         "rows": [_row(one) for one in reads.claims(actor) if one.batch_id == found.id],
         "shares": sorted(batches.shares(actor, batch_id).items()),
+        "instructions": reads.instructions(found),
         "steps": steps,
         "people": identity.names({one.actor for one in steps}),
         "verb": claimdesk.batch_verb(actor, found),
