@@ -75,6 +75,17 @@ MESSAGES: dict[str, Shape] = {
             "output_digest": Maybe(DIGEST),
         }
     ),
+    "meter": Record({"run": Ulid(), "seq": Whole(1), "counter_ms": Whole(), "at": Time()}),
+    "rebase": Record(
+        {
+            "run": Ulid(),
+            "seq": Whole(1),
+            "before_ms": Whole(),
+            "counter_ms": Whole(),
+            "reason": _REASON,
+            "at": Time(),
+        }
+    ),
     "log": Record({"run": Ulid(), "offset": Whole(), "text": Free(LONGEST_LOG_PIECE)}),
     "countersign": Record({"receipt": Ulid(), "digest": DIGEST, "signature": _SIGNATURE}),
     "countersign_refused": Record({"receipt": Ulid(), "reason": _REASON}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from hesuan.hub.centres.models import Agent
 from hesuan.hub.runs.models import Run
 from hesuan.wire.ids import ID_LENGTH, new_id
 
@@ -47,6 +48,40 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return f"usage of {self.run_id}"
+
+
+class MeterReading(models.Model):
+    """One word of a run's cumulative counter, or of its beginning anew; rows are added and never changed."""
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="readings")
+    seq = models.PositiveIntegerField()
+    """The meter's own number, from 1; an agent that takes over counts on."""
+    counter_ms = models.BigIntegerField()
+    before_ms = models.BigIntegerField(null=True)
+    """Of a re-base: where the counter stood at last."""
+    reason = models.TextField(blank=True)
+    """Of a re-base."""
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    """Who signed it."""
+    at = models.DateTimeField()
+    """By the site's clock; nothing is decided by it."""
+    message_id = models.CharField(max_length=64, blank=True)
+    digest = models.CharField(max_length=80)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "seq"], name="metering_reading_once"),
+            models.CheckConstraint(
+                condition=Q(seq__gte=1, counter_ms__gte=0)
+                & (Q(before_ms__isnull=True) | Q(before_ms__gte=0)),
+                name="metering_reading_not_negative",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.seq}: {self.counter_ms} ms"
 
 
 class Finding(models.Model):

@@ -108,6 +108,38 @@ def locked_run(*, agent_id: str, run_id: object) -> Run:
     return run
 
 
+def take_over(*, agent_id: str, run_id: object) -> tuple[Run, bool]:
+    """A run, locked, for a message by which an agent may take it over, and whether it is that agent's now.
+
+    It passes from an agent that was revoked to another one of its centre, which goes on where that one
+    stopped. What the first one said stands.
+
+    Raises:
+        NotFound: ``run.not_found``.
+    """
+    run = Run.objects.select_for_update(of=("self",)).select_related("order", "agent").filter(pk=str(run_id))
+    found = run.first()
+    if found is None:
+        raise NotFound(NO_RUN, run=run_id)
+    if found.agent_id == agent_id:
+        return found, True
+    before, by = found.agent, Agent.objects.get(pk=agent_id)
+    same_centre = before.centre_id == by.centre_id
+    if before.revoked_at is None or by.revoked_at is not None or not same_centre:
+        return found, False
+    if rules.is_final(found.state):
+        return found, False
+    found.agent = by
+    found.save(update_fields=["agent"])
+    audit.record(
+        kind="run.taken_over",
+        subject=found.id,
+        actor=agent_id,
+        public={"order": found.order_id, "from": before.id, "to": by.id},
+    )
+    return found, True
+
+
 def apply_state(*, agent_id: str, body: Mapping[str, Json]) -> Run:
     """Takes in a ``run_state`` message; repeated, late and reordered ones change nothing.
 

@@ -19,6 +19,7 @@ from hesuan.hub.centres import services as centres
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import services as market
 from hesuan.hub.market.models import Order
+from hesuan.hub.metering import readings
 from hesuan.hub.metering import services as metering
 from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.planning.services import record_outcome
@@ -87,7 +88,7 @@ def settle(order_id: str) -> Settlement | None:
 
 
 def _case(order: Order) -> _Case | None:
-    """What is to be settled; None while run or accounting is missing, or while the two contradict."""
+    """What is to be settled; None while run or accounting is missing, or while they or the meter disagree."""
     run = Run.objects.get(order=order)
     if not run_rules.is_final(run.state):
         return None
@@ -102,6 +103,8 @@ def _case(order: Order) -> _Case | None:
             kind="usage.state_contradicts_run",
             facts={"run_state": run.state, "usage_state": record.state},
         )
+        return None
+    if readings.contradicts(run.id, record.wall_ms):
         return None
     return _Case(order, run, record.raw)
 

@@ -13,6 +13,7 @@ from hesuan.errors import declare
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres import services as centres
 from hesuan.hub.gateway.models import InboxMessage
+from hesuan.hub.metering import readings
 from hesuan.hub.metering import services as metering
 from hesuan.hub.runs import services as runs
 from hesuan.hub.runs.models import Run
@@ -49,6 +50,14 @@ def _usage(message: InboxMessage) -> None:
     metering.store_usage(agent_id=message.agent_id, message_id=message.id, body=message.body)
 
 
+def _meter(message: InboxMessage) -> None:
+    readings.store_reading(agent_id=message.agent_id, message_id=message.id, body=message.body)
+
+
+def _rebase(message: InboxMessage) -> None:
+    readings.store_rebase(agent_id=message.agent_id, message_id=message.id, body=message.body)
+
+
 def _countersign(message: InboxMessage) -> None:
     settlement.attach_signature(agent_id=message.agent_id, body=message.body)
 
@@ -82,6 +91,8 @@ MESSAGES: dict[str, MessageHandler] = {
     "run_state": _run_state,
     "log": _log,
     "usage": _usage,
+    "meter": _meter,
+    "rebase": _rebase,
     "countersign": _countersign,
     "countersign_refused": _countersign_refused,
     "heartbeat": _heartbeat,
@@ -90,6 +101,7 @@ MESSAGES: dict[str, MessageHandler] = {
 FACTS: dict[str, tuple[FactHandler, ...]] = {
     "run.finished": (_settle,),
     "usage.recorded": (_settle,),
+    "meter.rebased": (_settle,),
     "order.settled": (_learn,),
     "claim.submitted": (_watch,),
 }
