@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from tests.append_only import triggers_lifted
 
 from hesuan.errors import Refused
@@ -148,6 +150,23 @@ def test_a_witness_is_asked_and_its_line_published(witnessed: Witness, tmp_path:
     assert services.ask() == 1 and Cosignature.objects.count() == 2
     latest = witnessed.latest(signing.origin())
     assert latest is not None and latest.size == 2
+
+
+def test_a_log_in_which_nothing_happens_is_cosigned_anew_every_hour(
+    witnessed: Witness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that whoever asks for a fresh cosignature can tell a quiet log from one that is held back."""
+    record(0)
+    services.sequence()
+    assert services.ask() == 1
+    begin = timezone.now()
+    for minutes, asked in ((59, 0), (61, 1), (62, 0)):
+        monkeypatch.setattr(timezone, "now", lambda m=minutes: begin + timedelta(minutes=m))
+        assert services.ask() == asked, minutes
+    assert Cosignature.objects.count() == 2
+    services.publish()
+    note = publishing.file("checkpoint")
+    assert note is not None and note.count("\u2014".encode()) == 2, "the log's line and the witness's newest"
 
 
 def test_a_witness_that_is_ahead_of_what_is_known_here_is_asked_from_its_own_size(

@@ -12,6 +12,8 @@ from django.db import DatabaseError
 from django.utils import timezone
 from tests.road import Road, history, make_site, state, tell
 
+from hesuan.hub.audit import publishing
+from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Checkpoint, Fact
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
 from hesuan.hub.gateway.models import InboxMessage
@@ -202,3 +204,48 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         threading.Event().wait(0.005)
+
+
+def _pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the loop sleeps between rounds that fail one after another; nobody really sleeps."""
+    slept: list[float] = []
+
+    class Clock(Bell):
+        def wait(self, timeout_s: float) -> bool:
+            slept.append(timeout_s)
+            if len(slept) == 12:
+                worker._stopping.set()
+            return False
+
+    monkeypatch.setattr(loop, "tick", lambda: loop.Round(0, ("inbox",)))
+    worker = loop.Loop(bell=Clock())
+    worker.start()
+    worker.join(30)
+    assert len(slept) == 12
+    return slept
+
+
+def test_the_loop_never_sleeps_longer_than_a_checkpoint_may_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint follows a new fact within 10 s, whatever else fails; half of it is left for the round.
+
+    Negative control: with the pauses of before, up to 30 s, it would not.
+    """
+    assert max(_pauses(monkeypatch)) <= 5
+    monkeypatch.setattr(loop, "LONGEST_PAUSE_S", 30.0)
+    assert max(_pauses(monkeypatch)) > 10
+
+
+@pytest.mark.django_db
+def test_one_round_publishes_what_is_new_though_every_other_step_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken() -> int:
+        raise OSError("down")
+
+    steps = tuple((name, step if name == "log" else broken) for name, step in loop.STEPS)
+    monkeypatch.setattr(loop, "STEPS", steps)
+    audit.record(kind="test.happened", subject="S1", actor="system")
+    before = publishing.published_size()
+    assert "log" not in loop.tick().failed
+    assert publishing.published_size() == before + 1
+    assert loop.tick().handled == 0, "and nothing new makes no new checkpoint"

@@ -33,7 +33,8 @@ from hesuan.hub.worker import facts, inbox
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 5.0
+"""After rounds that failed: a new fact is under a checkpoint within ten seconds all the same."""
 
 
 @dataclass(frozen=True, slots=True)
