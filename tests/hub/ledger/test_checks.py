@@ -66,7 +66,9 @@ def damaged(statement: str, at_minutes: int = 0) -> list[checks.Finding]:
                 cursor.execute("DROP INDEX ledger_hold_resolved_once")
             with triggers_lifted(connection):
                 cursor.execute(statement)
-        found = checks.check(timezone.now() + timedelta(minutes=at_minutes))
+        at = timezone.now() + timedelta(minutes=at_minutes)
+        found = checks.check(at)
+        assert checks.broken(at) == [finding.invariant for finding in found], "asked in one statement"
         transaction.set_rollback(True)
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:

@@ -315,7 +315,7 @@ def _stamp(at: datetime | None) -> str | None:
 
 
 def _time(value: datetime | str | None) -> datetime | None:
-    """A time as the driver gave it: SQLite's is a text in UTC."""
+    """A time as the driver gave it: SQLite's is in UTC and does not say so."""
     if isinstance(value, str):
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    return value
+        value = datetime.fromisoformat(value)
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
