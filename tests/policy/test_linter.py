@@ -153,9 +153,14 @@ def test_a_floor_above_the_cap_blocks_where_nobody_is_paid() -> None:
 
 
 def test_a_base_that_may_not_be_so_small_and_does_not_count_beyond() -> None:
-    base = "base: {measure: usage_fee, kinds: [compute], tax: incl, min: 10.01, max: 10.00}"
-    assert found(base)[0] == ("policy.base_floor_above_base", "base", True)
-    assert found(base.replace("10.01", "10.00")) == [("policy.split_gains", "base.max", False)]
+    base = "base: {measure: usage_fee, kinds: [compute], tax: incl, max: 10.00}"
+    floor = 'floors: [{on: base, min: "10.01", before_rounding: true, else: reject}]'
+    assert ("policy.base_floor_above_base", "base", True) in found(base, floor)
+    assert ask(rules_with(base, floor), 1_000_00).subsidy_fen == 0, "nothing is ever paid"
+    assert found(base, floor.replace("10.01", "10.00")) == [("policy.split_gains", "base.max", False)]
+    least = base.replace("max", "min: 10.01, max")
+    assert found(least) == [("policy.split_gains", "base.max", False)]
+    assert ask(rules_with(least), 10_01).subsidy_fen == 3_00, "the base's own least is asked of the whole"
 
 
 def test_a_budget_below_one_maximal_award() -> None:

@@ -113,8 +113,8 @@ def most_paid(programme: Programme, tier: Tier) -> int | None:
 def _check_floors(programme: Programme) -> Iterator[Finding]:
     base = programme.base
     if base and isinstance(base.max_fen, int):
-        floors = [base.min_fen, *(one.min_fen for one in programme.floors if one.on == "base")]
-        for floor in floors:
+        # The base's own `min` is compared before `max` cuts; a floor after, so no base reaches it.
+        for floor in (one.min_fen for one in programme.floors if one.on == "base"):
             if isinstance(floor, int) and floor > base.max_fen:
                 least, most = _shown(programme, floor), _shown(programme, base.max_fen)
                 yield found(programme, BASE_FLOOR_ABOVE_BASE, "base", floor=least, most=most)
