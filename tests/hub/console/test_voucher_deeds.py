@@ -175,6 +175,7 @@ def test_an_approver_decides_a_checkpoint_that_lies_in_no_bracket(
     assert offered(approver, voucher) == set()
     services.keep_dates(THE_DAY)
     assert offered(approver, voucher) == {"share"}
+    assert address(voucher) in read(approver.client, "/", "en")[1].partition('data-test="undecided"')[2]
     assert "share" not in offered(officer, voucher) | offered(owner, voucher)
     page = read(approver.client, address(voucher), "en")[1]
     assert "The document allows: 0, 3/20 – 1/4." in page and "an approver, who decides" in page
@@ -187,6 +188,7 @@ def test_an_approver_decides_a_checkpoint_that_lies_in_no_bracket(
     assert send(approver, voucher, "share", share="15 %", sure="yes", **say)[0] == 302
     assert (state(voucher), view(voucher).returned_fen) == ("REDUCED", 45_000)
     assert offered(approver, voucher) == set()
+    assert 'data-test="undecided"' not in read(approver.client, "/", "en")[1]
 
 
 REIMBURSED = "settlement: {flow: reimburse_user, cadence: quarterly, steps: [bureau]}"
@@ -201,6 +203,8 @@ def test_an_approver_ends_the_claim_time_that_no_document_states(
     assert offered(approver, voucher) == set()
     services.expire_vouchers(voucher.expires_at)
     assert (state(voucher), offered(approver, voucher)) == ("EXPIRED", {"end_claims"})
+    waits = [read(one.client, "/", "en")[1].count('data-test="undecided"') for one in (approver, officer)]
+    assert waits == [1, 0], "the first page tells whoever may decide it"
     assert offered(officer, voucher) == offered(owner, voucher) == set()
     assert "an approver, who ends the claim time" in read(owner.client, address(voucher), "en")[1]
     assert send(approver, voucher, "end_claims", reason="all claimed")[0] == 422, "no tick"

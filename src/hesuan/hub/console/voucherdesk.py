@@ -16,9 +16,11 @@ from hesuan.hub.console.entryform import Input, day, ratio
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors, services
 from hesuan.hub.programmes.ahead import Ahead, Undecided
+from hesuan.hub.programmes.ahead import ahead as ahead_of
+from hesuan.hub.programmes.decaying import UNDECIDED
 from hesuan.hub.programmes.entitling import is_claimed_after_use
 from hesuan.hub.programmes.extending import Room
-from hesuan.hub.programmes.models import Suspension, Voucher
+from hesuan.hub.programmes.models import Suspension, Voucher, VoucherStep
 
 State = Voucher.State
 LIVING = (State.ISSUED, State.ACTIVE, State.REDUCED)
@@ -204,6 +206,23 @@ def suspended_for(actor: Actor) -> list[Voucher]:
         decides = actor.has("approver", voucher.programme_version.programme.office_id)
         if case is not None and (holder or (decides and may_decide(actor, voucher, case))):
             found.append(voucher)
+    return found
+
+
+def undecided_for(actor: Actor) -> list[Voucher]:
+    """The vouchers on which this person decides what their documents leave open."""
+    if not any("approver" in held for held in actor.roles.values()):
+        return []
+    between = set(VoucherStep.objects.filter(trigger=UNDECIDED).values_list("voucher_id", flat=True))
+    found = []
+    for row in selectors.vouchers(actor):
+        voucher = row.voucher
+        office = voucher.programme_version.programme.office_id
+        mine = actor.has("approver", office) and voucher.organisation_id not in actor.organisations()
+        if mine and (voucher.id in between or voucher.state == State.EXPIRED):
+            still = ahead_of(actor, voucher.id)
+            if still.claims_open or (voucher.state in LIVING and still.undecided):
+                found.append(voucher)
     return found
 
 

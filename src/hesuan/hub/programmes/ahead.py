@@ -76,7 +76,7 @@ def ahead(actor: Actor, voucher_id: str) -> Ahead:
     document = engine.programme_of(voucher.programme_version)
     steps = selectors.voucher_steps(actor, voucher_id)
     expiry = document.terms.expiry
-    gone = {one.detail for one in steps if one.trigger in ("exempt", "reduce")}
+    gone = {one.detail for one in steps if one.trigger in ("exempt", "reduce", UNDECIDED)}
     days = [one.on for one in expiry.checkpoints] if expiry is not None else []
     parts = _parts(voucher, {one.detail for one in steps if one.trigger == "release"})
     return Ahead(

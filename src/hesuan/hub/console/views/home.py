@@ -57,6 +57,7 @@ def _desk(actor: Actor) -> dict[str, Any]:
         ],
         "batches": claimdesk.batches_for(actor),
         "suspended": voucherdesk.suspended_for(actor),
+        "undecided": voucherdesk.undecided_for(actor),
         "may_ask": bool(roles_of(actor) & USERS),
         "buys": bool(latest) or bool(roles_of(actor) & USERS),
         "now": timezone.now(),
