@@ -66,6 +66,7 @@ def test_whatever_the_network_does_the_sum_is_the_use(
     assert metered({one.seq: one for one in arrived}.values()) == meters.Metered(true_ms, ())
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(told())
 def test_what_is_known_so_far_is_never_more_than_the_use(case: tuple[int, list[Reading]]) -> None:
     true_ms, said = case
