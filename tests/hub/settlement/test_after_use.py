@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -95,16 +95,26 @@ class AfterUse(Shipped):
 
 
 @pytest.fixture
-def nanning(
+def shipped(
     road: Road, officer: Person, reviewer: Person, approver: Person, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[AfterUse]:
-    """Nanning's own text in force, the centre admitted before the orders, the clock in December 2025."""
-    clock = Clock(monkeypatch)
-    made = make_shipped(road, officer, reviewer, approver, NANNING)
-    made.__class__ = AfterUse
-    assert isinstance(made, AfterUse)
-    made.clock = clock
-    return made
+) -> Callable[..., AfterUse]:
+    """A shipped text in force, the centre admitted before the orders, the clock in December 2025."""
+
+    def make(programme: str, **changes: str) -> AfterUse:
+        clock = Clock(monkeypatch)
+        made = make_shipped(road, officer, reviewer, approver, programme, **changes)
+        made.__class__ = AfterUse
+        assert isinstance(made, AfterUse)
+        made.clock = clock
+        return made
+
+    return make
+
+
+@pytest.fixture
+def nanning(shipped: Callable[..., AfterUse]) -> AfterUse:
+    """Nanning's own text."""
+    return shipped(NANNING)
 
 
 def entitlement(claim: Claim) -> Voucher:
@@ -303,3 +313,38 @@ def test_a_claim_that_comes_back_gives_its_entitlement_up_whole(nanning: AfterUs
     assert (made.state, ended.to_state) == ("CLOSED", "REVOKED" if how == "rejected" else "SURRENDERED")
     assert nanning.limits() == {"cap": (0, 0), "budget": (0, 0)}
     assert balances.balance(accounts.ledger_of(NANNING), accounts.voucher_account(made.id)).available_fen == 0
+
+
+def test_of_two_orders_the_second_sees_what_the_first_leaves_of_the_limit(
+    shipped: Callable[..., AfterUse],
+) -> None:
+    """60,000.00 each under a limit of 100,000.00: the second gets 40,000.00, as draft and submitted."""
+    cap = {'limit: "2000000.00", counts: redeemed': 'limit: "100000.00", counts: redeemed'}
+    here = shipped(NANNING, **cap)
+    both = here.use(), here.use()
+    here.clock.at = CLAIMED
+    draft = here.open(*both, facts=WHOLE)
+    assert [line.subsidy_fen for line in draft.lines.order_by("number")] == [6_000_000, 4_000_000]
+    claim = here.submit(draft)
+    assert [line.subsidy_fen for line in claim.lines.order_by("number")] == [6_000_000, 4_000_000]
+    assert entitlement(claim).face_fen == 10_000_000
+    here.approve(claim)
+    assert here.limits()["cap"] == (10_000_000, 0)
+
+
+def test_langfangs_lump_sum_is_for_the_first_order_of_a_newcomer_only(
+    shipped: Callable[..., AfterUse],
+) -> None:
+    """Once 500,000.00, cut by the invoice of 200,000.00; the second order is paid by the rate, 50 %."""
+    here = shipped("cn.langfang.suanliquan.2023")
+    both = here.use(), here.use("compute")
+    newcomer: dict[str, Json] = {
+        "applicant.is_newly_landed": True,
+        "project.level": "none",
+        "project.role": "none",
+    }
+    draft = here.open(*both, facts=newcomer)
+    claim = here.submit(draft)
+    assert [line.subsidy_fen for line in claim.lines.order_by("number")] == [20_000_000, 10_000_000]
+    third = here.open(here.use(), facts=newcomer)
+    assert third.lines.get().subsidy_fen == 10_000_000
