@@ -27,13 +27,14 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
-from tests.hub.api.requests import Requests, make_requests
+from tests.hub.api.requests import KEYED, Requests, make_requests
 from tests.hub.api.test_api_roles import PEOPLE, operations, table
 from tests.people import Person
 
 from hesuan.hub.api import openapi
 from hesuan.hub.api.openapi import complete
 from hesuan.hub.api.shapes import Body, Shape
+from hesuan.hub.api.site import api
 from hesuan.hub.identity import services as identity
 from hesuan.hub.registry import file_types
 
@@ -156,6 +157,18 @@ def descendants(of: type) -> Iterator[type]:
         if each.__module__.startswith("hesuan.hub.api") and "[" not in each.__name__:
             yield each
         yield from descendants(each)
+
+
+def test_a_key_is_said_to_be_required_exactly_where_its_lack_is_refused() -> None:
+    """The right requests send a key there and nowhere else, and Schemathesis leaves each required one out."""
+    named = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, methods in api.get_openapi_schema(path_prefix="/api/v1/")["paths"].items()
+        for method, one in methods.items()
+        if any(each["name"] == openapi.HEADER and each["required"] for each in one["parameters"])
+    }
+    assert {one for one in operations() if one.startswith("POST") and one.endswith(KEYED)} == named
+    assert len(named) == len(openapi.MOVES_MONEY)
 
 
 def test_right_requests_are_answered_as_the_document_says(asker: Asker) -> None:

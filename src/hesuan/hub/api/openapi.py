@@ -30,7 +30,7 @@ MOVES_MONEY = frozenset(
     {
         "claims_pay",
         "market_accept_quote",
-        "organisations_deposit",
+        "organisations_book_deposit",
         "payouts_demand",
         "payouts_fund_float",
         "payouts_pay_batch",
