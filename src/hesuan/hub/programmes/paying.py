@@ -13,7 +13,11 @@ from itertools import groupby
 from typing import TypeVar
 
 from hesuan.hub.programmes import engine, onrecord, rules
+from hesuan.hub.programmes.accounts import counter_account
+from hesuan.hub.programmes.counting import is_funding
+from hesuan.hub.programmes.drawing import place_of
 from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
+from hesuan.hub.programmes.recounting import Change
 from hesuan.hub.programmes.redemption import funding_of, redeem_facts
 from hesuan.hub.programmes.rules import COMPUTING, Item, PayerShare
 from hesuan.policy import windows
@@ -129,6 +133,8 @@ class PastLine:
     """Lines of one order are decided once, as they were; without one each is an order of its own."""
     beside: tuple[tuple[str, int], ...] = ()
     """What other programmes paid of the order: programme → fen."""
+    counted_on: date | None = None
+    """The day whose limits it used up; without one, that of ``at``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,8 @@ class _Paid:
 
     subsidy_fen: int
     shares: tuple[Share, ...]
+    counted: Mapping[tuple[int, str], int]
+    """Place and account of a limit → what it counts there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +156,8 @@ class Difference:
     """To be paid; negative: to come back."""
     shares: tuple[PayerShare, ...]
     """Sum to ``fen``; in the document's order of payers."""
+    counted: tuple[Change, ...] = ()
+    """What limits on use count more or less by it."""
 
 
 def differences_after(
@@ -171,8 +181,14 @@ def differences_after(
         shares = differences(old.shares, new.shares)
         if any(share.fen for share in shares) or old.subsidy_fen != new.subsidy_fen:
             told = tuple(PayerShare(share.payer, share.fen) for share in shares)
-            found.append(Difference(line.id, new.subsidy_fen - old.subsidy_fen, told))
+            limits = _recounted(old.counted, new.counted)
+            found.append(Difference(line.id, new.subsidy_fen - old.subsidy_fen, told, limits))
     return tuple(found)
+
+
+def _recounted(old: Mapping[tuple[int, str], int], new: Mapping[tuple[int, str], int]) -> tuple[Change, ...]:
+    changes = {limit: new.get(limit, 0) - old.get(limit, 0) for limit in {**old, **new}}
+    return tuple(Change(place, account, fen) for (place, account), fen in changes.items() if fen)
 
 
 def _decided(lines: Sequence[PastLine], taken: Mapping[str, int]) -> dict[str, _Paid]:
@@ -192,7 +208,7 @@ def _decided(lines: Sequence[PastLine], taken: Mapping[str, int]) -> dict[str, _
         facts = _facts(voucher, order, sum(taken.get(line.id, 0) for line in order))
         together = sum(left[one] for one in {line.voucher_id for line in order})
         decision = decide(document, facts, book.counters(needed(document, facts), voucher_fen=together))
-        book.add(decision, facts.on)
+        book.add(decision, facts.counting_day)
         made |= _divided(order, decision, document, left)
     return made
 
@@ -202,14 +218,24 @@ def _divided(
 ) -> dict[str, _Paid]:
     """One decision on an order's lines, each voucher's last fen before the next one's first."""
     made, rest = {}, decision.subsidy_fen
+    limits = [
+        (place_of(document, need), counter_account(need), fen)
+        for need, fen in decision.counted
+        if not is_funding(document, need)
+    ]
     for line in order:
         fen = min(rest, left[line.voucher_id])
+        before = decision.subsidy_fen - rest
+        counted = {
+            (place, key): rules.part(whole_fen, decision.subsidy_fen, before_fen=before, now_fen=fen)
+            for place, key, whole_fen in limits
+        }
         rest -= fen
         left[line.voucher_id] -= fen
         parts = rules.split(funding_of(document), fen)
         whole = fen == decision.subsidy_fen
         shares = decision.shares if whole else tuple(Share(one.payer, one.fen) for one in parts)
-        made[line.id] = _Paid(fen, shares)
+        made[line.id] = _Paid(fen, shares, counted)
     return made
 
 
@@ -223,5 +249,6 @@ def _facts(voucher: Voucher, order: Sequence[PastLine], taken_fen: int) -> Facts
         related=onrecord.related_to(voucher.organisation_id, line.centre_id, line.at),
         aid=[Aid(authority="", scope="", amount_fen=fen, programme=key) for key, fen in line.beside],
         item=line.item,
+        counted_on=line.counted_on,
     )
     return credited(facts, (replace(facts.lines[0], amount_fen=taken_fen),)) if taken_fen else facts

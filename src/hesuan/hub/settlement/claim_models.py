@@ -329,6 +329,8 @@ class Clawback(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.DUE)
     proposed_write_off_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     """Who proposed to write it off; somebody else must agree."""
+    note = models.ForeignKey(CreditNote, null=True, on_delete=models.PROTECT, related_name="clawbacks")
+    """The credit note it follows from, which has given limits back already; ``None``: it was demanded."""
     due_at = models.DateTimeField()
 
     class Meta:

@@ -14,11 +14,12 @@ from django.utils import timezone
 from hesuan.errors import InputFault, Refused
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
-from hesuan.hub.settlement import accounts, gate
+from hesuan.hub.programmes.recounting import Recount
+from hesuan.hub.settlement import accounts, gate, limits
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement import claim_selectors as reads
 from hesuan.hub.settlement.claims import locked
-from hesuan.hub.settlement.models import Claim, Clawback, ClawbackPart
+from hesuan.hub.settlement.models import Claim, Clawback, ClawbackPart, CreditNote
 from hesuan.hub.settlement.payables import as_json, move
 from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json
@@ -86,6 +87,7 @@ def recover(*, actor: Actor, clawback_id: str, reference: str) -> Clawback:
         if clawback.state == State.RECOVERED:
             return clawback
         gate.need_state(clawback, (State.DUE,), verb)
+        limits.lock_counted([clawback])
         for payer, fen in left_of(clawback).items():
             _part(clawback, State.RECOVERED, payer, fen, actor=actor, reference=reference)
         gate.move(clawback, State.RECOVERED, trigger="recovered", actor=actor, reason=reference)
@@ -159,7 +161,13 @@ def split(amount_fen: int, left: Mapping[str, int]) -> dict[str, int]:
 
 
 def make_due(
-    claim: Claim, shares: Mapping[str, int], *, actor: Actor, reason: str, clawback_id: str
+    claim: Claim,
+    shares: Mapping[str, int],
+    *,
+    actor: Actor,
+    reason: str,
+    clawback_id: str,
+    note: CreditNote | None = None,
 ) -> Clawback:
     """A clawback becomes due: what was paid is owed back."""
     events = [
@@ -182,6 +190,7 @@ def make_due(
         reason=reason,
         amount_fen=sum(shares.values()),
         shares=as_json(shares),
+        note=note,
         due_at=timezone.now(),
     )
     clawback.save(force_insert=True)
@@ -192,13 +201,10 @@ def make_due(
 
 def set_off(claim: Claim, payer: str, at_most_fen: int, *, payment_id: str, actor: Actor) -> int:
     """Sets what the claimant owes a payer off against what that payer pays now, oldest first [fen]."""
-    programme = claim.programme_version.programme_id
     rows = Clawback.objects.select_for_update(of=("self",)).select_related(
         "claim__programme_version__programme"
     )
-    owed = rows.filter(
-        party_id=claim.claimant_id, state=State.DUE, claim__programme_version__programme_id=programme
-    ).order_by("due_at", "id")
+    owed = rows.filter(**_owed(claim)).order_by("due_at", "id")
     taken = 0
     for clawback in owed:
         fen = min(at_most_fen - taken, left_of(clawback).get(payer, 0))
@@ -211,19 +217,35 @@ def set_off(claim: Claim, payer: str, at_most_fen: int, *, payment_id: str, acto
     return taken
 
 
+def lock_owed(claim: Claim) -> None:
+    """Locks the limits that setting off would give back, before any money of a payment is posted."""
+    limits.lock_counted(Clawback.objects.filter(**_owed(claim)).select_related("claim__programme_version"))
+
+
+def _owed(claim: Claim) -> dict[str, object]:
+    programme = claim.programme_version.programme_id
+    return {
+        "party_id": claim.claimant_id,
+        "state": State.DUE,
+        "claim__programme_version__programme_id": programme,
+    }
+
+
 def _part(clawback: Clawback, how: str, payer: str, fen: int, *, actor: Actor, reference: str) -> None:
+    """One part of a clawback is done: what came back uses no limit any more, what is written off does."""
     number = clawback.parts.count() + 1
     to = accounts.written_off_account if how == State.WRITTEN_OFF else accounts.returned_account
-    ledger.post_or_raise(
-        move(
-            clawback.claim,
-            f"clawback:{clawback.id}:part:{number}",
-            accounts.receivable_account(clawback.party_id),
-            to(payer),
-            fen,
-            "reverse",
-        )
+    events = move(
+        clawback.claim,
+        f"clawback:{clawback.id}:part:{number}",
+        accounts.receivable_account(clawback.party_id),
+        to(payer),
+        fen,
+        "reverse",
     )
+    back = Recount() if how == State.WRITTEN_OFF else limits.given_back(clawback, fen, number)
+    ledger.post_or_raise([*events, *back.events])
+    back.write()
     ClawbackPart.objects.create(
         clawback=clawback,
         how=how,

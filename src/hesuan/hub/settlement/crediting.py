@@ -8,8 +8,10 @@ more, the difference is taken from its voucher and is payable.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
+from django.db.models import Max
 from django.utils import timezone
 
 from hesuan.errors import Conflict, InputFault, NotFound, Refused
@@ -20,16 +22,17 @@ from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes.claimtime import claims_over
 from hesuan.hub.programmes.life import OVER, give_back
-from hesuan.hub.programmes.models import Voucher
+from hesuan.hub.programmes.models import Count, Voucher
 from hesuan.hub.programmes.paying import Difference, PastLine, differences_after
+from hesuan.hub.programmes.recounting import Change, has_room, lock_limits, recount
 from hesuan.hub.programmes.redemption import available_fen
-from hesuan.hub.programmes.rules import Item
+from hesuan.hub.programmes.rules import Item, programme_day
 from hesuan.hub.programmes.versions import lock
 from hesuan.hub.registry import services as recording
-from hesuan.hub.settlement import accounts, clawing, drawn, gate
+from hesuan.hub.settlement import accounts, clawing, drawn, gate, holds, limits
 from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement.claims import locked, source_account
-from hesuan.hub.settlement.models import Adjustment, Claim, ClaimLine, CreditNote
+from hesuan.hub.settlement.models import Adjustment, Claim, ClaimLine, CreditNote, RedemptionStep
 from hesuan.hub.settlement.payables import as_json, move, net_shares, with_adjustments
 from hesuan.money import format_yuan
 from hesuan.wire.ids import new_id
@@ -161,9 +164,11 @@ def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Vouc
         ClaimLine.objects.select_for_update(of=("self",))
         .filter(claim__programme_version__programme_id=programme_id, live=True)
         .exclude(claim__period="")
-        .select_related("settlement__order__quote__request", "voucher")
-        .order_by("settlement__settled_at", "settlement_id", "number")
+        # A user's claim that came back holds nothing; submitting it anew decides it with every note.
+        .exclude(claim__state=State.DRAFT, claim__flow__in=gate.USER_FLOWS)
+        .select_related("settlement__order__quote__request", "voucher", "claim")
     )
+    submitted = _submissions(programme_id)
     past = [
         PastLine(
             id=row.id,
@@ -174,17 +179,45 @@ def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Vouc
             item=Item.of_quote(row.settlement.order.quote.document),
             order_id=row.settlement.order_id,
             beside=tuple(drawn.beside(row.settlement_id, programme_id).items()),
+            counted_on=programme_day(submitted[row.claim_id]) if row.claim_id in submitted else None,
         )
-        for row in rows
+        for row in sorted(rows, key=lambda row: _decided_at(row, submitted))
     ]
     now = taken_by_line(programme_id)
+    found = differences_after(past, before=before, now=now)
+    lock_limits(programme_id, _limits(found, vouchers))
     changed = 0
-    for difference in differences_after(past, before=before, now=now):
+    for difference in found:
         changed += _carry_out(note, difference, actor=actor)
     for voucher in vouchers:
         if _is_over(voucher):
             give_back(voucher, None, subject=f"note:{note.id}:{voucher.id}")
     return changed
+
+
+def _submissions(programme_id: str) -> dict[str, datetime]:
+    """Claim → when it was last submitted, of claims that drew on their voucher then."""
+    steps = RedemptionStep.objects.filter(
+        trigger="submitted",
+        claim__programme_version__programme_id=programme_id,
+        claim__flow__in=gate.USER_FLOWS,
+    )
+    return dict(steps.order_by().values_list("claim_id").annotate(last=Max("at")))
+
+
+def _decided_at(line: ClaimLine, submitted: Mapping[str, datetime]) -> tuple[datetime, str, int]:
+    """The order in which lines found vouchers and limits: as orders were settled, or claims submitted."""
+    at = submitted.get(line.claim_id)
+    if at is not None:
+        return at, line.claim_id, line.number
+    return line.settlement.settled_at, line.settlement_id, line.number
+
+
+def _limits(found: Iterable[Difference], vouchers: Iterable[Voucher]) -> set[str]:
+    """Every limit that the journals of a note may touch."""
+    own = {change.account for difference in found for change in difference.counted}
+    over = [voucher.id for voucher in vouchers if _is_over(voucher)]
+    return own | set(Count.objects.filter(voucher_id__in=over).values_list("account", flat=True))
 
 
 def _lock_vouchers(programme_id: str) -> list[Voucher]:
@@ -212,19 +245,32 @@ def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int
     # Never below nothing: a line that was cut by what its order held has less to lose.
     changes = {one.payer: max(one.fen, -net.get(one.payer, 0)) for one in difference.shares}
     less = {payer: -fen for payer, fen in changes.items() if fen < 0}
+    paid = line.state == Line.PAID
+    if paid:  # what was demanded before is not demanded again
+        kept = clawing.kept(claim)
+        less = {payer: due for payer, fen in less.items() if (due := min(fen, kept.get(payer, 0)))}
     more = {payer: fen for payer, fen in changes.items() if fen > 0}
-    if more and sum(more.values()) > _spendable(line):
-        more = {}
+    recounted = list(difference.counted)
+    if (
+        not more
+        or sum(more.values()) > _spendable(line)
+        or not has_room(_programme(claim), difference.counted)
+    ):
+        more, recounted = {}, [one for one in difference.counted if one.fen < 0]
     if not less and not more:
         return 0
-    paid = line.state == Line.PAID
     effect = Effect.RAISED if not less else Effect.CLAWBACK if paid else Effect.REDUCED
     tail = f"note:{note.id}:{line.id}"
+    if claim.flow in gate.USER_FLOWS and line.state == Line.CLAIMED:
+        after_fen = sum(net.values()) + sum(more.values()) - sum(less.values())
+        holds.revise(line, fen=after_fen, changes=recounted)
+    else:
+        _recount(line, recounted, subject=f"claim:{line.id}:note:{line.adjustments.count() + 1}")
     if more:
         _raise(claim, line, more, tail)
     if less and paid:
         reason = f"{note.number}: {note.reason}"
-        clawing.make_due(claim, less, actor=actor, reason=reason, clawback_id=new_id())
+        clawing.make_due(claim, less, actor=actor, reason=reason, clawback_id=new_id(), note=note)
     elif less:
         _reduce(claim, line, less, tail)
     before_fen = sum(net.values())
@@ -238,6 +284,19 @@ def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int
         at=timezone.now(),
     )
     return 1
+
+
+def _recount(line: ClaimLine, changes: Sequence[Change], *, subject: str) -> None:
+    """What the line counted of limits on use is as if the note had always been."""
+    names = limits.names_of(line)
+    made = recount(line.drawn_on, names, changes, subject=subject, day=programme_day(timezone.now()))
+    if made.events:
+        ledger.post_or_raise(made.events)
+        made.write()
+
+
+def _programme(claim: Claim) -> str:
+    return claim.programme_version.programme_id
 
 
 def _spendable(line: ClaimLine) -> int:
@@ -254,7 +313,7 @@ def _reduce(claim: Claim, line: ClaimLine, less: Mapping[str, int], tail: str) -
             events += move(claim, f"{tail}:{payer}", accounts.payable_account(payer), home, fen, "reverse")
     elif claim.flow in gate.SUPPLIER_FLOWS:
         events += move(claim, tail, source_account(claim), home, sum(less.values()), "reverse")
-    # A user's line that only holds its money captures less of it later.
+    # A user's line that only holds its money holds less of it by now.
     if events:
         ledger.post_or_raise(events)
 
@@ -262,7 +321,7 @@ def _reduce(claim: Claim, line: ClaimLine, less: Mapping[str, int], tail: str) -
 def _raise(claim: Claim, line: ClaimLine, more: Mapping[str, int], tail: str) -> None:
     """The difference is taken from the voucher; where the line is payable, it is payable too."""
     if claim.flow in gate.USER_FLOWS and line.state == Line.CLAIMED:
-        return  # taken when the line becomes payable
+        return  # held already, and captured when the line becomes payable
     account = programme_accounts.voucher_account(line.drawn_on)
     source = source_account(claim)
     events = move(claim, f"{tail}:more", account, source, sum(more.values()))

@@ -8,7 +8,7 @@ is free at once. What is open is read from the ledger, never kept beside it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -22,8 +22,9 @@ from hesuan.hub.ledger import services as ledger
 from hesuan.hub.ledger.selectors import TransferRow
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes import services as programmes
-from hesuan.hub.programmes.drawing import Drawn, Wish
+from hesuan.hub.programmes.drawing import Drawn, Wish, hold_of, limit_holds
 from hesuan.hub.programmes.models import Voucher
+from hesuan.hub.programmes.recounting import Change
 from hesuan.hub.programmes.rules import Item, part, programme_day
 from hesuan.hub.settlement import accounts, gate, stating
 from hesuan.hub.settlement import claim_errors as errors
@@ -152,6 +153,36 @@ def release_holds(claim: Claim, *, actor: Actor, reason: str, refused: bool = Fa
         to = Voucher.State.REVOKED if refused else Voucher.State.SURRENDERED
         programmes.undo(voucher_id, events, actor=actor, to=to, reason=reason)
     if events and not own:
+        ledger.post_or_raise(events)
+
+
+def revise(line: ClaimLine, *, fen: int, changes: Iterable[Change]) -> None:
+    """Ends what a line holds and holds another amount instead, so that what is over is free at once.
+
+    Args:
+        line: A line that is claimed and not payable yet.
+        fen: What it is to hold of the voucher now [fen].
+        changes: What it holds more or less of limits.
+    """
+    held, programme_id = open_holds(line), line.claim.programme_version.programme_id
+    places = {row.debit: int(row.id.rpartition(":")[2]) for row in held.limits}
+    limits = {row.debit: row.amount_fen for row in held.limits}
+    for one in changes:
+        places[one.account] = one.place
+        limits[one.account] = max(0, limits.get(one.account, 0) + one.fen)
+    name = f"{hold_id(line)}:{line.adjustments.count() + 1}"
+    events = release(line)
+    events += hold_of(
+        name,
+        programme_accounts.ledger_of(programme_id),
+        programme_accounts.voucher_account(line.drawn_on),
+        accounts.user_account(line.claim.claimant_id),
+        fen,
+    )
+    if fen:
+        told = [(places[key], key, limit_fen) for key, limit_fen in limits.items()]
+        events += limit_holds(name, programme_id, told)
+    if events:
         ledger.post_or_raise(events)
 
 
