@@ -151,3 +151,87 @@ def test_two_vouchers_of_one_programme_are_two_lines_and_one_decision(
     here.approve(claim)
     here.pay_batch(claim)
     assert sum(paid(here).values()) == 240
+
+
+# --- A credit note on an order that two programmes pay ---
+
+QUARTER = ("- field: stacking.mode\n    value: forbid", "- field: stacking.mode\n    value: sum_ratio_cap")
+SUM = 'stacking: {mode: "?", scope: contract, authorities: [any_public], ratio: 1/4}'
+
+
+def red(here: ClaimWorld, claim: Claim, fen: int, number: str = "RED-1") -> None:
+    crediting.book_credit_note(
+        actor=here.claimant.actor,
+        note_id=new_id(),
+        claim_id=claim.id,
+        number=number,
+        lines={1: fen},
+        reason="refunded",
+    )
+
+
+def nets(*claims: Claim) -> list[int]:
+    return [claim_selectors.totals(one).net_fen for one in claims]
+
+
+def test_a_note_on_one_programmes_claim_decides_the_other_ones_anew(two: Callable[[], Two]) -> None:
+    """Half of ¥4.20 is credited on the first claim: a fifth and a tenth of ¥2.10 are left to both; what the
+    tenth had been paid is due back. Booked once more on its claim, it is refused in a sentence."""
+    fifth, tenth = two()
+    settled = fifth.settle()
+    first, second = fifth.claim(settled), tenth.claim(settled)
+    tenth.approve(second)
+    tenth.pay_batch(second)
+    assert nets(first, second) == [84, 42]
+    red(fifth, first, 210)
+    assert nets(first, second) == [42, 21]
+    changes = Adjustment.objects.order_by("id").values_list(
+        "line__claim", "effect", "before_fen", "after_fen"
+    )
+    assert list(changes) == [(first.id, "reduced", 84, 42), (second.id, "clawback", 42, 21)]
+    with pytest.raises(Refused, match=r"credit_note\.booked_beside.*red-1.*test\.fifth"):
+        red(tenth, second, 210, "red-1")
+    red(tenth, second, 210, "RED-2")
+    assert nets(first, second) == [0, 0]
+    fifth.approve(first)
+
+
+def test_a_claim_that_was_submitted_after_the_note_books_it_itself(two: Callable[[], Two]) -> None:
+    """Negative control of the refusal: nothing was decided anew for it, so its own note counts, and once."""
+    fifth, tenth = two()
+    settled = fifth.settle()
+    first = fifth.claim(settled)
+    red(fifth, first, 210)
+    second = tenth.claim(settled)
+    assert nets(first, second) == [42, 42]
+    red(tenth, second, 210)
+    assert nets(first, second) == [42, 21]
+
+
+def test_beside_less_of_the_other_ones_money_a_rule_is_asked_again(
+    road: Road, officer: Person, reviewer: Person, approver: Person
+) -> None:
+    """
+    all public money together at most a quarter, says the tenth; the fifth allows everything
+    charge  4.20    fifth 0.84    tenth 0.21, which makes 1.05
+    credit  2.10    fifth 0.42    tenth 0.10 (a quarter is 0.52)
+    """
+    made, people = [], None
+    for name, changes in (("test.fifth", (ALLOW,)), ("test.tenth", (QUARTER, TENTH))):
+        text = HENAN.replace("cn.henan.suanliquan.2023", name)
+        for before, after in changes:
+            assert before in text, before
+            text = text.replace(before, after)
+        if QUARTER in changes:
+            text = text.replace('stacking: {mode: "?"}', SUM)
+        world = make_claim_world(road, officer, reviewer, approver, text=text, people=people)
+        people = (world.second, world.payer, world.third)
+        made.append(world)
+    fifth, tenth = made
+    settled = fifth.settle()
+    first, second = fifth.claim(settled), tenth.claim(settled)
+    assert nets(first, second) == [84, 21]
+    red(fifth, first, 210)
+    assert nets(first, second) == [42, 10]
+    red(fifth, first, 210, "RED-2")
+    assert nets(first, second) == [0, 0]

@@ -161,7 +161,11 @@ class Difference:
 
 
 def differences_after(
-    lines: Sequence[PastLine], *, before: Mapping[str, int], now: Mapping[str, int]
+    lines: Sequence[PastLine],
+    *,
+    before: Mapping[str, int],
+    now: Mapping[str, int],
+    beside: Mapping[str, Mapping[str, int]] | None = None,
 ) -> tuple[Difference, ...]:
     """What changes on every line, in their order, when more is taken off some of them.
 
@@ -173,8 +177,11 @@ def differences_after(
         lines: Every line of the programme, in the order they were settled.
         before: Line → what earlier credit notes took off it [fen].
         now: Line → what all credit notes together take off it [fen].
+        beside: Line → what other programmes pay of its order from now on; as before without.
     """
-    was, becomes = _decided(lines, before), _decided(lines, now)
+    paid = {key: tuple(one.items()) for key, one in (beside or {}).items()}
+    later = [replace(line, beside=paid.get(line.id, line.beside)) for line in lines]
+    was, becomes = _decided(lines, before), _decided(later, now)
     found = []
     for line in lines:
         old, new = was[line.id], becomes[line.id]
@@ -240,14 +247,17 @@ def _divided(
 
 
 def _facts(voucher: Voucher, order: Sequence[PastLine], taken_fen: int) -> Facts:
-    line = order[0]
+    line, left_fen, aid = order[0], sum(one.charge_fen for one in order) - taken_fen, []
+    for key, fen in line.beside:  # aid for an invoice is part of what is left of that invoice
+        aid.append(Aid(authority="", scope="", amount_fen=min(fen, left_fen), programme=key))
+        left_fen -= aid[-1].amount_fen
     facts = redeem_facts(
         voucher,
         charge_fen=sum(one.charge_fen for one in order),
         centre_id=line.centre_id,
         at=line.at,
         related=onrecord.related_to(voucher.organisation_id, line.centre_id, line.at),
-        aid=[Aid(authority="", scope="", amount_fen=fen, programme=key) for key, fen in line.beside],
+        aid=aid,
         item=line.item,
         counted_on=line.counted_on,
     )

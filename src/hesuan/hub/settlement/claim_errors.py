@@ -148,6 +148,13 @@ AMOUNT_WRONG = declare(
     en="{field} must be from {low} to {high}, not {value}.",
     zh="{field} 须在 {low} 至 {high} 之间，而不是 {value}。",
 )
+NOTE_BESIDE = declare(
+    "credit_note.booked_beside",
+    en="Red-letter invoice {number} is booked on claim {claim} of programme {programme} on the same order"
+    " already, and both programmes decided the order anew by it. Book nothing here.",
+    zh="红字发票 {number} 已登记在计划 {programme} 同一订单的申请 {claim} 上，两个计划均已据此重新核定。"
+    "此处无须登记。",
+)
 NOTE_TAKEN = declare(
     "credit_note.id_taken",
     en="Credit note {note} exists with other content. Choose a new id.",

@@ -7,14 +7,13 @@ more, the difference is taken from its voucher and is payable.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Max
 from django.utils import timezone
 
-from hesuan.errors import Conflict, InputFault, NotFound, Refused
+from hesuan.errors import Conflict
 from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.hub.identity.readers import for_everybody
@@ -34,7 +33,7 @@ from hesuan.hub.settlement import claim_errors as errors
 from hesuan.hub.settlement.claims import locked, source_account
 from hesuan.hub.settlement.models import Adjustment, Claim, ClaimLine, CreditNote, RedemptionStep
 from hesuan.hub.settlement.payables import as_json, move, net_shares, with_adjustments
-from hesuan.money import format_yuan
+from hesuan.hub.settlement.taken import check, taken_by_line
 from hesuan.wire.ids import new_id
 
 State = Claim.State
@@ -56,7 +55,7 @@ BOOKABLE = (
 def book_credit_note(
     *, actor: Actor, note_id: str, claim_id: str, number: str, lines: Mapping[int, int], reason: str
 ) -> CreditNote:
-    """Books a credit note, and decides every later line of the programme anew.
+    """Books a credit note, and decides every later line of the programme anew, and its orders' other ones.
 
     Args:
         actor: The claimant's owner or operator, or a reviewer of the office.
@@ -68,7 +67,8 @@ def book_credit_note(
 
     Raises:
         NotFound: ``claim.not_found``, ``claim.line_not_found``.
-        Refused: ``claim.role_missing``, ``claim.wrong_state``, ``credit_note.above_line``.
+        Refused: ``claim.role_missing``, ``claim.wrong_state``, ``credit_note.above_line``,
+            ``credit_note.booked_beside``: on another programme's claim on the same order, which counts it.
         Conflict: ``credit_note.id_taken``.
         InputFault: ``claim.amount_wrong``, ``claim.reason_missing``.
     """
@@ -86,10 +86,12 @@ def book_credit_note(
         gate.need_state(claim, BOOKABLE, verb)
         # One note after another: each decides what the notes before it left.
         with for_everybody():
-            vouchers = _lock_vouchers(claim.programme_version.programme_id)
-            lock(claim.programme_version.programme_id)
-            before = taken_by_line(claim.programme_version.programme_id)
-        _check(claim, lines, before)
+            own = claim.programme_version.programme_id
+            vouchers = _lock_vouchers([own, *drawn.sharing(own)])
+            for programme_id in sorted(vouchers):
+                lock(programme_id)
+            before = {programme_id: taken_by_line(programme_id) for programme_id in vouchers}
+            check(claim, lines, number, before[own])
         note = CreditNote.objects.create(
             id=note_id,
             claim=claim,
@@ -118,48 +120,68 @@ def book_credit_note(
     return note
 
 
-def taken_by_line(programme_id: str) -> dict[str, int]:
-    """Line → what all credit notes of a programme took off it [fen]."""
-    taken: defaultdict[str, int] = defaultdict(int)
-    notes = CreditNote.objects.filter(claim__programme_version__programme_id=programme_id)
-    ids = dict[tuple[str, int], str]()
-    for line in ClaimLine.objects.filter(claim__credit_notes__in=notes).distinct():
-        ids[line.claim_id, line.number] = line.id
-    for note in notes:
-        for one in note.lines:
-            taken[ids[note.claim_id, one["line"]]] += one["fen"]
-    return dict(taken)
+def _adjust(
+    note: CreditNote,
+    before: Mapping[str, Mapping[str, int]],
+    vouchers: Mapping[str, Sequence[Voucher]],
+    *,
+    actor: Actor,
+) -> int:
+    """Writes every adjustment that follows, under the note's programme and beside it; how many there are."""
+    own = note.claim.programme_version.programme_id
+    past = {programme_id: _past(programme_id) for programme_id in vouchers}
+    found = differences_after(past[own], before=before[own], now=taken_by_line(own))
+    for programme_id in sorted(vouchers):
+        lock_limits(programme_id, _limits(found if programme_id == own else (), vouchers[programme_id]))
+    changed = sum(_carry_out(note, one, actor=actor) for one in found)
+    for other in sorted(set(vouchers) - {own}):
+        changed += _beside(note, other, past[other], before[other], actor=actor)
+    for voucher in (one for rows in vouchers.values() for one in rows):
+        if _is_over(voucher):
+            give_back(voucher, None, subject=f"note:{note.id}:{voucher.id}")
+    return changed
 
 
-def _check(claim: Claim, lines: Mapping[int, int], before: Mapping[str, int]) -> None:
-    rows = {line.number: line for line in claim.lines.filter(live=True)}
-    if not lines:
-        raise InputFault(errors.AMOUNT_WRONG, where="lines", field="lines", low=1, high=len(rows), value=0)
-    for number, fen in lines.items():
-        row = rows.get(number)
-        if row is None:
-            raise NotFound(errors.LINE_NOT_FOUND, claim=claim.id, line=number)
-        if fen <= 0:
-            raise InputFault(
-                errors.AMOUNT_WRONG,
-                where=f"lines.{number}",
-                field=f"lines.{number}",
-                low=1,
-                high=row.charge_fen,
-                value=fen,
-            )
-        if fen + before.get(row.id, 0) > row.charge_fen:
-            raise Refused(
-                errors.NOTE_TOO_LARGE,
-                taken=format_yuan(fen + before.get(row.id, 0)),
-                line=number,
-                charge=format_yuan(row.charge_fen),
-            )
+def _beside(
+    note: CreditNote,
+    programme_id: str,
+    past: Sequence[PastLine],
+    before: Mapping[str, int],
+    *,
+    actor: Actor,
+) -> int:
+    """Another programme's lines on the same orders, decided anew on what the note left of their charge, and
+    beside what it left of this one's money.
+
+    More is given only where this programme's rule goes on to give what it gives, beside the more.
+    """
+    orders = {
+        line.id: line.settlement_id for line in ClaimLine.objects.filter(pk__in=[one.id for one in past])
+    }
+    beside = {key: drawn.beside(order, programme_id) for key, order in orders.items()}
+    found = differences_after(past, before=before, now=taken_by_line(programme_id), beside=beside)
+    more = {orders[one.id]: one.fen for one in found if one.fen > 0}
+    if more and _stands_against(note.claim.programme_version.programme_id, programme_id, more):
+        found = tuple(one for one in found if one.fen <= 0)
+    return sum(_carry_out(note, one, actor=actor) for one in found)
 
 
-def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Voucher], *, actor: Actor) -> int:
-    """Writes every adjustment that follows; how many lines came out otherwise."""
-    programme_id = note.claim.programme_version.programme_id
+def _stands_against(own: str, other: str, more: Mapping[str, int]) -> bool:
+    """Whether a programme's rule would give less of an order beside more of another one's money."""
+    past = _past(own)
+    lines = ClaimLine.objects.filter(pk__in=[one.id for one in past], settlement_id__in=more)
+    orders = dict(lines.values_list("id", "settlement_id"))
+    beside = {
+        one.id: {**dict(one.beside), other: dict(one.beside).get(other, 0) + more[orders[one.id]]}
+        for one in past
+        if one.id in orders
+    }
+    taken = taken_by_line(own)
+    return any(one.fen < 0 for one in differences_after(past, before=taken, now=taken, beside=beside))
+
+
+def _past(programme_id: str) -> list[PastLine]:
+    """A programme's submitted lines under lock, in the order in which they were decided."""
     rows = (
         ClaimLine.objects.select_for_update(of=("self",))
         .filter(claim__programme_version__programme_id=programme_id, live=True)
@@ -169,7 +191,7 @@ def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Vouc
         .select_related("settlement__order__quote__request", "voucher", "claim")
     )
     submitted = _submissions(programme_id)
-    past = [
+    return [
         PastLine(
             id=row.id,
             voucher_id=row.drawn_on,
@@ -183,16 +205,6 @@ def _adjust(note: CreditNote, before: Mapping[str, int], vouchers: Sequence[Vouc
         )
         for row in sorted(rows, key=lambda row: _decided_at(row, submitted))
     ]
-    now = taken_by_line(programme_id)
-    found = differences_after(past, before=before, now=now)
-    lock_limits(programme_id, _limits(found, vouchers))
-    changed = 0
-    for difference in found:
-        changed += _carry_out(note, difference, actor=actor)
-    for voucher in vouchers:
-        if _is_over(voucher):
-            give_back(voucher, None, subject=f"note:{note.id}:{voucher.id}")
-    return changed
 
 
 def _submissions(programme_id: str) -> dict[str, datetime]:
@@ -216,15 +228,18 @@ def _decided_at(line: ClaimLine, submitted: Mapping[str, datetime]) -> tuple[dat
 def _limits(found: Iterable[Difference], vouchers: Iterable[Voucher]) -> set[str]:
     """Every limit that the journals of a note may touch."""
     own = {change.account for difference in found for change in difference.counted}
-    over = [voucher.id for voucher in vouchers if _is_over(voucher)]
-    return own | set(Count.objects.filter(voucher_id__in=over).values_list("account", flat=True))
+    ids = [voucher.id for voucher in vouchers]
+    return own | set(Count.objects.filter(voucher_id__in=ids).values_list("account", flat=True))
 
 
-def _lock_vouchers(programme_id: str) -> list[Voucher]:
-    """The vouchers of a programme's claims, taken before its own row as everywhere else."""
-    lines = ClaimLine.objects.filter(claim__programme_version__programme_id=programme_id)
+def _lock_vouchers(programme_ids: Sequence[str]) -> dict[str, list[Voucher]]:
+    """The vouchers of programmes' claims by programme, taken before their rows as everywhere else."""
+    lines = ClaimLine.objects.filter(claim__programme_version__programme_id__in=programme_ids)
     rows = Voucher.objects.select_for_update(of=("self",)).select_related("programme_version__programme")
-    return list(rows.filter(pk__in=lines.values("voucher_id")).order_by("id"))
+    found: dict[str, list[Voucher]] = {programme_id: [] for programme_id in programme_ids}
+    for voucher in rows.filter(pk__in=lines.values("voucher_id")).order_by("id"):
+        found[voucher.programme_version.programme_id].append(voucher)
+    return found
 
 
 def _is_over(voucher: Voucher) -> bool:

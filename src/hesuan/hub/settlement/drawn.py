@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.db.models import Sum
 
-from hesuan.hub.settlement.models import Claim, ClaimLine, Draw, Settlement
+from hesuan.hub.settlement.models import Adjustment, Claim, ClaimLine, Draw, Settlement
 from hesuan.hub.settlement.rules import portions
 from hesuan.wire.canonical import Json
 
@@ -46,12 +46,27 @@ def captured(settlement: Settlement, version_id: str) -> list[Wanted]:
 
 
 def beside(settlement_id: str, programme_id: str) -> dict[str, int]:
-    """What other programmes' vouchers paid of an order: programme → fen."""
+    """What other programmes' vouchers pay of an order after every credit note: programme → fen."""
     others = Draw.objects.filter(settlement_id=settlement_id, captured_fen__gt=0).exclude(
         programme_version__programme_id=programme_id
     )
     rows = others.values_list("programme_version__programme_id").annotate(total=Sum("captured_fen"))
-    return dict(rows.order_by("programme_version__programme_id"))
+    found = dict(rows.order_by("programme_version__programme_id"))
+    lines = ClaimLine.objects.filter(settlement_id=settlement_id, live=True)
+    changes = Adjustment.objects.filter(line__in=lines).select_related("line__claim__programme_version")
+    for change in changes:
+        other = change.line.claim.programme_version.programme_id
+        if other in found:
+            found[other] += change.after_fen - change.before_fen
+    return found
+
+
+def sharing(programme_id: str) -> list[str]:
+    """Programmes whose vouchers paid orders that a programme's claims are on, by name."""
+    mine = ClaimLine.objects.filter(claim__programme_version__programme_id=programme_id, live=True)
+    draws = Draw.objects.filter(settlement__in=mine.values("settlement_id"), captured_fen__gt=0)
+    others = draws.exclude(programme_version__programme_id=programme_id).order_by()
+    return sorted(others.values_list("programme_version__programme_id", flat=True).distinct())
 
 
 def same_orders(one: Claim, other: Claim) -> bool:
