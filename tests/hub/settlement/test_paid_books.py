@@ -20,11 +20,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.hub.disclosure.logs import agree
 from tests.hub.settlement.claim_world import ClaimWorld
+from tests.hub.settlement.test_limits_of_use import CAP, USED
 
 from hesuan.errors import Faults, HesuanError
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger.models import Account
 from hesuan.hub.programmes import accounts as programme_accounts
+from hesuan.hub.programmes.models import Count
 from hesuan.hub.settlement import (
     batches,
     claim_review,
@@ -39,12 +41,21 @@ from hesuan.hub.settlement import (
     sampling,
     soundness,
 )
-from hesuan.hub.settlement.models import Batch, Claim, ClaimLine, Clawback, Payment, Settlement
+from hesuan.hub.settlement.models import (
+    Batch,
+    Claim,
+    ClaimLine,
+    Clawback,
+    ClawbackPart,
+    Payment,
+    Settlement,
+)
 from hesuan.hub.settlement.payables import net_shares, posted_shares, with_adjustments
 from hesuan.money import decimal_yuan
 from hesuan.wire.ids import new_id
 
 World = Callable[..., ClaimWorld]
+LIMIT_FEN = 100
 FLOWS = ("reimburse_user", "deduct_pay_supplier", "prefund_supplier")
 VERBS = (
     "claim",
@@ -258,6 +269,7 @@ class Books:
             self._check_claim(claim)
         self._check_vouchers(rows)
         self._check_programme()
+        self._check_limit()
 
     def _check_claim(self, claim: Claim) -> None:
         paid = sum(claim.payments.values_list("amount_fen", flat=True))
@@ -288,6 +300,25 @@ class Books:
         for voucher_id, fen in drawn.items():
             assert fen <= balances.balance(book, programme_accounts.voucher_account(voucher_id)).debits_posted
 
+    def _check_limit(self) -> None:
+        """What a limit on use counts and holds is what lines bring, less what came back; the rest is free."""
+        caps = programme_accounts.caps_ledger_of(self.here.version.programme_id)
+        for row in Account.objects.filter(ledger=caps, key__startswith="cap:redeemed:"):
+            back = balances.moved_fen(caps, programme_accounts.COUNTED, to=row.key)
+            counted = row.debits_posted - back
+            free = row.credits_posted - row.debits_posted - row.debits_pending
+            assert LIMIT_FEN - counted - row.debits_pending == free >= 0
+            assert counted == sum(Count.objects.filter(account=row.key).values_list("amount_fen", flat=True))
+            lines = ClaimLine.objects.filter(live=True).exclude(claim__state="DRAFT")
+            nets = dict.fromkeys(ClaimLine.State, 0)
+            for line in lines.select_related("claim").prefetch_related("adjustments"):
+                nets[ClaimLine.State(line.state)] += sum(net_shares(line).values())
+            assert row.debits_pending == nets[ClaimLine.State.CLAIMED]
+            parts = ClawbackPart.objects.filter(clawback__note=None).exclude(how="WRITTEN_OFF")
+            came = sum(parts.values_list("amount_fen", flat=True))
+            brought = nets[ClaimLine.State.PAYABLE] + nets[ClaimLine.State.PAID]
+            assert brought - came <= counted <= brought
+
     def _check_programme(self) -> None:
         paid = sum(Payment.objects.values_list("amount_fen", flat=True))
         assert paid <= self._standing("voucher:", debits=True)
@@ -309,9 +340,32 @@ class Books:
         return sum(one.debits_posted if debits else one.credits_posted - one.debits_posted for one in rows)
 
 
+def test_no_limit_on_use_is_passed_or_forgotten_after_any_sequence(world: World) -> None:
+    """The same where ¥1.00 of use is paid in a year: counted, held and free make it up after every step."""
+    any_sequence(world("reimburse_user", **{CAP: CAP + USED}))
+
+
+def test_a_count_too_few_would_be_seen(world: World) -> None:
+    """Negative control of the books of limits: a row that no transfer counted."""
+    here = world("reimburse_user", **{CAP: CAP + USED})
+    books = Books(here, [here.settle()])
+    for verb in ("claim", "approve"):
+        books.act(verb, 0, 1)
+    books.check()
+    row = Count.objects.get(counts="redeemed")
+    row.id, row.amount_fen = "astray", -1
+    row.save(force_insert=True)
+    with pytest.raises(AssertionError):
+        books.check()
+
+
 @pytest.mark.parametrize("flow", FLOWS)
 def test_nobody_is_paid_more_than_was_captured_after_any_sequence(world: World, flow: str) -> None:
-    here = world(flow)
+    any_sequence(world(flow))
+
+
+def any_sequence(here: ClaimWorld) -> None:
+    """Claims, and whatever becomes of them, checked after every step."""
     settled = [here.settle(wall_ms=wall) for wall in (20_500, 10_500, 5_500)]
     seen = set[str]()
 

@@ -8,6 +8,7 @@ more, the difference is taken from its voucher and is payable.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import Max
@@ -272,6 +273,9 @@ def _carry_out(note: CreditNote, difference: Difference, *, actor: Actor) -> int
         or not has_room(_programme(claim), difference.counted)
     ):
         more, recounted = {}, [one for one in difference.counted if one.fen < 0]
+    if sum(less.values()) < -sum(one.fen for one in difference.shares if one.fen < 0):
+        # Less comes back than the note alone would take: what was demanded before gives limits back itself.
+        recounted = [replace(one, fen=max(one.fen, -sum(less.values()))) for one in recounted]
     if not less and not more:
         return 0
     effect = Effect.RAISED if not less else Effect.CLAWBACK if paid else Effect.REDUCED
