@@ -26,7 +26,7 @@ def put_up(_apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0008_entitlements")]
+    dependencies = [("settlement", "0009_instructions")]
     operations = [
         migrations.AddField(
             model_name="clawback",
