@@ -211,8 +211,14 @@ def _unreadable(request: HttpRequest, error: Any) -> HttpResponse:
 def _broken(request: HttpRequest, error: Any) -> HttpResponse:
     """A broken program: a reference for the person, the traceback for the log alone."""
     reference = new_id()
-    log.error("%s %s failed, reference %s", request.method, request.path, reference, exc_info=error)
+    asked = _on_one_line(request.path)
+    log.error("%s %s failed, reference %s", request.method, asked, reference, exc_info=error)
     return response(HesuanError(BROKEN, reference=reference), request)
+
+
+def _on_one_line(text: str) -> str:
+    """A text from outside as one line of the log: what could end or colour a line is told by its code."""
+    return text.encode("unicode_escape").decode("ascii")
 
 
 def no_such_address(request: HttpRequest) -> HttpResponse:
