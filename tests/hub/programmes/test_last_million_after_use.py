@@ -113,7 +113,8 @@ def give_up() -> None:
             )
             for row in balances.open_holds([held.id])
         ]
-        services.undo(voucher.id, events, actor=SYSTEM, to=Voucher.State.SURRENDERED, reason="next round")
+        with ledger.atomic():  # as whoever takes a claim back has
+            services.undo(voucher.id, events, actor=SYSTEM, to=Voucher.State.SURRENDERED, reason="next round")
 
 
 def standing() -> tuple[int, int]:
