@@ -14,8 +14,9 @@ from tests.hub.settlement.test_credit_notes import note
 from tests.hub.settlement.test_limits_of_use import CAP, USED, Limit, fens, here, limit, opened, submitted
 
 from hesuan.hub.ledger import checks
+from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes.models import Count
-from hesuan.hub.settlement import claim_selectors, clawing, limits, payment
+from hesuan.hub.settlement import batchpay, claim_selectors, clawing, limits, payment
 from hesuan.hub.settlement.models import Claim, Clawback
 from hesuan.wire.ids import new_id
 
@@ -155,6 +156,29 @@ def test_where_orders_draw_the_voucher_a_note_gives_back_what_the_order_counted(
     note(here, first, {1: 420})
     assert [claim_selectors.totals(one).net_fen for one in (first, second)] == [0, 84]
     assert used.now == (84, 0, 16)
+    assert checks.check() == []
+
+
+def test_a_batch_locks_what_it_sets_off_before_it_moves_any_money(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a recovery that has the limits and wants the money would wait for the batch, and it for them."""
+    here = world(**{CAP: CAP + USED})
+    orders = [here.settle(wall_ms=1_000) for _ in range(3)]
+    first = here.approve(here.claim(orders[0]))
+    here.pay_batch(first)
+    clawing.demand(
+        actor=here.approver.actor, clawback_id=new_id(), claim_id=first.id, amount_fen=3, reason="x"
+    )
+    plain, owing = [here.approve(here.claim(one)) for one in orders[1:]]
+    monkeypatch.setattr(batchpay, "_alone", lambda _batch, _found: {owing.id})
+    did: list[str] = []
+    lock, post = limits.lock_limits, ledger.post_or_raise
+    monkeypatch.setattr(limits, "lock_limits", lambda *said: (did.append("limits"), lock(*said))[1])
+    monkeypatch.setattr(ledger, "post_or_raise", lambda events: (did.append("money"), post(events))[1])
+    here.pay_batch(plain)
+    assert did[0] == "limits" and "money" in did
+    assert Clawback.objects.get().state == Clawback.State.OFFSET
     assert checks.check() == []
 
 

@@ -19,7 +19,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
-from hesuan.hub.settlement import accounts, floats, gate, instructing, payables, payment
+from hesuan.hub.settlement import accounts, clawing, floats, gate, instructing, payables, payment
 from hesuan.hub.settlement.claims import ledger_of
 from hesuan.hub.settlement.models import Batch, Claim, ClaimLine, Clawback, Payment, RedemptionStep
 
@@ -54,6 +54,7 @@ def pay_all(batch: Batch, *, actor: Actor, reference: str) -> list[Payment]:
     flagged = gate.flagged_among([one.claim for one in found])
     wanted = [one for one in found if one.claim.id not in flagged]
     alone = _alone(batch, wanted)
+    clawing.lock_owed([one.claim for one in wanted if one.claim.id in alone])
     made = _pay(batch, [one for one in wanted if one.claim.id not in alone], actor=actor, reference=reference)
     for one in wanted:
         if one.claim.id in alone:

@@ -7,8 +7,9 @@ written off: to ``written_off:<payer>``. A clawback's parts are rows; what is le
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from hesuan.errors import InputFault, Refused
@@ -201,10 +202,8 @@ def make_due(
 
 def set_off(claim: Claim, payer: str, at_most_fen: int, *, payment_id: str, actor: Actor) -> int:
     """Sets what the claimant owes a payer off against what that payer pays now, oldest first [fen]."""
-    rows = Clawback.objects.select_for_update(of=("self",)).select_related(
-        "claim__programme_version__programme"
-    )
-    owed = rows.filter(**_owed(claim)).order_by("due_at", "id")
+    rows = _owed([claim]).select_for_update(of=("self",))
+    owed = rows.select_related("claim__programme_version__programme").order_by("due_at", "id")
     taken = 0
     for clawback in owed:
         fen = min(at_most_fen - taken, left_of(clawback).get(payer, 0))
@@ -217,18 +216,22 @@ def set_off(claim: Claim, payer: str, at_most_fen: int, *, payment_id: str, acto
     return taken
 
 
-def lock_owed(claim: Claim) -> None:
-    """Locks the limits that setting off would give back, before any money of a payment is posted."""
-    limits.lock_counted(Clawback.objects.filter(**_owed(claim)).select_related("claim__programme_version"))
+def lock_owed(claims: Sequence[Claim]) -> None:
+    """Locks the limits that setting off would give back, before any money of the payments is posted.
+
+    All at once: a batch that came to the next claim's limits with money locked could wait for a claim that
+    holds those limits and waits for that money.
+    """
+    limits.lock_counted(_owed(claims).select_related("claim__programme_version"))
 
 
-def _owed(claim: Claim) -> dict[str, object]:
-    programme = claim.programme_version.programme_id
-    return {
-        "party_id": claim.claimant_id,
-        "state": State.DUE,
-        "claim__programme_version__programme_id": programme,
-    }
+def _owed(claims: Sequence[Claim]) -> QuerySet[Clawback]:
+    """What the claimants have to bring back to the programme of their claims."""
+    return Clawback.objects.filter(
+        party_id__in={one.claimant_id for one in claims},
+        state=State.DUE,
+        claim__programme_version__programme_id__in={one.programme_version.programme_id for one in claims},
+    )
 
 
 def _part(clawback: Clawback, how: str, payer: str, fen: int, *, actor: Actor, reference: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from django.db.models import Sum
@@ -62,12 +63,16 @@ def _came_back(clawback: Clawback) -> int:
 
 
 def lock_counted(clawbacks: Iterable[Clawback]) -> None:
-    """Locks the limits that the recovery of some clawbacks gives back."""
+    """Locks the limits that the recovery of some clawbacks gives back, those of one programme all at once."""
+    keys = defaultdict[str, set[str]](set)
     for clawback in clawbacks:
-        rows = [standing(line.drawn_on, names_of(line)) for line in _lines(clawback)]
-        keys = {key for one in rows for key in one.values_list("account", flat=True)}
-        if keys and clawback.note_id is None:
-            lock_limits(clawback.claim.programme_version.programme_id, keys)
+        if clawback.note_id is None:
+            rows = [standing(line.drawn_on, names_of(line)) for line in _lines(clawback)]
+            programme_id = clawback.claim.programme_version.programme_id
+            keys[programme_id] |= {key for one in rows for key in one.values_list("account", flat=True)}
+    for programme_id in sorted(keys):
+        if keys[programme_id]:
+            lock_limits(programme_id, keys[programme_id])
 
 
 def _lines(clawback: Clawback) -> list[ClaimLine]:

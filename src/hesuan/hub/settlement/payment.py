@@ -72,7 +72,7 @@ def pay_due(claim: Claim, *, actor: Actor, reference: str, batch: Batch | None =
 
     The caller has asked whether the books add up, and makes the bank's instruction of what is returned.
     """
-    clawing.lock_owed(claim)
+    clawing.lock_owed([claim])
     made = [
         _pay(claim, payer, fen, actor=actor, reference=reference, batch=batch)
         for payer, fen in due(claim).items()
