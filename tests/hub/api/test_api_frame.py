@@ -195,6 +195,40 @@ def test_a_float_is_refused_with_its_place(text: str) -> None:
     assert text in fault.sentence()
 
 
+@pytest.mark.parametrize(
+    ("body", "where", "character"),
+    [
+        (rb'{"a": ["x\u0000y"]}', "a.0", "U+0000"),
+        (rb'{"a": {"x\u0000": 1}}', "a", "U+0000"),
+        (rb'{"a": "\ud800"}', "a", "U+D800"),
+    ],
+)
+def test_a_text_that_no_database_keeps_is_refused_with_its_place(
+    body: bytes, where: str, character: str
+) -> None:
+    """PostgreSQL keeps no NUL; half of a pair has no bytes to keep. A whole pair is a text like any other."""
+    with pytest.raises(Faults) as raised:
+        read_json(body)
+    (fault,) = raised.value.faults
+    assert (fault.code.name, fault.where, fault.facts["character"]) == ("api.not_text", where, character)
+    assert read_json(rb'{"a": "\ud83d\ude00"}') == {"a": "😀"}
+
+
+def test_an_address_that_no_database_keeps_is_nowhere_and_a_query_is_refused(
+    client: Client, token: str
+) -> None:
+    assert client.get("/api/v1/orders/x%00y", headers=bearer(token)).status_code == 404
+    answer = client.get("/api/v1/orders?cursor=x%00y", headers=bearer(token))
+    assert (answer.status_code, answer.json()["code"]) == (422, "api.not_text")
+    broken = client.post(
+        "/api/v1/organisations",
+        data=r'{"name": "A", "kind": "maker", "\ud800": [1.5]}',
+        content_type="application/json",
+        headers=bearer(token),
+    )
+    assert broken.status_code == 422
+
+
 def test_every_fault_of_a_body_is_told_at_once() -> None:
     with pytest.raises(Faults) as raised:
         read_json(b'{"a": 1.5, "b": 2.5, "c": 1, "c": 2}')

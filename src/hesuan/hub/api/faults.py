@@ -38,6 +38,11 @@ TWICE = declare(
     en="The key `{key}` stands twice in one object; only one of them can be meant.",
     zh="键“{key}”在同一对象中出现两次；只能保留一个。",
 )
+NOT_TEXT = declare(
+    "api.not_text",
+    en="A text holds the character {character}, which cannot be kept. Take it out.",
+    zh="文本含有无法保存的字符 {character}。请删去。",
+)
 MISSING = declare("api.missing", en="`{key}` is missing.", zh="缺少“{key}”。")
 WRONG_FORM = declare(
     "api.wrong_form",
@@ -99,14 +104,24 @@ def _walk(value: object, where: str) -> Iterator[InputFault]:
             yield InputFault(FRACTION, where=where, text=text)
         case _Twice(key):
             yield InputFault(TWICE, where=where, key=key)
+        case str() if found := not_text(value):
+            yield InputFault(NOT_TEXT, where=where, character=found)
         case list():
             for index, item in enumerate(value):
                 yield from _walk(item, f"{where}.{index}".lstrip("."))
         case dict():
             for key, item in value.items():
+                if found := not_text(key):
+                    yield InputFault(NOT_TEXT, where=where, character=found)
                 yield from _walk(item, f"{where}.{key}".lstrip("."))
         case _:
             pass
+
+
+def not_text(value: str) -> str:
+    """The first character that no database keeps as text: NUL, or half of a pair; empty: there is none."""
+    found = next((one for one in value if one == "\0" or "\ud800" <= one <= "\udfff"), "")
+    return f"U+{ord(found):04X}" if found else ""
 
 
 def from_pydantic(error: pydantic.ValidationError, model: type[BaseModel], source: str) -> list[InputFault]:

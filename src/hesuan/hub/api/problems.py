@@ -166,9 +166,8 @@ def response(error: HesuanError | Faults, request: HttpRequest) -> HttpResponse:
     language = translation.get_language() or "en"
     body = document(error, path=request.path, language=language)
     status = status_of(error)
-    answer = HttpResponse(
-        json.dumps(body, ensure_ascii=False).encode(), status=status, content_type=MEDIA_TYPE
-    )
+    told = json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
+    answer = HttpResponse(told, status=status, content_type=MEDIA_TYPE)
     if status == 401:
         answer["WWW-Authenticate"] = 'Bearer realm="hesuan"'
     if status == 503:

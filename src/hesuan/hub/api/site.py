@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -14,7 +14,7 @@ from ninja.errors import ValidationErrorContext
 from ninja.renderers import JSONRenderer
 
 import hesuan
-from hesuan.errors import Faults
+from hesuan.errors import Faults, InputFault
 from hesuan.hub.api import faults, openapi, problems
 from hesuan.hub.api.auth import Bearer, Session
 from hesuan.hub.api.routes import (
@@ -122,6 +122,10 @@ def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
     @wraps(view)
     def told(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
+        if faults.not_text(request.path):
+            return problems.no_such_address(request)
+        if unkept := list(_unkept(request)):
+            return problems.response(Faults(unkept), request)
         try:
             response = view(request, *args, **named)
         except Http404:
@@ -132,6 +136,14 @@ def in_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
         return response
 
     return told
+
+
+def _unkept(request: HttpRequest) -> Iterator[InputFault]:
+    """The query parameters that hold what no database keeps as text."""
+    for name, values in request.GET.lists():
+        for value in (name, *values):
+            if found := faults.not_text(value):
+                yield InputFault(faults.NOT_TEXT, where=ascii(name)[1:-1], character=found)
 
 
 def urls() -> list[URLPattern | URLResolver]:
