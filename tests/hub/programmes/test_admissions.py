@@ -98,7 +98,9 @@ def test_an_end_leaves_what_was_agreed_before_it(
     agreed = timezone.now()
     today = rules.programme_day(agreed)
     ended = services.end_admission(actor=officer.actor, admission_id=admission.id, reason="delisted")
-    assert ended.last_day == today and on(today) and not on(today + timedelta(days=1))
+    asked = {"programme_id": admission.programme_id, "centre_id": centre.id, "kind": "compute"}
+    assert ended.last_day == today and admissions.is_admitted(**asked, at=timezone.now(), day=today)
+    assert not on(today + timedelta(days=1))
     again = services.end_admission(
         actor=officer.actor, admission_id=admission.id, reason="more", last_day=today + timedelta(days=9)
     )
