@@ -51,7 +51,7 @@ def test_an_applicant_that_is_not_eligible_hears_every_reason(henan: ProgrammeVe
         submit(maker, henan)
     sentence = refused.value.sentence()
     assert "`applicant.kind` is maker" in sentence and "henan.yaml:23" in sentence
-    assert "“applicant.kind”为 maker" in refused.value.sentence("zh")
+    assert "“申领方类型（applicant.kind）”为 maker" in refused.value.sentence("zh")
     assert Application.objects.count() == 0
 
 
