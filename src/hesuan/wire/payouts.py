@@ -8,8 +8,8 @@ from typing import Any
 
 from hesuan.errors import Code
 from hesuan.money import format_yuan
-from hesuan.wire.promises import DEMANDED_ABOVE, FLOAT_BELOW, PAID_ABOVE
 from hesuan.wire.reading import shown
+from hesuan.wire.sum_faults import DEMANDED_ABOVE, FLOAT_BELOW, PAID_ABOVE
 
 Key = tuple[str, str]
 """A claim and a payer."""

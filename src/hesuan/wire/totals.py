@@ -13,7 +13,8 @@ from typing import Any
 from hesuan.errors import Code
 from hesuan.money import format_yuan
 from hesuan.wire.payouts import Payouts
-from hesuan.wire.promises import (
+from hesuan.wire.reading import shown
+from hesuan.wire.sum_faults import (
     ABOVE_CAP,
     ABOVE_ISSUED,
     ABOVE_REF,
@@ -26,7 +27,6 @@ from hesuan.wire.promises import (
     TWICE,
     Fault,
 )
-from hesuan.wire.reading import shown
 
 MAX_FAULTS = 20
 """Faults kept by name; the rest are counted."""
