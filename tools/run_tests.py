@@ -31,6 +31,8 @@ ENGINES = {
 GO_LIBRARY = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog")
 """Where Debian's package puts it."""
 MEASUREMENTS = "../shared/measurements"
+SLOWEST = ["--durations=40", "--durations-min=5"]
+"""Each pass ends with what took longest, so that whoever waits for it sees where the time went."""
 
 
 @dataclass
@@ -130,7 +132,7 @@ class Pass:
             "HESUAN_DATA_DIR": str(report.parent / "data"),
             **self.environment,
         }
-        command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *self.arguments]
+        command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *SLOWEST, *self.arguments]
         with nullcontext() if log is None else log.open("wb") as out:
             process = subprocess.Popen(command, env=variables, stdout=out, stderr=out)
         return Started(self.title, process, report, log)

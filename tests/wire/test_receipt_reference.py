@@ -10,7 +10,7 @@ import pytest
 from tests.wire.receipts import Issuer
 
 from hesuan.errors import REGISTRY
-from hesuan.wire import evidence, verify
+from hesuan.wire import evidence, promise, verify
 from hesuan.wire.reading import Listing, Members, Perhaps, Shape
 from hesuan.wire.receipt import FILE_SHAPE, RECEIPT_DOMAIN
 from hesuan.wire.verify import Result, verify_receipt
@@ -37,7 +37,7 @@ def test_every_member_of_the_format_is_explained() -> None:
 
 
 def test_every_code_of_the_verifier_stands_beside_its_check() -> None:
-    assert verify and evidence, "imported, so that their codes are declared"
+    assert verify and evidence and promise, "imported, so that their codes are declared"
     codes = {name for name in REGISTRY if name.startswith("verify.")} - {"verify.cannot_open"}
     assert codes - set(re.findall(r"`(verify\.[a-z_]+)`", ENGLISH)) == set()
 

@@ -51,6 +51,12 @@ def test_a_journal_across_two_ledgers_happens_whole() -> None:
     assert [row.id for row in selectors.journal("hc")] == ["hv", "hc"]
 
 
+def test_a_journal_of_which_no_account_is_known_is_refused_and_stays_refused() -> None:
+    nowhere = Event("n", "transfer", P, 1, "settle", "nobody", "nothing")
+    for _ in range(2):
+        assert [outcome.refusal for outcome in services.post([nowhere])] == [Refusal.DEBIT_ACCOUNT_NOT_FOUND]
+
+
 def test_a_journal_across_two_ledgers_does_not_happen_at_all_when_one_side_is_short() -> None:
     outcomes = services.post([HOLD_VOUCHER, replace(HOLD_CASH, amount_fen=20_001)])
     assert [outcome.refusal for outcome in outcomes] == [Refusal.LINKED_FAILED, Refusal.AVAILABLE_EXCEEDED]

@@ -70,8 +70,6 @@ _DIALECTS = {
 def targets(ids: Iterable[str]) -> dict[str, Target]:
     """The transfers of these ids. Rows never change, so no lock is needed for them."""
     wanted = sorted(set(ids))
-    if not wanted:
-        return {}
     rows = _select(
         "SELECT t.id, t.kind, d.ledger, d.key, c.key, t.amount_fen, t.expires_at FROM ledger_transfer t"
         " JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id"
@@ -83,8 +81,6 @@ def targets(ids: Iterable[str]) -> dict[str, Target]:
 
 def with_resolutions(found: dict[str, Target]) -> dict[str, Target]:
     """The targets with what became of them; read after the lock, since this does change."""
-    if not found:
-        return {}
     rows = _select(
         f"SELECT pending_id, kind FROM ledger_transfer WHERE pending_id {_dialect().texts}", list(found)
     )
@@ -101,8 +97,6 @@ def lock_accounts(refs: Iterable[Ref]) -> dict[Ref, Locked]:
     PostgreSQL locks the rows; on SQLite the transaction was begun IMMEDIATE and is alone.
     """
     wanted = sorted(refs)
-    if not wanted:
-        return {}
     dialect = _dialect()
     ids = _select(dialect.pairs, wanted, columns=2)
     rows = _select(
@@ -244,7 +238,9 @@ def _dialect() -> _Dialect:
 
 
 def _select(sql: str, values: Sequence[Any], *, columns: int = 1) -> list[Row]:
-    """The rows of a set: of single values, or of tuples of so many columns."""
+    """The rows of a set: of single values, or of tuples of so many columns; none of nothing."""
+    if not values:
+        return []
     if connection.vendor == "sqlite":
         parameters = [json.dumps(values, ensure_ascii=False)]
     elif columns == 1:
