@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.wire import logs, outside_verifier
-from tests.wire.test_verify_log import files_of, flip, mutate
+from tests.wire.test_verify_alterations import files_of, flip, mutate
 
 from hesuan.wire.checkpoint import log_key
 

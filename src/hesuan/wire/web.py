@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import ssl
+import threading
 import urllib.error
 import urllib.request
 import zlib
+from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 from hesuan.errors import InputFault, Unavailable, declare
@@ -71,17 +76,92 @@ def fetch(url: str, body: bytes | None = None, *, timeout_s: float = TIMEOUT_S) 
 def post(url: str, body: bytes, *, timeout_s: float) -> tuple[int, bytes]:
     """Status and body of an answer, whatever the status.
 
+    Args:
+        url: Where to.
+        body: What to send.
+        timeout_s: For connecting, and again for all of question and answer: however slowly the other side
+            goes on, byte by byte, the connection is cut then.
+
     Raises:
         Unavailable: ``web.no_answer``.
     """
-    request = urllib.request.Request(url, data=body, headers={"Content-Type": "text/plain"})  # noqa: S310
     if urlsplit(url).scheme not in ("http", "https"):
         raise Unavailable(NO_ANSWER, url=url, reason="not http or https")
-    try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310 - checked above
-            return int(answer.status), bytes(answer.read(MAX_ANSWER_BYTES))
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(MAX_ANSWER_BYTES)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise Unavailable(NO_ANSWER, url=url, reason=str(getattr(error, "reason", error))) from None
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "text/plain"})  # noqa: S310
+    with _Deadline(timeout_s) as deadline:
+        opener = urllib.request.build_opener(_Http(deadline), _Https(deadline))
+        try:
+            try:
+                with opener.open(request, timeout=timeout_s) as answer:
+                    return int(answer.status), bytes(answer.read(MAX_ANSWER_BYTES))
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read(MAX_ANSWER_BYTES)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            reason = deadline.said or str(getattr(error, "reason", error))
+            raise Unavailable(NO_ANSWER, url=url, reason=reason) from None
+
+
+class _Deadline:
+    """Cuts every connection made under it once its time is over.
+
+    A socket's own time limit begins anew with each byte: an answer of one byte a second never ends.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.said = ""
+        self._watched: list[tuple[threading.Timer, socket.socket]] = []
+
+    def __enter__(self) -> _Deadline:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        for timer, twin in self._watched:
+            timer.cancel()
+            timer.join()
+            twin.close()
+
+    def connect(self, *args: Any, **more: Any) -> socket.socket:
+        """As :func:`socket.create_connection`."""
+        made = socket.create_connection(*args, **more)
+        twin = made.dup()  # the connection may be handed over to TLS, which takes the socket's number with it
+        timer = threading.Timer(self.seconds, self._cut, [twin])
+        timer.daemon = True
+        self._watched.append((timer, twin))
+        timer.start()
+        return made
+
+    def _cut(self, twin: socket.socket) -> None:
+        self.said = f"not done after {self.seconds:g} s"
+        with contextlib.suppress(OSError):
+            twin.shutdown(socket.SHUT_RDWR)
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, deadline: _Deadline) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        def connection(host: str, **more: Any) -> http.client.HTTPConnection:
+            return _cut_by(self._deadline, http.client.HTTPConnection(host, **more))
+
+        return self.do_open(connection, req)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, deadline: _Deadline) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        def connection(host: str, **more: Any) -> http.client.HTTPConnection:
+            return _cut_by(self._deadline, http.client.HTTPSConnection(host, **more))
+
+        return self.do_open(connection, req)
+
+
+def _cut_by(deadline: _Deadline, made: http.client.HTTPConnection) -> http.client.HTTPConnection:
+    made._create_connection = deadline.connect  # type: ignore[attr-defined]
+    return made

@@ -249,3 +249,26 @@ def test_one_round_publishes_what_is_new_though_every_other_step_fails(
     assert "log" not in loop.tick().failed
     assert publishing.published_size() == before + 1
     assert loop.tick().handled == 0, "and nothing new makes no new checkpoint"
+
+
+@pytest.mark.django_db
+def test_a_log_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first by name is broken in each of its steps; the round names the step, and the others go on."""
+    logs = ("cn.a.2026", "cn.b.2026")
+    for number, (room, verb) in enumerate([(audit, "sequence"), (audit, "ask"), (audit, "publish")]):
+        for log in logs:
+            audit.record_entry(log=log, kind="programme", subject=f"P{number}", public={"a": 1})
+        audit.record(kind="test.happened", subject=f"S{number}", actor="system")
+        working = getattr(room, verb)
+
+        def broken(log: str, working: Callable[[str], object] = working) -> object:
+            if log == logs[0]:
+                raise OSError("no space left on device")
+            return working(log)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(room, verb, broken)
+            assert "log" in loop.tick().failed
+        assert publishing.published_size(logs[1]) == publishing.published_size() == number + 1, verb
+    assert loop.tick().failed == ()
+    assert publishing.published_size(logs[0]) == 3, "and it catches up"

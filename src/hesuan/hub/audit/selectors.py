@@ -119,6 +119,11 @@ def logs() -> list[str]:
     return sorted(names, key=lambda name: (name != signing.PLATFORM, name))
 
 
+def unsequenced() -> set[str]:
+    """Logs with facts that have no place in them yet."""
+    return set(Fact.objects.filter(leaf_index=None).values_list("log", flat=True).distinct())
+
+
 def log_key(log: str = signing.PLATFORM) -> str:
     """The log's public key as a verifier key: ``name+key id+base 64``."""
     return signing.public_key(log).text()

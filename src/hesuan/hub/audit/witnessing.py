@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -35,7 +35,10 @@ ANCHOR_TIMEOUT_S = 60
 MAX_SAID = 2_000
 
 log_of_this = logging.getLogger(__name__)
-_paused: dict[tuple[str, str], object] = {}
+ANY_LOG = ""
+_paused: dict[tuple[str, str], datetime] = {}
+"""Log and witness → until when it is left alone; of every log (:data:`ANY_LOG`) when it did not answer at
+all, so that a round waits for a dead witness once and not once a log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,15 @@ class _Question:
     witness: KnownWitness
     note: str
     request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """Signature lines; or the size that the witness has; or nothing, and whether it answered."""
+
+    lines: str = ""
+    size: int | None = None
+    reached: bool = True
 
 
 def ask(log: str = signing.PLATFORM) -> int:
@@ -56,19 +68,21 @@ def ask(log: str = signing.PLATFORM) -> int:
     questions = [_question(newest, one, _last_size(log, one)) for one in due]
     with ThreadPoolExecutor(max_workers=len(questions)) as pool:
         answers = list(pool.map(_put, questions))
-    again = [
-        _question(newest, one.witness, size)
-        for one, (_, size) in zip(questions, answers, strict=True)
-        if size is not None and 0 <= size <= newest.size
-    ]
-    lines = [line for line, _ in answers if line] + [line for line, _ in map(_put, again) if line]
-    return _keep(newest, [one.witness for one in questions], "".join(lines))
+        again = [
+            _question(newest, one.witness, answer.size)
+            for one, answer in zip(questions, answers, strict=True)
+            if answer.size is not None and 0 <= answer.size <= newest.size
+        ]
+        answers += list(pool.map(_put, again))
+    for one, answer in zip([*questions, *again], answers, strict=True):
+        if not answer.reached:
+            _paused[ANY_LOG, one.witness.key.name] = timezone.now() + PAUSE_AFTER_FAILURE
+    return _keep(newest, [one.witness for one in questions], "".join(one.lines for one in answers))
 
 
 def _is_due(newest: Checkpoint, witness: KnownWitness) -> bool:
     now = timezone.now()
-    paused = _paused.get((newest.log_id, witness.key.name))
-    if paused is not None and paused > now:  # type: ignore[operator]
+    if any(_paused.get((log, witness.key.name), now) > now for log in (newest.log_id, ANY_LOG)):
         return False
     fresh = Cosignature.objects.filter(checkpoint=newest, witness=witness.key.name, at__gt=now - RENEW_EVERY)
     return not fresh.exists()
@@ -87,21 +101,21 @@ def _question(newest: Checkpoint, witness: KnownWitness, old: int) -> _Question:
     return _Question(witness, newest.note, Request(old, tuple(path), newest.note))
 
 
-def _put(question: _Question) -> tuple[str, int | None]:
-    """``(signature lines, None)``, or ``("", size)`` when the witness has another size; no database here."""
+def _put(question: _Question) -> _Answer:
+    """Asks one witness, in a thread of its own: no database here."""
     url = f"{question.witness.url.rstrip('/')}/add-checkpoint"
     try:
         status, body = web.post(url, question.request.text().encode(), timeout_s=TIMEOUT_S)
     except HesuanError as error:
         log_of_this.warning("witness %s: %s", question.witness.name, error)
-        return "", None
+        return _Answer(reached=False)
     text = body.decode(errors="replace")
     if status == 200:
-        return text, None
+        return _Answer(text)
     size = int(text) if status == 409 and text.strip().isdecimal() and len(text) < 18 else None
     if size is None:
         log_of_this.warning("witness %s answered %s: %s", question.witness.name, status, ascii(text)[:200])
-    return "", size
+    return _Answer(size=size)
 
 
 def _keep(newest: Checkpoint, asked: Sequence[KnownWitness], lines: str) -> int:

@@ -17,7 +17,6 @@ from django.db import close_old_connections, connections
 
 from hesuan.hub.audit import selectors as published
 from hesuan.hub.audit import services as audit
-from hesuan.hub.audit.models import Fact
 from hesuan.hub.disclosure import checks as disclosure_checks
 from hesuan.hub.disclosure import services as disclosure
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
@@ -72,12 +71,38 @@ def check_books() -> int:
 
 
 def sequence_log() -> int:
-    """Gives new facts their leaf index under a signed checkpoint, asks the witnesses, publishes the files."""
-    waiting = set(Fact.objects.filter(leaf_index=None).values_list("log", flat=True).distinct())
-    done = sum(audit.sequence(log) is not None for log in sorted(waiting))
-    for log in published.logs():
-        done += audit.ask(log) + audit.publish(log) + audit.anchor(log)
+    """Gives new facts their leaf index under a signed checkpoint, asks the witnesses, publishes the files.
+
+    One log after the other, each by itself: a log that cannot be signed, or whose folder cannot be written,
+    holds up no other.
+
+    Raises:
+        LogsFailed: when all were served, if any of them failed; the round names this step.
+    """
+    waiting = published.unsequenced()
+    done, failed = 0, []
+    for name in dict.fromkeys([*published.logs(), *sorted(waiting)]):
+        try:
+            done += name in waiting and audit.sequence(name) is not None
+            done += _show(name)
+        except Exception:
+            log.exception("log %s could not be brought up to date", name)
+            failed.append(name)
+    if failed:
+        raise LogsFailed(", ".join(failed))
     return done
+
+
+class LogsFailed(Exception):
+    """Some logs were not brought up to date; their own faults are in the program's log."""
+
+
+def _show(name: str) -> int:
+    """Publishes before any witness is asked, and again with what they signed."""
+    done = audit.publish(name)
+    if signed := audit.ask(name):
+        done += signed + audit.publish(name)
+    return done + audit.anchor(name)
 
 
 STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
