@@ -22,6 +22,11 @@ max_connections = 200
 fsync = on
 synchronous_commit = on
 """
+THROWN_AWAY = """
+fsync = off
+full_page_writes = off
+"""
+"""For rows that nobody misses when the machine loses its power: commits cost no wait for the disk."""
 
 
 def programs() -> Path | None:
@@ -39,8 +44,11 @@ def _version(initdb: Path) -> int:
 
 
 @contextmanager
-def temporary_server() -> Iterator[str]:
-    """Starts a server, yields its address (``postgresql://postgres@127.0.0.1:PORT/…``), stops it after."""
+def temporary_server(*, thrown_away: bool = False) -> Iterator[str]:
+    """Starts a server, yields its address (``postgresql://postgres@127.0.0.1:PORT/…``), stops it after.
+
+    It waits for the disk as a user's server does, unless its rows are to be thrown away.
+    """
     binaries = programs()
     assert binaries is not None, "no PostgreSQL programs on this machine"
     home = Path(tempfile.mkdtemp(prefix="hesuan-postgres-"))
@@ -50,7 +58,8 @@ def temporary_server() -> Iterator[str]:
     data = home / "data"
     _run([binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])
     with (data / "postgresql.conf").open("a") as file:
-        file.write(f"{CONFIGURATION}port = {port}\nunix_socket_directories = '{home}'\n")
+        more = THROWN_AWAY if thrown_away else ""
+        file.write(f"{CONFIGURATION}{more}port = {port}\nunix_socket_directories = '{home}'\n")
     try:
         _run([binaries / "pg_ctl", "-D", data, "-l", home / "server.log", "-w", "start"])
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"

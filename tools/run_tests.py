@@ -95,7 +95,7 @@ def _server(missing: dict[str, str]) -> Iterator[str | None]:
     if "postgresql" in missing:
         yield None
     else:
-        with nullcontext(given) if given else postgres.temporary_server() as address:
+        with nullcontext(given) if given else postgres.temporary_server(thrown_away=True) as address:
             yield address
 
 

@@ -45,7 +45,7 @@ def test_lists_hold_only_what_an_actor_belongs_to(
 
 
 def test_everyone_of_the_fixtures_is_a_real_person_with_exactly_one_role(
-    request: pytest.FixtureRequest,
+    request: pytest.FixtureRequest, db: None
 ) -> None:
     for name in ALL_PEOPLE:
         person: Person = request.getfixturevalue(name)
