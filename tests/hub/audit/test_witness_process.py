@@ -20,7 +20,7 @@ from tests.wire.proxy import PATIENCE_S, Proxy
 from hesuan.hub.audit import publishing, selectors, services, signing, witnessing
 from hesuan.hub.audit.models import Cosignature
 from hesuan.hub.worker import loop
-from hesuan.wire import web
+from hesuan.wire.deadline import Deadline
 from hesuan.wire.folder import Disk
 from hesuan.wire.quorum import parse_policy
 from hesuan.wire.verdict import Result
@@ -113,7 +113,7 @@ def test_without_a_deadline_for_the_whole_answer_the_hub_waits_as_long_as_the_wi
     between.mode = "drip"
     between._pause_s = 0.001
     monkeypatch.setattr(witnessing, "TIMEOUT_S", 0.1)
-    monkeypatch.setattr(web._Deadline, "_cut", lambda *_: None)
+    monkeypatch.setattr(Deadline, "_cut", lambda *_: None)
     loop.sequence_log()
     assert Cosignature.objects.count() == 1
     assert len(between.answered[0]) > 100

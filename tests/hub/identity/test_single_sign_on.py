@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import time
@@ -12,12 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
+import requests
 from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 from tests.people import Person
 
 from hesuan.hub.config.settings import single_sign_on
+from hesuan.hub.identity import fetching
 from hesuan.hub.identity.models import Identity
 from hesuan.hub.identity.selectors import actor_of
 
@@ -31,6 +34,8 @@ class Issuer(BaseHTTPRequestHandler):
     address: ClassVar[str]
     person: ClassVar[dict[str, Any]] = {}
     asked: ClassVar[list[dict[str, list[str]]]] = []
+    document: ClassVar[dict[str, str]] = {}
+    """What its own document says, over what is right."""
     claims: ClassVar[dict[str, Any] | None] = None
     """What its ID token says, over what is right; ``None``: it sends none."""
 
@@ -42,6 +47,7 @@ class Issuer(BaseHTTPRequestHandler):
                     "issuer": self.address,
                     "jwks_uri": f"{self.address}/keys",
                     **{f"{path}_endpoint": f"{self.address}/{path}" for path in paths},
+                    **self.document,
                 }
             )
         elif self.headers.get("Authorization") == "Bearer access":
@@ -84,6 +90,7 @@ def issuer(settings: Settings) -> Iterator[type[Issuer]]:
     Issuer.person = {"sub": "248289761001", "preferred_username": "jia", "email": "jia@id.example"}
     Issuer.asked = []
     Issuer.claims = None
+    Issuer.document = {}
     settings.SOCIALACCOUNT_PROVIDERS = single_sign_on(Issuer.address + "/", "hesuan", "its secret")
     yield Issuer
     server.shutdown()
@@ -192,3 +199,50 @@ def test_the_right_id_token_signs_in_once_and_played_again_nobody(
     again = Client()
     go_through(again)
     assert "_auth_user_id" not in again.session
+
+
+class Inside(BaseHTTPRequestHandler):
+    """A service of the installation's own network that nobody outside should make the hub ask."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(self.path)
+        self.send_error(500)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def inside() -> Iterator[str]:
+    Inside.asked = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), Inside) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/secret"
+        server.shutdown()
+
+
+def test_an_issuers_document_does_not_choose_what_the_hub_asks(
+    nobody: Client, issuer: type[Issuer], inside: str
+) -> None:
+    issuer.document = {"token_endpoint": inside}
+    go_through(nobody)
+    assert Inside.asked == [] and "_auth_user_id" not in nobody.session
+
+
+def test_without_the_door_it_would(
+    nobody: Client, issuer: type[Issuer], inside: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "session", requests.Session)
+    issuer.document = {"token_endpoint": inside}
+    go_through(nobody)
+    assert Inside.asked == ["/secret"]
+
+
+def test_an_issuer_on_a_private_network_needs_the_operators_word(
+    nobody: Client, issuer: type[Issuer], settings: Settings
+) -> None:
+    settings.ENVIRONMENT = dataclasses.replace(settings.ENVIRONMENT, fetch_networks=())
+    with pytest.raises(fetching.NotFetched, match=r"127\.0\.0\.1, which is not a public address"):
+        nobody.post(LOGIN)

@@ -22,8 +22,9 @@ from hesuan.errors import HesuanError
 from hesuan.hub.audit import signing
 from hesuan.hub.audit.models import Anchor, Checkpoint, Cosignature
 from hesuan.hub.audit.selectors import NodeReader, latest_checkpoint, trust_policy
-from hesuan.wire import cosignature, merkle, web
+from hesuan.wire import cosignature, merkle
 from hesuan.wire.checkpoint import split_note
+from hesuan.wire.door import Door, places
 from hesuan.wire.quorum import KnownWitness
 from hesuan.wire.witness import Request
 
@@ -31,6 +32,7 @@ RENEW_EVERY = timedelta(hours=1)
 """How often a witness is asked again about a log that did not grow."""
 PAUSE_AFTER_FAILURE = timedelta(seconds=60)
 TIMEOUT_S = 3.0
+MAX_ANSWER_BYTES = 65_536
 ANCHOR_TIMEOUT_S = 60
 MAX_SAID = 2_000
 
@@ -104,12 +106,20 @@ def _question(newest: Checkpoint, witness: KnownWitness, old: int) -> _Question:
 def _put(question: _Question) -> _Answer:
     """Asks one witness, in a thread of its own: no database here."""
     url = f"{question.witness.url.rstrip('/')}/add-checkpoint"
+    door = Door(places([url]), networks=settings.ENVIRONMENT.fetch_networks)
     try:
-        status, body = web.post(url, question.request.text().encode(), timeout_s=TIMEOUT_S)
+        answer = door.fetch(
+            url,
+            method="POST",
+            body=question.request.text().encode(),
+            headers={"Content-Type": "text/plain"},
+            timeout_s=TIMEOUT_S,
+            most_bytes=MAX_ANSWER_BYTES,
+        )
     except HesuanError as error:
         log_of_this.warning("witness %s: %s", question.witness.name, error)
         return _Answer(reached=False)
-    text = body.decode(errors="replace")
+    status, text = answer.status, answer.body.decode(errors="replace")
     if status == 200:
         return _Answer(text)
     size = int(text) if status == 409 and text.strip().isdecimal() and len(text) < 18 else None

@@ -6,6 +6,7 @@ or a login has a default: the hub refuses to start and names what is missing.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from hesuan.errors import Refused, declare
+from hesuan.wire.door import Network, is_host, place
 
 Mode = Literal["development", "production", "test"]
 
@@ -39,9 +41,13 @@ VARIABLES = {
     "HESUAN_RATE_PER_ADDRESS": "requests a minute of one network address to any page; default 6000",
     "HESUAN_EMAIL_URL": "smtp://host:25, smtp+tls://user@host:587 or smtps://…; empty: no mail",
     "HESUAN_EMAIL_FROM": "sender of the hub's mail; required with HESUAN_EMAIL_URL",
+    "HESUAN_FETCH_NETWORKS": "private networks that hold the hub's own issuer or witnesses, such as"
+    " 10.20.0.0/16; default none, and in development and tests loopback",
     "HESUAN_OIDC_ISSUER": "OpenID Connect issuer address; empty: local accounts only",
     "HESUAN_OIDC_CLIENT_ID": "OpenID Connect client id",
     "HESUAN_OIDC_CLIENT_SECRET": "OpenID Connect client secret",
+    "HESUAN_OIDC_HOSTS": "further hosts (name or name:port) that the issuer keeps its token, user or key"
+    " address at; default: the issuer's own host",
 }
 
 _MOST_A_MINUTE = 60_000_000
@@ -72,6 +78,18 @@ OIDC_INCOMPLETE = declare(
     " together; {missing} is missing. Set it, or none of them.",
     zh="单点登录需要同时设置 HESUAN_OIDC_ISSUER、HESUAN_OIDC_CLIENT_ID 和 HESUAN_OIDC_CLIENT_SECRET；"
     "缺少 {missing}。请补全，或全部不设。",
+)
+NOT_NETWORKS = declare(
+    "config.not_networks",
+    en="{variable} has `{value}`, which is no network such as 10.20.0.0/16 or 192.168.1.5."
+    " Nothing was started.",
+    zh="{variable} 中的“{value}”不是网段（如 10.20.0.0/16 或 192.168.1.5）。未启动任何服务。",
+)
+NOT_A_HOST = declare(
+    "config.not_a_host",
+    en="{variable} has `{value}`, which is no host such as keys.id.example or id.example:8443."
+    " Nothing was started.",
+    zh="{variable} 中的“{value}”不是主机（如 keys.id.example 或 id.example:8443）。未启动任何服务。",
 )
 OIDC_NOT_SECURE = declare(
     "config.oidc_not_secure",
@@ -113,6 +131,8 @@ class Environment:
     oidc_issuer: str
     oidc_client_id: str
     oidc_client_secret: str
+    oidc_hosts: tuple[tuple[str, int], ...]
+    fetch_networks: tuple[Network, ...]
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Environment:
@@ -121,7 +141,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
     Raises:
         Refused: ``config.not_a_mode``, ``config.secret_missing``, ``config.not_a_choice``,
             ``config.not_a_limit``, ``config.oidc_incomplete``, ``config.oidc_not_secure``,
-            ``config.email_not_usable``.
+            ``config.email_not_usable``, ``config.not_networks``, ``config.not_a_host``.
     """
     mode = environ.get("HESUAN_MODE", "development")
     if mode not in get_args(Mode):
@@ -156,6 +176,10 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         oidc_issuer=environ.get("HESUAN_OIDC_ISSUER", ""),
         oidc_client_id=environ.get("HESUAN_OIDC_CLIENT_ID", ""),
         oidc_client_secret=environ.get("HESUAN_OIDC_CLIENT_SECRET", ""),
+        oidc_hosts=_hosts(environ, "HESUAN_OIDC_HOSTS"),
+        fetch_networks=_networks(
+            environ, "HESUAN_FETCH_NETWORKS", default="" if mode == "production" else "127.0.0.0/8,::1"
+        ),
     )
 
 
@@ -168,6 +192,27 @@ def _limit(environ: Mapping[str, str], variable: str, *, default: int, most: int
     if not (text.isdecimal() and 1 <= int(text) <= most):
         raise Refused(NOT_A_LIMIT, variable=variable, value=text[:40], most=most)
     return int(text)
+
+
+def _networks(environ: Mapping[str, str], variable: str, *, default: str) -> tuple[Network, ...]:
+    found = []
+    for word in _words(environ.get(variable) or default):
+        try:
+            found.append(ipaddress.ip_network(word))
+        except ValueError:
+            raise Refused(NOT_NETWORKS, variable=variable, value=word[:60]) from None
+    return tuple(found)
+
+
+def _hosts(environ: Mapping[str, str], variable: str) -> tuple[tuple[str, int], ...]:
+    """Host and port of each word; 443 where none is said."""
+    found = []
+    for word in _words(environ.get(variable, "")):
+        named = place(f"https://{word}")
+        if named is None or "/" in word or "@" in word or not is_host(named[0]):
+            raise Refused(NOT_A_HOST, variable=variable, value=word[:60])
+        found.append(named)
+    return tuple(found)
 
 
 def _rate(environ: Mapping[str, str], variable: str, *, default: int) -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 from hashlib import sha256
 
+import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.http import HttpRequest
+
+from hesuan.hub.identity import fetching
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -27,6 +30,10 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     def is_open_for_signup(self, request: HttpRequest, sociallogin: object) -> bool:  # noqa: ARG002
         """Whoever the issuer lets in has an account here; like any new one, it belongs to no organisation."""
         return True
+
+    def get_requests_session(self) -> requests.Session:
+        """What is fetched of the issuer goes through the guarded door."""
+        return fetching.session()
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
