@@ -216,6 +216,9 @@ class Programme:
     """Whether a tier reached in the year holds for the year's earlier claims too."""
     fiscal_year_start: tuple[int, int] | Open | None = None
     """Month and day."""
+    set_by: str | Open | None = None
+    """Whose step of ``settlement.steps`` sets each claim's rate under a ceiling, where the claim is the
+    application; an extension of schema 1."""
     terms: Terms = field(default_factory=Terms)
 
     cites: dict[str, str] = field(default_factory=dict, compare=False, repr=False)

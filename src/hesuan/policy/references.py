@@ -36,6 +36,7 @@ def check(fields: Fields, programme: Programme) -> None:
     told = (
         ("tiers", "档次", tiers, _of_tiers(programme)),
         ("budgets", "预算", budgets, _of_budgets(programme)),
+        ("verifying steps", "审核环节", list(verifying(programme)), _of_setting(programme)),
     )
     for what, what_zh, known, named in told:
         for field, names in named:
@@ -70,6 +71,19 @@ def _of_budgets(programme: Programme) -> Iterator[Named]:
     for budget in programme.budgets:
         if budget.share_of is not None:
             yield f"{budget.path}.share_of.pool", (budget.share_of.pool,)
+
+
+def verifying(programme: Programme) -> tuple[str, ...]:
+    """The steps that verify a claim: all but the last, which approves; one reviewer where fewer are named."""
+    settlement = programme.terms.settlement
+    steps = settlement.steps if settlement else ()
+    return steps[:-1] if len(steps) > 1 else ("reviewer",)
+
+
+def _of_setting(programme: Programme) -> Iterator[Named]:
+    """Who sets a claim's rate must not be who approves the claim."""
+    if isinstance(programme.set_by, str):
+        yield "rates.set_by", (programme.set_by,)
 
 
 def _shares(programme: Programme) -> Iterator[tuple[str, Sequence[Fraction | Open | None]]]:

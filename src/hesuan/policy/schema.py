@@ -179,6 +179,7 @@ def _read_programme(fields: Fields, text: str) -> Programme:
         tiers=rates[1] if rates else (),
         scope=rates[2] if rates else None,
         retroactive=rates[3] if rates else None,
+        set_by=rates[4] if rates else None,
         floors=fields.entries("floors", sections.floor, required=False),
         caps=fields.entries("caps", sections.cap, name_key="id", required=False),
         stacking=fields.section("stacking", sections.stacking),

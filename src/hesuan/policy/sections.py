@@ -190,18 +190,19 @@ def _apportion(fields: Fields) -> Apportion:
     return Apportion(day_count=day_count, baseline_from=begin, baseline_to=end, method=method)
 
 
-Rates = tuple[str | Open | None, tuple[Tier, ...], str | Open | None, bool | Open | None]
+Rates = tuple[str | Open | None, tuple[Tier, ...], str | Open | None, bool | Open | None, str | Open | None]
 
 
 def rates(fields: Fields) -> Rates:
-    """How a tier is chosen, the tiers, whether by line, whether for the whole year."""
+    """How a tier is chosen, the tiers, whether by line or for the whole year, who sets a claim's rate."""
     select = fields.choice("select", ("first", "max"))
     scope = fields.choice("scope", ("line", "claim"), required=False)
     retroactive = fields.boolean("retroactive", money=True)
     if scope == "line" and retroactive is True:
         # Which of a year's lines an earlier claim's tier was reached with is not known any more.
         fields.note_unexecuted("retroactive", "true")
-    return select, fields.entries("tiers", _tier, name_key="id"), scope, retroactive
+    set_by = fields.text("set_by", required=False, money=True)
+    return select, fields.entries("tiers", _tier, name_key="id"), scope, retroactive, set_by
 
 
 def _tier(fields: Fields) -> Tier:

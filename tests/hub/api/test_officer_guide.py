@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 from tests.hub.api.requests import HENAN
 from tests.hub.api.test_api_road import get, post
 from tests.hub.api.world import WORK, World, make_world
@@ -23,6 +23,7 @@ from tests.hub.settlement.shipped import COST_FEN, FEN_PER_CORE_HOUR, HOUR_MS, H
 from tests.people import Person
 
 import hesuan.policy
+from hesuan.hub import console
 from hesuan.hub.market import services as selling
 from hesuan.hub.market.models import Quote
 from hesuan.hub.programmes.rules import programme_day
@@ -37,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "docs" / "guide" / f"programme-officer{part}.md" for part in ("", ".zh")]
 SHIPPED = Path(hesuan.policy.__file__).parent / "programmes"
 NANNING = SHIPPED / "cn.nanning.suanliquan.2025.yaml"
-HANGZHOU = SHIPPED / "cn.hangzhou.suanliquan.2025.yaml"
+GUIZHOU = SHIPPED / "cn.guizhou.yunshiyongquan.yaml"
 USED, CLAIMED = (datetime(2025, 12, 15, 4, tzinfo=UTC), datetime(2026, 1, 10, 4, tzinfo=UTC))
 WINDOW = "value: [{from: 2026-01-04, to: 2026-01-23}]"
 STATED = {
@@ -240,8 +241,8 @@ def test_the_calls_of_the_page_end_as_it_says(desk: Desk, page: Path, ledger_bal
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_hangzhou_is_refused_in_the_words_of_the_page(officer: Person, approver: Person, page: Path) -> None:
-    body = {"text": HANGZHOU.read_text(), "source_name": HANGZHOU.name}
+def test_guizhou_is_refused_in_the_words_of_the_page(officer: Person, approver: Person, page: Path) -> None:
+    body = {"text": GUIZHOU.read_text(), "source_name": GUIZHOU.name}
     draft = post(officer, "programmes", body).json()
     language = "zh" if ".zh" in page.name else "en"
     answer = approver.client.post(
@@ -251,3 +252,16 @@ def test_hangzhou_is_refused_in_the_words_of_the_page(officer: Person, approver:
     assert (answer.status_code, problem["code"]) == (409, "programme.not_activatable")
     block = re.search(r"```text\n(.*?)\n```", page.read_text(), re.S)
     assert block is not None and block[1] == problem["detail"]
+
+
+TABS = Path(console.__file__).parent / "templates" / "console" / "parts" / "programme_tabs.html"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tabs_of_the_page_are_those_of_the_programme(page: Path) -> None:
+    language = "zh-hans" if ".zh" in page.name else "en"
+    found = re.findall(r'>\{% translate "([^"]+)"( context "tab")? %\}</a>', TABS.read_text())
+    with translation.override(language):
+        tabs = [translation.pgettext("tab", one) if own else translation.gettext(one) for one, own in found]
+    told = next(line for line in page.read_text().splitlines() if f"*{tabs[-1]}*" in line)
+    assert [one for one in re.findall(r"\*([^*]+)\*", told) if one in tabs] == tabs and len(tabs) == 8

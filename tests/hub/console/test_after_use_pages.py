@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 from tests.hub.console.test_claim_deeds import ledger_balances, road, send, site
 from tests.hub.console.test_flows_on_pages import page, walk_to_payment
+from tests.hub.settlement.after_use import AfterUse
 from tests.hub.settlement.shipped import Shipped, make_shipped
 from tests.people import Person
 from tests.road import Road
@@ -15,6 +16,7 @@ from tests.road import Road
 from hesuan.hub.programmes.models import Voucher
 from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.settlement.models import Claim, Settlement
+from hesuan.wire.canonical import Json
 
 __all__ = ["ledger_balances", "road", "site"]
 
@@ -90,3 +92,23 @@ def test_papers_and_facts_are_corrected_together(nanning: Shipped) -> None:
     assert send(firm, address_of, "submit")[0] == 302
     claim.refresh_from_db()
     assert (claim.state, claim.lines.get().subsidy_fen) == ("MATCHED", 6_000_000)
+
+
+def test_the_page_asks_the_verifier_for_the_rate_and_says_who_set_it(
+    road: Road, officer: Person, reviewer: Person, approver: Person
+) -> None:
+    """Hangzhou, 200,000.00 at most by half: the page says so, and pays the 2/5 that the reviewer sets."""
+    here = make_shipped(road, officer, reviewer, approver, "cn.hangzhou.suanliquan.2025")
+    here.__class__ = AfterUse
+    assert isinstance(here, AfterUse)
+    facts: dict[str, Json] = {"applicant.is_legal_person": True, "applicant.size": "small"}
+    claim = here.submit(here.open_with_all(here.use(), facts=facts))
+    address = f"/claims/{claim.id}/"
+    firm, office = page(here.claimant, address), page(here.reviewer, address)
+    assert 'data-test="rate-most"' in firm and 'name="rate"' not in firm
+    assert 'name="rate"' in office and 'placeholder="1/2"' in office
+    for rate, status in (("", 422), ("3/5", 409), ("2/5", 302)):
+        assert send(here.reviewer, address, "verify", note="tests by half", rate=rate)[0] == status
+    shown = page(here.claimant, address)
+    assert "¥80,000.00" in shown and "tests by half" in shown.partition('data-test="rate-set"')[2][:120]
+    assert 'name="rate"' not in page(here.approver, address)

@@ -16,6 +16,7 @@ from hesuan.policy.cases import CaseFile, load_cases
 
 RUN = {
     "cn.beijing.suanliquan.2023",
+    "cn.hangzhou.suanliquan.2025",
     "cn.henan.suanliquan.2023",
     "cn.langfang.suanliquan.2023",
     "cn.nanning.suanliquan.2025",

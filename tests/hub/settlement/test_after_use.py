@@ -6,33 +6,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.utils import timezone
-from tests.hub.settlement.shipped import COST_FEN, Shipped, make_shipped
-from tests.people import Person
-from tests.road import Road
+from tests.hub.settlement.after_use import CLAIMED, FACTS, NANNING, USED, AfterUse
+from tests.hub.settlement.shipped import COST_FEN
 
 from hesuan.errors import Faults, InputFault, Refused
 from hesuan.hub.ledger import selectors as balances
-from hesuan.hub.ledger.models import Account
 from hesuan.hub.programmes import accounts, selectors, services
 from hesuan.hub.programmes.models import Application, Voucher
-from hesuan.hub.settlement import claim_review, claims, payment
-from hesuan.hub.settlement.models import Claim, Settlement
+from hesuan.hub.settlement import claim_review, claims
+from hesuan.hub.settlement.models import Claim
 from hesuan.wire.canonical import Json
 from hesuan.wire.ids import new_id
 
-NANNING = "cn.nanning.suanliquan.2025"
-USED = datetime(2025, 12, 15, 4, 0, tzinfo=UTC)
-CLAIMED = datetime(2026, 1, 10, 4, 0, tzinfo=UTC)
 LATE = datetime(2026, 1, 24, 4, 0, tzinfo=UTC)
-FACTS: dict[str, Json] = {
-    "applicant.is_legal_person": True,
-    "applicant.major_penalty_within_three_years": False,
-    "applicant.is_dishonest": False,
-    "relation.related_party": False,
-    "contract.starts_on": "2025-01-01",
-    "contract.ends_on": "2026-12-31",
-}
 WHOLE: dict[str, Json] = {**FACTS, "contract.starts_on": "2025-03-01", "contract.ends_on": "2025-12-31"}
 """A contract that is the baseline itself: the whole amount counts."""
 PAYS_FEN = 2_510_200
@@ -44,71 +30,6 @@ MISMATCHED: dict[str, Json] = {
     "seller": "Nobody",
 }
 """A contract of others: the comparison finds it."""
-
-
-class Clock:
-    """The hub's clock, set by hand."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.at = USED
-        monkeypatch.setattr(timezone, "now", lambda: self.at)
-
-
-class AfterUse(Shipped):
-    """A shipped programme that issues nothing."""
-
-    clock: Clock
-
-    def open(
-        self, *settled: Settlement, facts: dict[str, Json] | None = None, **papers: dict[str, Json]
-    ) -> Claim:
-        """A draft on settled orders, with the payment as its paper."""
-        said = self.papers(*settled)
-        return claims.open_claim(
-            actor=self.claimant.actor,
-            claim_id=new_id(),
-            version_id=self.version.id,
-            order_ids=[one.order_id for one in settled],
-            papers_said={"payment": said["payment"], **papers},
-            facts=FACTS if facts is None else facts,
-        )
-
-    def submit(self, claim: Claim) -> Claim:
-        """The claimant submits it."""
-        return claims.submit(actor=self.claimant.actor, claim_id=claim.id)
-
-    def pay(self, claim: Claim) -> Claim:
-        """Verified, approved and paid by three people."""
-        return payment.pay(actor=self.payer.actor, claim_id=self.approve(claim).id)
-
-    def limits(self) -> dict[str, tuple[int, int]]:
-        """What the programme's one cap and its budget have counted and hold, over all accounts [fen]."""
-        book, found = accounts.caps_ledger_of(NANNING), dict[str, tuple[int, int]]()
-        for account in Account.objects.filter(ledger=book, kind__in=("cap", "budget")):
-            back_fen = balances.moved_fen(book, accounts.COUNTED, to=account.key)
-            counted, held = found.get(account.kind, (0, 0))
-            found[account.kind] = (
-                counted + account.debits_posted - back_fen,
-                held + account.debits_pending,
-            )
-        return found
-
-
-@pytest.fixture
-def shipped(
-    road: Road, officer: Person, reviewer: Person, approver: Person, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., AfterUse]:
-    """A shipped text in force, the centre admitted before the orders, the clock in December 2025."""
-
-    def make(programme: str, **changes: str) -> AfterUse:
-        clock = Clock(monkeypatch)
-        made = make_shipped(road, officer, reviewer, approver, programme, **changes)
-        made.__class__ = AfterUse
-        assert isinstance(made, AfterUse)
-        made.clock = clock
-        return made
-
-    return make
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from hesuan.hub.settlement.crediting import BOOKABLE
 from hesuan.hub.settlement.gate import CARRIED_OUT, EVIDENCE, SUPPLIER_FLOWS, USER_FLOWS, stages, this_round
 from hesuan.hub.settlement.models import Batch, Claim
 from hesuan.hub.settlement.sampling import ACTED as SAMPLE_ACTED
+from hesuan.hub.settlement.setting import sets_rate
 
 State = Claim.State
 OFFICE = ("programme_officer", "reviewer", "approver")
@@ -113,6 +114,12 @@ def _office_verbs(actor: Actor, claim: Claim) -> list[str]:
     if claim.state == State.PAYABLE and alone and payer:
         found.append("pay")
     return found
+
+
+def asks_rate(claim: Claim) -> bool:
+    """Whether the next verification sets the claim's rate."""
+    waits = claim.state in (State.MATCHED, State.VERIFIED)
+    return waits and sets_rate(paying_terms(claim.programme_version_id), claim.stage)
 
 
 def is_over(claim: Claim) -> bool:

@@ -118,6 +118,7 @@ STEP: Words = {
     "opened": pgettext_lazy("step", "claim opened"),
     "corrected": pgettext_lazy("step", "papers corrected"),
     "submitted": pgettext_lazy("step", "submitted"),
+    "rate_set": pgettext_lazy("step", "rate set"),
     "matched": pgettext_lazy("step", "contract, invoice and meter agree"),
     "mismatch": pgettext_lazy("step", "contract, invoice and meter differ"),
     "waived": pgettext_lazy("step", "differences waived"),

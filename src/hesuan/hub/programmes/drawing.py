@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from fractions import Fraction
 
 from django.utils import timezone
 
@@ -60,6 +61,8 @@ class Drawn:
     share: VoucherShare
     limits: tuple[tuple[int, str, int], ...]
     """Place of the limit in the document, its account, what it counts there [fen]; nothing of 0."""
+    rate: Fraction | None = None
+    """What its tier paid; ``None`` for a lump sum, or where nothing is paid."""
 
 
 def preview(voucher_id: str, wishes: Sequence[Wish], *, day: date) -> list[Drawn]:
@@ -192,7 +195,8 @@ class Case:
             counters = replace(limits.counters_after(more), voucher_fen=left_fen)
             decision = decide(self.document, self.facts(wish), counters)
             counts = [found for found in self.limits(decision, limits) if found[1] not in by_claim]
-            one = Drawn(wish, share_of(self.voucher, self.charge(wish), decision), tuple(counts))
+            share = share_of(self.voucher, self.charge(wish), decision)
+            one = Drawn(wish, share, tuple(counts), decision.rate)
             if left_fen is None:
                 more[accounts.BUDGET] += decision.subsidy_fen
             else:

@@ -55,8 +55,27 @@ def programme_of(version: ProgrammeVersion) -> Programme:
 
 
 def used_under(version: ProgrammeVersion) -> Programme:
-    """A stored version as it decides about use: the windows in which claims come in are the calls'."""
-    return within_a_call(programme_of(version))
+    """A stored version as it decides about use: the windows in which claims come in are the calls', and a
+    claim whose rate nobody has set yet is held for its ceiling."""
+    return at_ceilings(within_a_call(programme_of(version)))
+
+
+def sets_rates(document: Programme) -> str:
+    """Whose step sets the rate of each claim (``rates.set_by``); empty where nobody's does."""
+    return document.set_by if issues_nothing(document) and isinstance(document.set_by, str) else ""
+
+
+def at_ceilings(document: Programme) -> Programme:
+    """The document for claims whose rate a person sets: the ceiling pays until then, and never more after.
+
+    So what a claim may get is promised to no other one while it waits.
+    """
+    if not sets_rates(document):
+        return document
+    tiers = [replace(one, rate_kind="exact") if one.rate_kind == "ceiling" else one for one in document.tiers]
+    held = replace(document, tiers=tuple(tiers))
+    held.called.update(document.names_zh)  # a trace calls the ceiling what it is
+    return held
 
 
 def within_a_call(document: Programme) -> Programme:

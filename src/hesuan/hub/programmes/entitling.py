@@ -11,8 +11,9 @@ a new one under the version and the call of the first.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from fractions import Fraction
 
 from django.db import transaction
 from django.db.models import QuerySet, Sum
@@ -31,8 +32,8 @@ from hesuan.hub.programmes.models import Application, Call, ProgrammeVersion, Vo
 from hesuan.hub.programmes.steps import move
 from hesuan.hub.programmes.versions import lock, open_window
 from hesuan.money import decimal_yuan
-from hesuan.policy.predicates import FactValue
-from hesuan.policy.programme import Programme
+from hesuan.policy.predicates import FactValue, parse_fact
+from hesuan.policy.programme import AWARD_RATE, Programme
 from hesuan.policy.tranches import ISSUANCE
 from hesuan.wire.canonical import Json
 
@@ -47,6 +48,13 @@ class Asking:
     """By the names of conditions; checked by :func:`stated_facts`."""
     before: Voucher | None = None
     """What an earlier submission of the same claim made."""
+    award: Mapping[str, Json] = field(default_factory=dict)
+    """What a person has set for this claim since; all else is then as it was when ``before`` was made."""
+
+    @property
+    def at(self) -> datetime:
+        """The moment it is decided for."""
+        return self.before.issued_at if self.before is not None and self.award else timezone.now()
 
 
 def is_claimed_after_use(version_id: str) -> bool:
@@ -67,6 +75,23 @@ def stated_facts(
     return engine.declared_facts(facts, {*known, engine.ORDINAL})
 
 
+def rate_said(rate: str, *, where: str) -> Fraction:
+    """A rate that a person sets for one claim.
+
+    Raises:
+        InputFault: it is no number.
+    """
+    said = parse_fact(AWARD_RATE, rate, where=where)
+    assert isinstance(said, Fraction)
+    return said
+
+
+def most_rate(voucher: Voucher) -> Fraction | None:
+    """The highest rate that the tiers of a claim's orders paid in what it was given."""
+    lines = voucher.application.decision.get("lines", [])
+    return max((Fraction(one["rate"]) for one in lines if one.get("rate")), default=None)
+
+
 def preview_claim(asking: Asking, wishes: Sequence[Wish]) -> list[Drawn]:
     """What each of a claim's orders would get today, each seeing what the ones before it leave. Reads only,
     but for the lock of the call.
@@ -74,7 +99,7 @@ def preview_claim(asking: Asking, wishes: Sequence[Wish]) -> list[Drawn]:
     Raises:
         Refused: ``programme.not_active``, ``call.none_open``.
     """
-    return _case(asking, wishes, timezone.now(), actor_id="").preview(in_order(wishes))
+    return _case(asking, wishes, asking.at, actor_id="").preview(in_order(wishes))
 
 
 def entitle(
@@ -97,15 +122,15 @@ def entitle(
     Raises:
         Refused: ``programme.not_active``, ``call.none_open``.
     """
-    now = timezone.now()
-    open_window(lock(asking.version.programme_id), rules.programme_day(now))
-    case = _case(asking, wishes, now, actor_id=actor.identity_id)
+    open_window(lock(asking.version.programme_id), rules.programme_day(timezone.now()))
+    at = asking.at
+    case = _case(asking, wishes, at, actor_id=actor.identity_id)
     book = accounts.ledger_of(case.document.id)
     money = [(book, accounts.APPROPRIATION), (book, accounts.BUDGET)]
     drawn, holds = deciding(case, in_order(wishes), to=to, also=money)
     if not holds:
         return None, drawn, []
-    voucher = _make(case, drawn, actor, now)
+    voucher = _make(case, drawn, actor, at)
     return voucher, drawn, [*_issue(case.document, voucher), *holds]
 
 
@@ -172,6 +197,7 @@ def _case(asking: Asking, wishes: Sequence[Wish], at: datetime, *, actor_id: str
         call=_call(asking, day_of=at),
         organisation=asking.organisation,
         declared=dict(asking.stated),
+        award=dict(asking.award),
         facts=_facts(asking, charges_fen, at),
         planned_fen=charges_fen,
         decision={},
@@ -200,7 +226,12 @@ def _call(asking: Asking, *, day_of: datetime) -> Call:
 
 
 def _facts(asking: Asking, charges_fen: int, at: datetime) -> dict[str, Json]:
-    """What the claimant states, what the registry knows that day, and what the platform counts itself."""
+    """What the claimant states, what the registry knows that day, and what the platform counts itself.
+
+    Where only a rate is set anew, nothing that happened since moves the claim into another tier.
+    """
+    if asking.award and asking.before is not None:
+        return {**asking.before.application.facts, **asking.award}
     programme_id = asking.version.programme_id
     earlier = _standing(asking)
     known = onrecord.known_facts(asking.organisation, programme_id, at)
@@ -264,6 +295,7 @@ def _told(drawn: Sequence[Drawn], face_fen: int) -> dict[str, Json]:
         {
             "charge_fen": one.wish.charge_fen,
             "subsidy_fen": one.share.subsidy_fen,
+            "rate": str(one.rate) if one.rate is not None else None,
             "trace": [
                 {"step": line.step, "citing": line.citing, "en": line.en, "zh": line.zh}
                 for line in one.share.trace

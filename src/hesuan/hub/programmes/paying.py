@@ -58,6 +58,8 @@ class PayingTerms:
     """What a claim must prove itself with: ``contract``, ``invoice``, ``payment``, ``delivery_proof`` …"""
     steps: tuple[str, ...]
     """Roles in the document's order; the last one approves."""
+    rate_set_by: str
+    """Whose of these steps sets each claim's rate under a ceiling; empty where nobody's does."""
     cadence: str
     invoice: str
     """``full_face`` or ``net``."""
@@ -95,6 +97,7 @@ def paying_terms(version_id: str) -> PayingTerms:
         flow=_known(document.flow, ""),
         evidence=proof.evidence if proof else (),
         steps=paying.steps if paying else (),
+        rate_set_by=engine.sets_rates(document),
         cadence=_known(paying.cadence if paying else None, ""),
         invoice=_known(paying.invoice if paying else None, "full_face"),
         publicity_days=_known(issuance.publicity_days if issuance else None, 0),

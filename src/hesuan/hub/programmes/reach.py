@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeGuard
 
-from hesuan.hub.programmes.engine import DECLARED, SOLD, issues_nothing, planned_kind
+from hesuan.hub.programmes.engine import DECLARED, SOLD, issues_nothing, planned_kind, sets_rates
 from hesuan.hub.programmes.onrecord import BASE_TOTAL
 from hesuan.policy.decision import NOT_EXECUTED
 from hesuan.policy.fields import Open
@@ -129,6 +129,8 @@ def _steps(document: Programme) -> Iterator[Lack]:
     yield from _outside("settlement.flow", document.flow, FLOWS)
     if issues_nothing(document):
         yield from _of_an_issue(document)
+    elif isinstance(document.set_by, str):  # what is issued has its rate from the approver's award
+        yield "rates.set_by", document.set_by
     terms = document.terms
     issuance, settlement = terms.issuance, terms.settlement
     present = {
@@ -149,13 +151,14 @@ def _steps(document: Programme) -> Iterator[Lack]:
 def _of_an_issue(document: Programme) -> Iterator[Lack]:
     """What only an application can bring, where the claim after use is the application.
 
-    Nobody sets a rate or a limit for one claim, nothing is released piece by piece, and who looks at a claim
-    stands under ``settlement.steps``.
+    Nobody sets a limit for one claim, nor a rate where ``rates.set_by`` names nobody; nothing is released
+    piece by piece, and who looks at a claim stands under ``settlement.steps``.
     """
     if document.flow in FLOWS:
         yield from _outside("settlement.flow", document.flow, AFTER_USE)
     for tier in document.tiers:
-        if tier.rate == AWARD_RATE or tier.rate_kind == "ceiling":
+        unset = tier.rate_kind == "ceiling" and not sets_rates(document)
+        if tier.rate == AWARD_RATE or unset:
             yield f"{tier.path}.rate_kind", "ceiling"
     for cap in document.caps:
         if cap.limit_fen == AWARD_MAX:

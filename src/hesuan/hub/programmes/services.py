@@ -11,7 +11,15 @@ from hesuan.hub.programmes.clock import advance_due
 from hesuan.hub.programmes.conflicts import declare_interest
 from hesuan.hub.programmes.decaying import exempt, keep_dates
 from hesuan.hub.programmes.drawing import counts_claims, draw, note_counted, preview
-from hesuan.hub.programmes.entitling import end_drawn, entitle, preview_claim, stated_facts, undo
+from hesuan.hub.programmes.entitling import (
+    end_drawn,
+    entitle,
+    most_rate,
+    preview_claim,
+    rate_said,
+    stated_facts,
+    undo,
+)
 from hesuan.hub.programmes.extending import extend
 from hesuan.hub.programmes.holding import (
     end_counts,
@@ -57,6 +65,7 @@ __all__ = [
     "keep_dates",
     "load_programme",
     "lock_vouchers",
+    "most_rate",
     "need_drawable",
     "need_unfrozen",
     "note_counted",
@@ -67,6 +76,7 @@ __all__ = [
     "plan_vouchers",
     "preview",
     "preview_claim",
+    "rate_said",
     "redeem",
     "reinstate",
     "release_tranche",

@@ -46,6 +46,26 @@ FACT_DIFFERS = declare(
     en="`{fact}` is stated as {stated}; the contract among the papers says {paper}. Correct one of them.",
     zh="“{fact}”填写为 {stated}；所附合同为 {paper}。请更正其一。",
 )
+RATE_MISSING = declare(
+    "claim.rate_missing",
+    en="The document pays claim {claim} up to {most} and lets `{role}` set how much. State the rate (`rate`),"
+    " such as 2/5, and the reason as the note.",
+    zh="文件对兑付申请 {claim} 至多按 {most} 支付，由“{role}”核定。"
+    "请填写比例（`rate`，如 2/5），并在说明中写明理由。",
+)
+RATE_OUTSIDE = declare(
+    "claim.rate_outside",
+    en="A rate of {rate} cannot be set for claim {claim}; the document's highest is {most}. State one above 0"
+    " and at most that; a match of other public money has exactly that.",
+    zh="不能为兑付申请 {claim} 核定比例 {rate}；文件规定最高 {most}。"
+    "请填写大于 0 且不超过该值的比例；配套其他财政资金的，比例即为该值。",
+)
+RATE_NOT_HERE = declare(
+    "claim.no_rate_here",
+    en="Nobody sets the rate of claim {claim} at this step; the document says who does: `{role}`. Leave"
+    " `rate` out (it says {rate}).",
+    zh="兑付申请 {claim} 的本环节不核定比例；文件规定由“{role}”核定。请不要填写 `rate`（现为 {rate}）。",
+)
 VOUCHER_FOREIGN = declare(
     "claim.voucher_of_another_version",
     en="Voucher {voucher} was issued under another version, or to another holder, than this claim is about.",

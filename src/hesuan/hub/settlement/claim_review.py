@@ -6,30 +6,47 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from hesuan.errors import Refused
+from hesuan.errors import InputFault, Refused
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes.paying import PayingTerms, paying_terms
 from hesuan.hub.programmes.rules import programme_day
 from hesuan.hub.settlement import claim_errors as errors
-from hesuan.hub.settlement import gate, payables, sampling
+from hesuan.hub.settlement import gate, payables, sampling, setting
 from hesuan.hub.settlement.claims import give_up, locked
-from hesuan.hub.settlement.holds import release_holds
+from hesuan.hub.settlement.holds import RATE_SET, release_holds
 from hesuan.hub.settlement.models import Claim
 from hesuan.wire.canonical import Json
 
 State = Claim.State
-ACTED = ("opened", "submitted", "corrected", "matched", "mismatch", "waived", "verified", "approved")
+ACTED = (
+    "opened",
+    "submitted",
+    "corrected",
+    "matched",
+    "mismatch",
+    "waived",
+    RATE_SET,
+    "verified",
+    "approved",
+)
 """Steps after which the same person takes no further one of these."""
 
 
-def verify(*, actor: Actor, claim_id: str, note: str = "") -> Claim:
+def verify(*, actor: Actor, claim_id: str, note: str = "", rate: str = "") -> Claim:
     """The next of the document's roles has looked at the claim and agrees.
+
+    Args:
+        actor: Who speaks for that role and took no other step.
+        claim_id: The claim.
+        note: What was looked at; where a rate is set, why that one.
+        rate: At the step that the document lets set it (``rates.set_by``), the claim's rate; else empty.
 
     Raises:
         NotFound: ``claim.not_found``.
         Refused: ``claim.role_missing``, ``claim.own_organisation``, ``claim.same_person``,
-            ``claim.wrong_state``.
+            ``claim.wrong_state``, ``claim.rate_outside``; ``claim.nothing_paid`` by the rate that is set.
+        InputFault: ``claim.rate_missing``, ``claim.no_rate_here``, ``claim.reason_missing``.
     """
     verb = ("Verifying", "审核")
     with ledger.atomic():
@@ -38,7 +55,7 @@ def verify(*, actor: Actor, claim_id: str, note: str = "") -> Claim:
         steps = gate.stages(terms)
         number = min(claim.stage, len(steps) - 2)
         gate.need_office(actor, claim, (steps[number].role,), verb)
-        if _is_verified_by(actor, claim):
+        if _is_verified_by(actor, claim) and setting.is_set_to(claim, rate):
             return claim
         gate.need_state(claim, (State.MATCHED, State.VERIFIED), verb)
         gate.need_another(actor, claim, ACTED, verb)
@@ -52,6 +69,11 @@ def verify(*, actor: Actor, claim_id: str, note: str = "") -> Claim:
                 verb=verb[0],
                 verb_zh=verb[1],
             )
+        if setting.sets_rate(terms, number):
+            setting.set_rate(claim, terms, rate, actor=actor, reason=note)
+        elif rate.strip():
+            role = terms.rate_set_by or "–"
+            raise InputFault(errors.RATE_NOT_HERE, where="rate", claim=claim.id, role=role, rate=rate[:40])
         claim.stage += 1
         label = steps[number].label
         told: dict[str, Json] = {"note": note, "stage": claim.stage}

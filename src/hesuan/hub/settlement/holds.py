@@ -1,15 +1,15 @@
 """What a user's claim holds: the voucher it draws on and every limit its lines use up, line by line.
 
-A line's hold is named after the line and the round (how often the claim was submitted); where a credit note
-changes what the line gets, the hold is ended and made anew under the next number, so that what it gives back
-is free at once. What is open is read from the ledger, never kept beside it.
+A line's hold is named after the line and the round (how often the claim was submitted, or its rate set);
+where a credit note changes what the line gets, the hold is ended and made anew under the next number, so that
+what it gives back is free at once. What is open is read from the ledger, never kept beside it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 
@@ -32,6 +32,8 @@ from hesuan.hub.settlement.models import Claim, ClaimLine, Settlement
 from hesuan.money import format_yuan
 from hesuan.wire.canonical import Json
 
+RATE_SET = "rate_set"
+"""The step at which somebody set a claim's rate."""
 COUNT = ":count:"
 """Between the id of a hold on a voucher and the place of the limit that is held with it."""
 
@@ -62,10 +64,15 @@ def wish_of(settlement: Settlement, hold_id: str, *, credited_fen: int = 0) -> W
     )
 
 
-def hold_anew(claim: Claim, actor: Actor) -> None:
+def hold_anew(claim: Claim, actor: Actor, award: Mapping[str, Json] | None = None) -> list[Drawn]:
     """Decides a claim's lines, fixes their amounts, and holds voucher and limits for them in one journal.
 
     Where nothing was issued beforehand, that journal makes the entitlement too.
+
+    Args:
+        claim: A draft; what it held before is released.
+        actor: Who submits it, or sets its rate.
+        award: What somebody set for a claim that was submitted; all else stays as it was then.
 
     Raises:
         Refused: ``voucher.not_drawn_on``; ``claim.nothing_paid`` where nothing is left of voucher or limits;
@@ -89,13 +96,15 @@ def hold_anew(claim: Claim, actor: Actor) -> None:
         programmes.need_drawable(claim.voucher_id)
         drawn, events = programmes.draw(claim.voucher_id, wishes, day=day, to=key)
     else:
-        voucher, drawn, events = programmes.entitle(stating.asking_of(claim), wishes, actor=actor, to=key)
+        asking = replace(stating.asking_of(claim), award=award or {})
+        voucher, drawn, events = programmes.entitle(asking, wishes, actor=actor, to=key)
         for line in lines:
             line.voucher = voucher
     need_something(drawn)
     for line, one in zip(lines, drawn, strict=True):
         _fix(line, one)
     ledger.post_or_raise(events)
+    return drawn
 
 
 def need_something(drawn: Sequence[Drawn]) -> None:
@@ -201,13 +210,13 @@ def capture(line: ClaimLine, held: Held, fen: int) -> list[ledger.Event]:
 
 
 def hold_id(line: ClaimLine) -> str:
-    """Ledger id of a line's hold on the voucher, counted by how often the claim was submitted."""
+    """Ledger id of a line's hold on the voucher, counted by rounds."""
     return f"claim:{line.id}:hold:{round_of(line.claim)}"
 
 
 def round_of(claim: Claim) -> int:
-    """How often a claim was submitted."""
-    return claim.steps.filter(trigger="submitted").count()
+    """How often a claim was decided and held: submitted, or its rate set."""
+    return claim.steps.filter(trigger__in=("submitted", RATE_SET)).count()
 
 
 def day_of(claim: Claim) -> date:

@@ -31,7 +31,18 @@ from hesuan.money import format_yuan
 State = Claim.State
 Outcome = SampledAudit.Outcome
 PAID = (State.PAID, State.RECONCILED)
-ACTED = ("opened", "submitted", "corrected", "matched", "waived", "verified", "approved", "paid", "payable")
+ACTED = (
+    "opened",
+    "submitted",
+    "corrected",
+    "matched",
+    "waived",
+    "rate_set",
+    "verified",
+    "approved",
+    "paid",
+    "payable",
+)
 """Who took one of these steps does not audit the claim."""
 MOST_DAYS = 36_525
 

@@ -48,6 +48,7 @@ TRIGGERS = {
     "matched": "核对相符",
     "mismatch": "核对不符",
     "waived": "放行差异",
+    "rate_set": "核定比例",
     "verified": "审核",
     "approved": "批准",
     "publicised": "公示",

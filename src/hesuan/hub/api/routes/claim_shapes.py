@@ -11,6 +11,7 @@ from hesuan.hub.api.shapes import Body, Id, JsonObject, Note, Sentence, Shape, T
 from hesuan.hub.settlement import claim_selectors as reads
 from hesuan.hub.settlement.models import Claim, ClaimLine, Dispute, RedemptionStep, Settlement
 from hesuan.hub.settlement.payables import net_shares
+from hesuan.hub.settlement.setting import rate_of
 
 Why = Annotated[str, Field(min_length=1, max_length=2000)]
 Reference = Annotated[str, Field(max_length=100)]
@@ -49,6 +50,13 @@ class Remark(Body):
     """What was looked at."""
 
     note: Note = ""
+
+
+class Verification(Body):
+    """What was looked at; where this step sets the claim's rate, the rate, and why that one."""
+
+    note: Note = ""
+    rate: Annotated[str, Field(max_length=40)] = ""
 
 
 class Rematch(Body):
@@ -178,6 +186,16 @@ class ClaimShape(Shape):
     created_at: Time
 
 
+class RateShape(Shape):
+    """The rate of a claim under a ceiling: the highest as long as nobody has set it, then what was set."""
+
+    most: str | None
+    rate: str | None
+    role: str
+    set_by: str
+    reason: str
+
+
 class ClaimFull(ClaimShape):
     """A claim with everything."""
 
@@ -187,6 +205,7 @@ class ClaimFull(ClaimShape):
     matched: bool | None
     tolerance_yuan: Yuan
     differences: list[DifferenceShape]
+    rate: RateShape | None
     steps: list[StepShape]
 
 
@@ -222,7 +241,21 @@ def claim_full(row: Claim, lines: Sequence[ClaimLine], steps: Sequence[Redemptio
             )
             for one in (match.differences if match else [])
         ],
+        rate=_rate(row),
         steps=[step_shape(one) for one in steps],
+    )
+
+
+def _rate(row: Claim) -> RateShape | None:
+    found = rate_of(row)
+    if found is None:
+        return None
+    return RateShape(
+        most=str(found.most) if found.most is not None else None,
+        rate=str(found.rate) if found.rate is not None else None,
+        role=found.role,
+        set_by=found.set_by,
+        reason=found.reason,
     )
 
 

@@ -26,6 +26,7 @@ from hesuan.hub.api.routes.claim_shapes import (
     Remark,
     Rematch,
     Resolution,
+    Verification,
     claim_full,
     claim_shape,
     claimable_shape,
@@ -148,10 +149,13 @@ def waive(request: HttpRequest, claim_id: str, body: Reason) -> HttpResponse:
 
 
 @router.post("/claims/{claim_id}/verify", response=ClaimFull)
-def verify(request: HttpRequest, claim_id: str, body: Remark) -> HttpResponse:
-    """The next of the document's roles agrees."""
+def verify(request: HttpRequest, claim_id: str, body: Verification) -> HttpResponse:
+    """The next of the document's roles agrees, and sets the claim's rate where the document lets it."""
     actor = actor_of(request)
-    return _done(request, lambda: claim_review.verify(actor=actor, claim_id=claim_id, note=body.note))
+    return _done(
+        request,
+        lambda: claim_review.verify(actor=actor, claim_id=claim_id, note=body.note, rate=body.rate),
+    )
 
 
 @router.post("/claims/{claim_id}/approve", response=ClaimFull)

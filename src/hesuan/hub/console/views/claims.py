@@ -24,6 +24,7 @@ from hesuan.hub.settlement import (
     crediting,
     packing,
     payment,
+    setting,
 )
 from hesuan.hub.settlement import claim_selectors as reads
 from hesuan.hub.settlement import claims as claiming
@@ -32,7 +33,7 @@ from hesuan.hub.settlement.models import Batch, Claim
 from hesuan.money import parse_yuan
 from hesuan.wire.ids import new_id
 
-WITH_NOTE: dict[str, Callable[..., Claim]] = {"verify": claim_review.verify, "approve": claim_review.approve}
+WITH_NOTE: dict[str, Callable[..., Claim]] = {"approve": claim_review.approve}
 PLAIN: dict[str, Callable[..., Claim]] = {
     "submit": claiming.submit,
     "make_payable": claim_review.make_payable,
@@ -183,6 +184,9 @@ def _about(
         "is_office": found.programme_version.programme.office_id in reads.offices(actor),
         "has_pack": found.state not in (Claim.State.DRAFT, Claim.State.WITHDRAWN),
         "note": request.POST.get("note", ""),
+        "rate": setting.rate_of(found),
+        "asks_rate": claimdesk.asks_rate(found),
+        "rate_said": request.POST.get("rate", ""),
         "deeds": done.plain,
         **afteruse.form(texts, done.faults, asked),
     }
@@ -192,7 +196,9 @@ def _act(request: HttpRequest, actor: Actor, found: Claim) -> None:
     verb, note = request.POST.get("verb", ""), request.POST.get("note", "")
     who: dict[str, Any] = {"actor": actor, "claim_id": found.id}
     need_sure(request.POST, claimdeeds.FINAL)
-    if verb in WITH_NOTE:
+    if verb == "verify":
+        claim_review.verify(**who, note=note, rate=request.POST.get("rate", ""))
+    elif verb in WITH_NOTE:
         WITH_NOTE[verb](**who, note=note)
     elif verb in PLAIN:
         PLAIN[verb](**who)
