@@ -4,6 +4,7 @@ list and recounts everything from it for each question. It shares no code with `
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from hesuan.hub.ledger.rules import Event
 
@@ -14,6 +15,7 @@ class Naive:
 
     accounts: set[str]
     overdraw: set[str]
+    now: datetime
     entries: list[dict] = field(default_factory=list)
     answered: dict[str, tuple[tuple[Event, ...], str]] = field(default_factory=dict)
 
@@ -48,6 +50,7 @@ class Naive:
             "credit": hold["credit"] if hold else event.credit,
             "amount": event.amount_fen,
             "of": event.pending_id,
+            "ends": event.expires_at,
         }
 
     def _find(self, name: str) -> dict | None:
@@ -75,6 +78,11 @@ class Naive:
         holds = [e for e in self.entries if e["kind"] == "hold" and e[side] == account]
         return sum(e["amount"] for e in holds if not self._ended(e["id"]))
 
+    def over(self, at: datetime) -> list[str]:
+        """Open holds whose time was over at a moment."""
+        holds = [e for e in self.entries if e["kind"] == "hold" and e["ends"] and e["ends"] <= at]
+        return [e["id"] for e in holds if not self._ended(e["id"])]
+
     def _problem(self, event: Event) -> str:
         if event.amount_fen < 0 or (event.amount_fen == 0 and event.kind != "release"):
             return "amount_not_positive"
@@ -86,6 +94,8 @@ class Naive:
             return "debit_account_not_found"
         if event.credit not in self.accounts:
             return "credit_account_not_found"
+        if event.expires_at and event.expires_at <= self.now:
+            return "hold_expired"
         left = self.posted_in(event.debit) - self.posted_out(event.debit) - self.held_out(event.debit)
         return "" if event.debit in self.overdraw or event.amount_fen <= left else "available_exceeded"
 
@@ -97,6 +107,8 @@ class Naive:
             return "not_a_hold"
         if ended := self._ended(hold["id"]):
             return "hold_already_captured" if ended == "capture" else "hold_already_released"
+        if event.kind == "capture" and hold["ends"] and hold["ends"] <= self.now:
+            return "hold_expired"
         if event.kind == "capture" and event.amount_fen > hold["amount"]:
             return "capture_above_hold"
         if event.kind == "release" and event.amount_fen not in (0, hold["amount"]):

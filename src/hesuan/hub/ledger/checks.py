@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.utils import timezone
 
 from hesuan.errors import Refused, declare
+from hesuan.hub.ledger import clock
 
 UNSOUND = declare(
     "ledger.unsound",
@@ -166,11 +166,13 @@ INVARIANTS = (
         """,
     ),
 )
+BROKEN = " UNION ALL ".join(f"SELECT '{one.name}' AS name WHERE EXISTS ({one.sql})" for one in INVARIANTS)
+"""Names of the invariants that do not hold; its one parameter is the moment before which holds have ended."""
 
 
 def check(at: datetime | None = None) -> list[Finding]:
     """Runs every invariant over every ledger; an empty list is a sound ledger."""
-    deadline = (at or timezone.now()) - EXPIRY_GRACE
+    deadline = (at or clock.now()) - EXPIRY_GRACE
     findings = []
     for invariant in INVARIANTS:
         broken = rows(invariant.sql, [deadline] if invariant.needs_deadline else [])
@@ -181,10 +183,7 @@ def check(at: datetime | None = None) -> list[Finding]:
 
 def broken(at: datetime | None = None) -> list[str]:
     """Names of the invariants that do not hold, by one statement: for who asks often and needs no rows."""
-    deadline = (at or timezone.now()) - EXPIRY_GRACE
-    asked = [f"SELECT '{one.name}' AS name WHERE EXISTS ({one.sql})" for one in INVARIANTS]
-    deadlines = [deadline for one in INVARIANTS if one.needs_deadline]
-    return [str(row["name"]) for row in rows(" UNION ALL ".join(asked), deadlines)]
+    return [str(row["name"]) for row in rows(BROKEN, [(at or clock.now()) - EXPIRY_GRACE])]
 
 
 def require_sound() -> None:

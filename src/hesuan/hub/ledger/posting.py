@@ -8,7 +8,7 @@ from typing import TypeVar
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from hesuan.hub.ledger import store
+from hesuan.hub.ledger import clock, store
 from hesuan.hub.ledger.batches import Journal, State, decide_all, refs_of
 from hesuan.hub.ledger.rules import RESOLVING, Outcome
 
@@ -79,7 +79,10 @@ def _post(journals: Sequence[Journal]) -> list[list[Outcome]]:
         targets=store.with_resolutions(found),
     )
     at = timezone.now()
-    decided = decide_all(journals, state, at=at)
+    something_ends = any(event.expires_at for event in events) or any(
+        target.expires_at for target in found.values()
+    )
+    decided = decide_all(journals, state, at=clock.now() if something_ends else at)
     store.remember(journals, decided.decisions, at)
     store.add_transfers(decided.decisions, accounts, at)
     store.change_counters(decided.changes, accounts)

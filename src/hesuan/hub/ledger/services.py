@@ -25,7 +25,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
-from hesuan.hub.ledger import posting, store, writer
+from hesuan.hub.ledger import clock, posting, store, writer
 from hesuan.hub.ledger.batches import Journal
 from hesuan.hub.ledger.errors import LedgerRefused
 from hesuan.hub.ledger.models import Account, Transfer
@@ -117,12 +117,12 @@ def atomic() -> Iterator[None]:
 
 
 def expire_holds(at: datetime | None = None) -> list[str]:
-    """Releases every open hold whose time is over; safe to call as often as one likes.
+    """Releases every open hold whose time is over by :mod:`.clock`; safe to call as often as one likes.
 
     Returns:
         Ids of the holds released by this call.
     """
-    now = at or timezone.now()
+    now = at or clock.now()
     due = Transfer.objects.filter(kind="hold", expires_at__lte=now, resolutions__isnull=True)
     holds = list(due.order_by("seq").values_list("seq", "id", "debit__ledger"))
     journals = [

@@ -20,6 +20,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.disclosure import checks as disclosure_checks
 from hesuan.hub.disclosure import services as disclosure
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
+from hesuan.hub.ledger import clock
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import services as market
 from hesuan.hub.programmes import services as programmes
@@ -110,12 +111,12 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("facts", facts.hand_on),
     ("settlement", settle_missed),
     ("applications", programmes.advance_due),
-    ("quotes", market.expire_quotes),
+    ("quotes", lambda: market.expire_quotes(clock.now())),
     ("holds", lambda: len(ledger.expire_holds())),
     ("surveillance", surveillance.run_due),
     (
         "vouchers",
-        lambda: programmes.expire_vouchers() + programmes.end_drawn() + programmes.keep_dates(),
+        lambda: programmes.expire_vouchers(clock.now()) + programmes.end_drawn() + programmes.keep_dates(),
     ),
     ("books", check_books),
     ("disclosure", disclosure.disclose),
