@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from hesuan.cli import notices
 from hesuan.cli.exits import Exit
 from hesuan.cli.language import said
 from hesuan.errors import InputFault, NotFound, declare
@@ -297,3 +298,6 @@ def _tell_findings(findings: Sequence[Finding], checked: int) -> int:
         return Exit.REFUSED
     say(f"All {checked} invariants hold.", f"全部 {checked} 条不变式成立。")
     return Exit.DONE
+
+
+notices.add_to(hub)

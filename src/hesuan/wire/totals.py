@@ -64,6 +64,7 @@ class Totals:
         self.paid_fen = 0
         self.receipts_fen = 0
         self.entries = 0
+        """Leaves that move money."""
         self.fault_count = 0
         self.faults: list[Fault] = []
         self.payouts = Payouts(self._fault)
@@ -79,7 +80,6 @@ class Totals:
                 self.receipts_fen += charge
             return
         self.kinds[leaf["k"]] += 1
-        self.entries += 1
         if leaf["s"] != index:
             self._fault(GAP, leaf=index, written=leaf["s"])
         if self._programme is None:
@@ -88,6 +88,7 @@ class Totals:
             self._fault(OTHER_LOG, leaf=index, written=leaf["p"], expected=self._programme)
         step = _STEPS.get(leaf["k"])
         if step is not None:
+            self.entries += 1
             step(self, index, leaf)
 
     @property

@@ -36,8 +36,10 @@ from hesuan.wire.log_verdict import (
     Seen,
 )
 from hesuan.wire.merkle import EMPTY_ROOT
+from hesuan.wire.notices import Notices
 from hesuan.wire.quorum import Policy
 from hesuan.wire.reading import shown
+from hesuan.wire.seals import Seals
 from hesuan.wire.totals import Totals
 from hesuan.wire.verdict import Result
 from hesuan.wire.witnessed import NO_QUORUM, of_witnesses
@@ -105,6 +107,8 @@ class _Run:
         self.note = ""
         self.checkpoint = Checkpoint("", 0, EMPTY_ROOT)
         self.totals = Totals()
+        self.seals = Seals()
+        self.notices = Notices()
         self.stale = False
         self._differences = 0
 
@@ -277,6 +281,8 @@ class _Run:
                 self._differ("leaves", NOT_OURS, leaf=index, text=text)
             else:
                 self.totals.take(index, leaf)
+                for fault in (*self.seals.take(index, leaf, raw), *self.notices.take(index, leaf)):
+                    self._differ(str(fault.code.name).partition(".")[0], fault.code, **fault.facts)
 
     def _root(self, computed: bytes) -> None:
         signed, size = self.checkpoint.root, self.checkpoint.size
@@ -325,7 +331,7 @@ class _Run:
         hidden = self._differences - MAX_NAMED
         if more > 0 or hidden > 0:
             self.checks.append(broken("more", MORE, count=max(more, 0) + max(hidden, 0)))
-        for en, zh in self.totals.lines():
+        for en, zh in (*self.totals.lines(), *self.seals.lines(), *self.notices.lines()):
             self.checks.append(sound("totals", "Totals: {line}", "合计：{line}", line=Both(en, zh)))
 
     def _differ(self, name: str, code: Code, **facts: object) -> None:

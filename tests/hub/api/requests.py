@@ -332,6 +332,8 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
             "step": "reviewer",
             "office": people["officer"].organisation.id,
         },
+        "POST /log/incidents": {"reason": "a power cut"},
+        "POST /log/erasures": {"log": "platform", "leaf": 0, "reason": "asked for"},
         "POST /flags/{flag_id}/decide": {"outcome": "dismissed", "reason": "seen"},
         "POST /programmes/{programme_id}/thresholds": {"name": "a12_least", "value": 4, "reason": "few"},
         "POST /quote-requests": {"organisation": ids["organisation_id"], "work": WORK},

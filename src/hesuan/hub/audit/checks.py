@@ -96,6 +96,10 @@ def _leaf_faults(fact: Fact) -> Iterator[tuple[Invariant, dict[str, object]]]:
         leaf, sound = None, False
     if not sound:
         yield CANONICAL, {"fact": fact.id, "leaf_index": fact.leaf_index}
+    if fact.private is not None and "erased_by" in fact.private:
+        if not _is_erased(fact):
+            yield PRIVATE, {"fact": fact.id, "leaf_index": fact.leaf_index, "leaf": None, "record": "erased"}
+        return
     expected = _private_digest(fact)
     written = (leaf.get("private") or leaf.get("h")) if isinstance(leaf, dict) else None
     if written != expected:
@@ -114,6 +118,13 @@ def _private_digest(fact: Fact) -> str | None:
     if fact.entry is None:
         return digest(fact.private)
     return private_digest(bytes.fromhex(fact.private["salt"]), fact.private["record"])
+
+
+def _is_erased(fact: Fact) -> bool:
+    """Whether a correction in the same log says that this fact's private record was destroyed."""
+    by = (fact.private or {})["erased_by"]
+    told = Fact.objects.filter(id=by, log=fact.log, kind="correction").first()
+    return told is not None and json.loads(told.logged).get("of") == [fact.leaf_index]
 
 
 def _root_faults(checkpoint: Checkpoint, root: bytes) -> Iterator[dict[str, object]]:

@@ -7,10 +7,12 @@ leaf, and the sequencer, alone under the log's lock, writes both numbers as it g
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from django.conf import settings
@@ -18,12 +20,15 @@ from django.utils import timezone
 
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.audit.signing import PLATFORM
+from hesuan.wire import seals
 from hesuan.wire.canonical import Json, canonical
 from hesuan.wire.leaves import MAX_LEAF_BYTES, SALT_BYTES, VERSION, is_entry, private_digest
 from hesuan.wire.leaves import pseudonym as wire_pseudonym
 
 SECRET_FILE = "pseudonyms.secret"  # noqa: S105 - a file's name
 SECRET_BYTES = 32
+SEAL = "seal"
+"""Subject of every seal of a log."""
 
 
 def record_entry(
@@ -116,6 +121,21 @@ def pseudonym(firm: str, year: int) -> str:
     return wire_pseudonym(firm, year=year, secret=_secret())
 
 
+def programme_of(log: str) -> str:
+    """The programme whose log this is; the inverse of :func:`log_of`.
+
+    >>> programme_of("cn.henan.suanliquan.2023"), programme_of("programme-platform")
+    ('cn.henan.suanliquan.2023', 'platform')
+    """
+    return PLATFORM if log == log_of(PLATFORM) else log
+
+
+def balance_salt(log: str, day: str, account: str) -> bytes:
+    """The salt of one balance under a seal, made from the secret anew whenever it is shown to its owner."""
+    told = f"hesuan-balance-v1\n{log}\n{day}\n{account}".encode()
+    return hmac.digest(_secret(), told, "sha256")[:SALT_BYTES]
+
+
 def number_entries(log: str, facts: Sequence[Fact], size: int) -> None:
     """Gives the version 2 entries among facts about to be sequenced their final bytes.
 
@@ -131,8 +151,27 @@ def number_entries(log: str, facts: Sequence[Fact], size: int) -> None:
             continue
         if fact.refers:
             leaf["ref"] = numbers[fact.refers]
+        if fact.kind == seals.KIND:
+            leaf |= _range(log, index, facts[: index - size])
         fact.entry = canonical(leaf | {"s": index})
         numbers[fact.subject] = index
+
+
+def _range(log: str, index: int, before: Sequence[Fact]) -> dict[str, Json]:
+    """What a seal says of the leaves since the one before it; ``before``: numbered now, not stored yet."""
+    assert index > 0, "there is nothing to seal"
+    size = index - len(before)
+    within = [place for place, fact in enumerate(before, start=size) if fact.kind == seals.KIND]
+    stored = Fact.objects.filter(log=log, leaf_index__lt=size)
+    earlier = stored.filter(subject=SEAL, kind=seals.KIND).order_by("-leaf_index").first()
+    first = within[-1] if within else (earlier.leaf_index or 0) if earlier else 0
+    rows = stored.filter(leaf_index__gte=first).order_by("leaf_index").only("leaf", "entry")
+    leaves = chain(
+        (one.logged for one in rows.iterator()), (one.logged for one in before[max(0, first - size) :])
+    )
+    digest = seals.sm3_of(leaves)
+    said: dict[str, Json] = {"first": first, "last": index - 1}
+    return said | ({"what": seals.WITHOUT_SM3} if digest is None else {"sm3": digest})
 
 
 def _numbers(log: str, subjects: set[str]) -> dict[str, int]:

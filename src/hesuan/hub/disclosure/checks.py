@@ -6,12 +6,16 @@ What waits for its entry is no finding; it has a row, and the worker's next roun
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
-from hesuan.hub.disclosure import rules
+from hesuan.hub.audit import entries
+from hesuan.hub.audit.models import Fact, Log
+from hesuan.hub.disclosure import rules, sealing
 from hesuan.hub.disclosure.models import Disclosed
 from hesuan.hub.ledger import checks as books
 from hesuan.hub.ledger import selectors as journal
 from hesuan.hub.ledger.checks import Finding, Invariant
+from hesuan.wire import seals
 
 UNTOLD = Invariant(
     "I8.untold",
@@ -31,13 +35,23 @@ OTHERWISE = Invariant(
     "条目的类别与金额和其转账一致，且属于该计划。",
     "",
 )
-INVARIANTS = (UNTOLD, OTHERWISE)
+SEALED = Invariant(
+    "I8.seal",
+    "The root of each log's newest seal is that of the journal's balances at that day's end.",
+    "每个日志最近一次封存的根，与当日终了时凭证所得余额的根一致。",
+    "",
+)
+INVARIANTS = (UNTOLD, OTHERWISE, SEALED)
 CHUNK = 1_000
 
 
 def check() -> list[Finding]:
     """Compares every transfer with its entry; an empty list means that the logs say what was moved."""
-    found = [(UNTOLD, books.rows(UNTOLD.sql, [])), (OTHERWISE, tuple(_otherwise()))]
+    found = [
+        (UNTOLD, books.rows(UNTOLD.sql, [])),
+        (OTHERWISE, tuple(_otherwise())),
+        (SEALED, tuple(_sealed_otherwise())),
+    ]
     return [Finding(one.name, one.en, one.zh, rows) for one, rows in found if rows]
 
 
@@ -55,6 +69,17 @@ def _otherwise() -> list[dict[str, object]]:
             if (leaf.get("k"), leaf.get("a"), fact.subject) != wanted:
                 faults.append({"transfer": move.id, "leaf": leaf.get("k"), "leaf_fen": leaf.get("a")})
     return faults
+
+
+def _sealed_otherwise() -> Iterator[dict[str, object]]:
+    for log in Log.objects.values_list("name", flat=True):
+        last = Fact.objects.filter(log=log, subject=entries.SEAL, kind=seals.KIND).order_by("-seq").first()
+        if last is None:
+            continue
+        leaf, made = json.loads(last.logged), sealing.of_seal(last)
+        computed = made.root() if made.balances else None
+        if (leaf.get("root"), leaf.get("day")) != (computed, made.day):
+            yield {"log": log, "day": leaf.get("day"), "sealed": leaf.get("root"), "computed": computed}
 
 
 def _told_after(last: int) -> list[Disclosed]:

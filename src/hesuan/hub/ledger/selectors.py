@@ -100,6 +100,27 @@ def balances(ledger: str) -> dict[str, Balance]:
     return {key: Balance(*counters) for key, *counters in rows}
 
 
+def balances_at(ledger: str, number: int) -> dict[str, Balance]:
+    """Every account of a ledger as it stood after a transfer, by its number in the journal; from the rows.
+
+    Accounts that nothing had touched by then are left out.
+    """
+    so_far = Transfer.objects.filter(seq__lte=number, debit__ledger=ledger).order_by()
+    resolved = so_far.filter(pending_id__isnull=False).values("pending_id")
+    moved = so_far.filter(kind__in=("transfer", "capture"))
+    held = so_far.filter(kind="hold").exclude(id__in=resolved)
+    counters: dict[str, list[int]] = {}
+    for side in ("debit__key", "credit__key"):
+        for key in so_far.values_list(side, flat=True).distinct():
+            counters.setdefault(key, [0, 0, 0, 0])
+    for place, (rows, side) in enumerate(
+        [(moved, "debit__key"), (moved, "credit__key"), (held, "debit__key"), (held, "credit__key")]
+    ):
+        for key, total in rows.values_list(side).annotate(total=Sum("amount_fen")):
+            counters[key][place] = total
+    return {key: Balance(*found) for key, found in counters.items()}
+
+
 def all_flows(ledger: str) -> dict[tuple[str, str], int]:
     """From which account to which how much went, over all time [fen]; open holds not counted."""
     moved = Transfer.objects.filter(kind__in=("transfer", "capture"), debit__ledger=ledger).order_by()

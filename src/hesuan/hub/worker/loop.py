@@ -18,6 +18,7 @@ from django.db import close_old_connections, connections
 from hesuan.hub.audit import selectors as published
 from hesuan.hub.audit import services as audit
 from hesuan.hub.disclosure import checks as disclosure_checks
+from hesuan.hub.disclosure import sealing
 from hesuan.hub.disclosure import services as disclosure
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
 from hesuan.hub.ledger import clock
@@ -120,6 +121,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ),
     ("books", check_books),
     ("disclosure", disclosure.disclose),
+    ("seals", sealing.seal_due),
     ("log", sequence_log),
 )
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
+from pydantic import Field
 
 from hesuan.hub.api.auth import actor_of
-from hesuan.hub.api.shapes import JsonObject, Sentence, Shape, Time
+from hesuan.hub.api.idempotency import once
+from hesuan.hub.api.shapes import Body, JsonObject, Sentence, Shape, Time
 from hesuan.hub.audit import public
 from hesuan.hub.audit import selectors as audit
+from hesuan.hub.disclosure import notices
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.insight import selectors as insight
 from hesuan.hub.market import selectors as market
@@ -20,6 +23,7 @@ from hesuan.hub.settlement import selectors as settlement
 router = Router()
 
 From = Annotated[int, Query(ge=0, alias="from", description="index of the first leaf")]
+LogName = Annotated[str, Field(min_length=1, max_length=100)]
 Count = Annotated[int, Query(ge=1, le=public.MAX_LEAVES)]
 
 
@@ -83,6 +87,28 @@ class FactsShape(Shape):
     witnesses: list[str]
     witnessed: bool
     log_key: str
+
+
+class NewIncident(Body):
+    """What happened, as it will stand in the public log; `log` is `platform` or a programme."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=notices.MAX_REASON)]
+    log: LogName = "platform"
+
+
+class NewErasure(Body):
+    """The leaf whose private record is destroyed, and why; the reason stays private."""
+
+    log: LogName
+    leaf: Annotated[int, Field(ge=0)]
+    reason: Annotated[str, Field(min_length=1, max_length=notices.MAX_REASON)]
+
+
+class RecordedShape(Shape):
+    """What was recorded, and in which log."""
+
+    id: str
+    log: str
 
 
 class SignalShape(Shape):
@@ -150,6 +176,30 @@ def list_receipt_facts(request: HttpRequest, receipt_id: str) -> FactsShape:
     """The same trail, found by the receipt."""
     actor = actor_of(request)
     return _facts(actor, settlement.receipt(actor, receipt_id).settlement.order_id)
+
+
+@router.post("/log/incidents", response={201: RecordedShape})
+def record_incident(request: HttpRequest, body: NewIncident) -> HttpResponse:
+    """Puts an incident on public record, in the words given; by an administrator of platform or security."""
+    actor = actor_of(request)
+
+    def work(_: str) -> RecordedShape:
+        made = notices.record_incident(actor=actor, reason=body.reason, log=body.log)
+        return RecordedShape(id=made.id, log=made.log)
+
+    return once(request, work)
+
+
+@router.post("/log/erasures", response={201: RecordedShape})
+def erase_record(request: HttpRequest, body: NewErasure) -> HttpResponse:
+    """Destroys the private record behind a leaf; the log says so. By a security administrator."""
+    actor = actor_of(request)
+
+    def work(_: str) -> RecordedShape:
+        made = notices.erase(actor=actor, log=body.log, leaf=body.leaf, reason=body.reason)
+        return RecordedShape(id=made.id, log=made.log)
+
+    return once(request, work)
 
 
 @router.get("/signals", response=SignalsShape)
