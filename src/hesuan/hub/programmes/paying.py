@@ -5,7 +5,8 @@ Reads only. A claim points at the version its voucher was issued under, so a lat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
@@ -24,11 +25,11 @@ from hesuan.policy import windows
 from hesuan.policy.auditing import drawn_number, retention, sample_share
 from hesuan.policy.book import Book
 from hesuan.policy.credit_notes import credited, differences
-from hesuan.policy.decision import Aid, Decision, Facts, Share
+from hesuan.policy.decision import Aid, Counters, Decision, Facts, Share
 from hesuan.policy.evaluator import decide
 from hesuan.policy.fields import Open
-from hesuan.policy.keys import needed
-from hesuan.policy.programme import Programme
+from hesuan.policy.keys import BY_CLAIM, Needed, needed
+from hesuan.policy.programme import CLAIM_FEN, Programme
 from hesuan.policy.terms import Validity
 
 T = TypeVar("T")
@@ -138,6 +139,12 @@ class PastLine:
     """What other programmes paid of the order: programme → fen."""
     counted_on: date | None = None
     """The day whose limits it used up; without one, that of ``at``."""
+    claim_id: str = ""
+    """A user's claim that it was decided in: limits that count claims count that once."""
+    nth: int = 0
+    """How many of that claim's orders were decided before it."""
+    before_fen: int = 0
+    """What those were charged [fen]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +218,31 @@ def _decided(lines: Sequence[PastLine], taken: Mapping[str, int]) -> dict[str, _
     }
     left = {one.id: one.face_fen for one in vouchers.values()}
     made: dict[str, _Paid] = {}
+    claims: defaultdict[str, set[Needed]] = defaultdict(set)
     for _, group in groupby(lines, key=lambda line: line.order_id or line.id):
         order = list(group)
         voucher = vouchers[order[0].voucher_id]
         document = engine.used_under(voucher.programme_version)
         facts = _facts(voucher, order, sum(taken.get(line.id, 0) for line in order))
         together = sum(left[one] for one in {line.voucher_id for line in order})
-        decision = decide(document, facts, book.counters(needed(document, facts), voucher_fen=together))
+        seen = claims[order[0].claim_id]
+        counters = book.counters(needed(document, facts), voucher_fen=together)
+        decision = decide(document, facts, _but_once(counters, seen))
+        decision = replace(decision, counted=tuple(one for one in decision.counted if one[0] not in seen))
+        if order[0].claim_id:
+            seen |= {need for need, _ in decision.counted if need.counts in BY_CLAIM}
         book.add(decision, facts.counting_day)
         made |= _divided(order, decision, document, left)
     return made
+
+
+def _but_once(counters: Counters, seen: Collection[Needed]) -> Counters:
+    """The counters without the claim's own place in those that its earlier orders have taken."""
+    caps = dict(counters.caps)
+    for need in seen:
+        if need.id in caps:
+            caps[need.id] -= CLAIM_FEN
+    return replace(counters, caps=caps)
 
 
 def _divided(
@@ -263,5 +285,7 @@ def _facts(voucher: Voucher, order: Sequence[PastLine], taken_fen: int) -> Facts
         aid=aid,
         item=line.item,
         counted_on=line.counted_on,
+        nth=line.nth,
+        before_fen=line.before_fen,
     )
     return credited(facts, (replace(facts.lines[0], amount_fen=taken_fen),)) if taken_fen else facts

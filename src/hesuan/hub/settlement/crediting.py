@@ -192,6 +192,7 @@ def _past(programme_id: str) -> list[PastLine]:
         .select_related("settlement__order__quote__request", "voucher", "claim")
     )
     submitted = _submissions(programme_id)
+    places = _places(programme_id)
     return [
         PastLine(
             id=row.id,
@@ -203,9 +204,27 @@ def _past(programme_id: str) -> list[PastLine]:
             order_id=row.settlement.order_id,
             beside=tuple(drawn.beside(row.settlement_id, programme_id).items()),
             counted_on=programme_day(submitted[row.claim_id]) if row.claim_id in submitted else None,
+            claim_id=row.claim_id if row.claim_id in submitted else "",
+            nth=places[row.id][0],
+            before_fen=places[row.id][1],
         )
         for row in sorted(rows, key=lambda row: _decided_at(row, submitted))
     ]
+
+
+def _places(programme_id: str) -> dict[str, tuple[int, int]]:
+    """Line → how many orders of its claim were decided before it, and what those were charged [fen].
+
+    Lines that were decided together draw on one voucher; one that was refused since was among them, and one
+    that was refused before the claim came back draws on an earlier one.
+    """
+    rows = ClaimLine.objects.filter(claim__programme_version__programme_id=programme_id)
+    found: dict[str, tuple[int, int]] = {}
+    before: dict[tuple[str, str | None], tuple[int, int]] = {}
+    for row in rows.order_by("claim_id", "number").only("id", "claim_id", "voucher_id", "charge_fen"):
+        nth, fen = found[row.id] = before.get((row.claim_id, row.voucher_id), (0, 0))
+        before[row.claim_id, row.voucher_id] = nth + 1, fen + row.charge_fen
+    return found
 
 
 def _submissions(programme_id: str) -> dict[str, datetime]:
