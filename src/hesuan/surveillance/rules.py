@@ -43,7 +43,7 @@ RULES: dict[str, Rule] = {
             "A2",
             "1",
             hoarding.a2_hoarded_holds,
-            "flag",
+            "flag / cap",
             "Hoarded holds: much is held, little is captured",
             "占而不用：冻结多、扣划少",
             "the 50 % line of A3",

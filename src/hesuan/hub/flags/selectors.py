@@ -39,6 +39,17 @@ def standing_keys(*, actions: Sequence[str]) -> set[str]:
     return set(rows.values_list("key", flat=True))
 
 
+def open_and_locked(key: str, *, rule: str) -> Flag | None:
+    """The oldest flag of a rule that concerns something and that nobody has decided, locked."""
+    found = Flag.objects.select_for_update(of=("self",)).filter(rule=rule, state=State.OPEN, keys__key=key)
+    return found.order_by("raised_at", "id").first()
+
+
+def keys(flag: Flag) -> list[str]:
+    """What a flag concerns, in order."""
+    return sorted(flag.keys.values_list("key", flat=True))
+
+
 def need_none(keys: Iterable[str], *, actions: Sequence[str], verb: tuple[str, str]) -> None:
     """Raises: Refused: ``flag.stands``, with the first flag in the way."""
     first = standing(keys, actions=actions).first()

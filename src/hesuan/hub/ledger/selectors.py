@@ -134,6 +134,13 @@ def moved_fen(ledger: str, key: str, *, to: str) -> int:
     return _total(sides & Q(kind="transfer"))
 
 
+def held_and_captured_fen(keys: Iterable[str], *, since: datetime) -> tuple[int, int]:
+    """What is held now out of the accounts of these keys, and what was captured out of them since [fen]."""
+    accounts = list(Account.objects.filter(key__in=list(keys)).values_list("id", "debits_pending"))
+    captured = Q(kind="capture", debit__in=[name for name, _ in accounts], at__gte=since)
+    return sum(held for _, held in accounts), _total(captured)
+
+
 def _total(which: Q) -> int:
     return Transfer.objects.filter(which).aggregate(total=Sum("amount_fen"))["total"] or 0
 

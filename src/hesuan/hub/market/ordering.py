@@ -17,6 +17,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.ledger.services import Event, LedgerRefused, Refusal
 from hesuan.hub.market import accounts, rules, selectors
+from hesuan.hub.market.capping import need_below_cap
 from hesuan.hub.market.checks import check_positive, need_role
 from hesuan.hub.market.models import Deposit, Order, Quote
 from hesuan.hub.market.stops import need_no_stop
@@ -102,8 +103,8 @@ def accept_quote(*, actor: Actor, quote_id: str, order_id: str) -> Order:
     Raises:
         NotFound: ``quote.not_found``, for strangers too.
         Refused: ``market.role_missing``, ``quote.expired``, ``quote.altered``,
-            ``order.related_parties``, ``flag.stands``, ``order.balance_insufficient``,
-            ``order.voucher_insufficient``, or another refusal of the ledger.
+            ``order.related_parties``, ``flag.stands``, ``order.hold_capped``,
+            ``order.balance_insufficient``, ``order.voucher_insufficient``, or another refusal of the ledger.
         Conflict: ``order.id_taken``, ``quote.already_accepted``.
         InputFault: ``order.id_malformed``.
     """
@@ -139,7 +140,9 @@ def take_quote(*, actor: Actor, quote_id: str, order_id: str) -> Order:
         return before
     now = timezone.now()
     _check_acceptable(quote, now)
-    need_no_stop(actor, quote, [use.voucher_id for use in voucher_uses(quote.document, order_id)])
+    uses = voucher_uses(quote.document, order_id)
+    need_no_stop(actor, quote, [use.voucher_id for use in uses])
+    need_below_cap(quote.request.organisation_id, uses)
     ledger.open_account(
         ledger=accounts.CNY,
         key=accounts.organisation_account(quote.request.organisation_id),

@@ -56,7 +56,7 @@ def flag(actor: Actor, flag_id: str) -> Flag:
 
 def keys(one: Flag) -> list[str]:
     """What a flag concerns, in order."""
-    return sorted(one.keys.values_list("key", flat=True))
+    return flag_reads.keys(one)
 
 
 def steps(one: Flag) -> list[FlagStep]:
