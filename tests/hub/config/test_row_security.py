@@ -28,6 +28,20 @@ READERS = ("owner", "centre_operator", "officer")
 """One of each kind whose rows are narrowed; auditors and operators see everything anyway."""
 PROTECTED = "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity ORDER BY relname"
 
+PROTECTED_TABLES = """
+    identity_membership market_deposit market_order market_quote market_quoterefusal market_quoterequest
+    metering_finding metering_meterreading metering_usagerecord programmes_application
+    programmes_applicationstep programmes_count programmes_interest programmes_objection
+    programmes_suspension programmes_voucher programmes_voucherstep registry_aidentry registry_document
+    registry_numberuse registry_opening registry_organisationfact registry_relation registry_step
+    runs_run runs_runlog runs_runstate settlement_adjustment settlement_auditplan settlement_bankline
+    settlement_bankstatement settlement_batch settlement_claim settlement_claimline
+    settlement_claimmatch settlement_clawback settlement_clawbackpart settlement_creditnote
+    settlement_dispute settlement_draw settlement_floatmovement settlement_instructed
+    settlement_instruction settlement_payment settlement_receipt settlement_reconciled
+    settlement_reconcilefinding settlement_redemptionstep settlement_sampledaudit settlement_settlement
+"""
+
 
 @pytest.fixture
 def people(request: pytest.FixtureRequest) -> dict[str, Person | Client]:
@@ -104,7 +118,8 @@ def test_a_forgotten_condition_shows_nobody_elses_order(
 
 
 def test_a_connection_that_says_nothing_is_shown_what_is_public_and_nothing_else(requests: Requests) -> None:
-    public = {"programmes_application": 2}
+    publicised = run("SELECT count(*) FROM programmes_applicationstep WHERE trigger = 'publicise'")[0][0]
+    public = {"programmes_application": 2, "programmes_applicationstep": publicised}
     tables = [name for (name,) in run(PROTECTED)]
     with as_the_application():
         assert all(count(table) for table in ("market_order", "programmes_voucher", "registry_document"))
@@ -114,26 +129,32 @@ def test_a_connection_that_says_nothing_is_shown_what_is_public_and_nothing_else
 
 
 def test_the_tables_of_money_and_of_personal_records_are_protected(db: None) -> None:
-    assert {name for (name,) in run(PROTECTED)} == {
-        "market_deposit",
-        "market_order",
-        "market_quote",
-        "market_quoterequest",
-        "metering_usagerecord",
-        "programmes_application",
-        "programmes_voucher",
-        "registry_aidentry",
-        "registry_document",
-        "registry_organisationfact",
-        "registry_relation",
-        "runs_run",
-        "runs_runlog",
-        "settlement_claim",
-        "settlement_claimline",
-        "settlement_clawback",
-        "settlement_creditnote",
-        "settlement_receipt",
-    }
+    assert {name for (name,) in run(PROTECTED)} == set(PROTECTED_TABLES.split())
+
+
+def test_a_forgotten_condition_shows_nobody_elses_money(requests: Requests) -> None:
+    """The tables of what was settled and paid, read as a selector without any condition would."""
+    paid = ("settlement_settlement", "settlement_payment", "settlement_instruction", "settlement_batch")
+    own = run("SELECT party_id FROM settlement_instruction LIMIT 1")[0][0]
+    with as_the_application():
+        everything = {table: count(table) for table in paid}
+        run("SET LOCAL hesuan.organisations = 'a stranger'")
+        assert all(everything.values()) and not any(count(table) for table in paid)
+        run(f"SET LOCAL hesuan.organisations = '{own}'")
+        assert count("settlement_instruction") > 0 and count("settlement_payment") > 0
+
+
+def test_a_settlement_and_its_order_are_shown_to_the_same(requests: Requests) -> None:
+    """Two policies that would ask each other; the function between them answers organisations only."""
+    holder, centre = run(
+        "SELECT o.organisation_id, c.organisation_id FROM settlement_settlement s"
+        " JOIN market_order o ON o.id = s.order_id JOIN centres_centre c ON c.id = o.centre_id LIMIT 1"
+    )[0]
+    with as_the_application():
+        for organisation in (holder, centre):
+            run(f"SET LOCAL hesuan.organisations = '{organisation}'")
+            seen = "SELECT count(*) FROM settlement_settlement s"
+            assert run(seen) == run(f"{seen} JOIN market_order o ON o.id = s.order_id") != [(0,)]
 
 
 def test_a_rollback_does_not_leave_one_reader_what_another_was_shown(owner: Person) -> None:
