@@ -18,6 +18,7 @@ from hesuan.hub.identity import limits, row_security, selectors, services
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Identity
 from hesuan.hub.identity.rules import token_digest
+from hesuan.hub.identity.single_sign_on import SECOND_FACTOR
 
 TOKEN_REFUSED = declare(
     "api.token_refused",
@@ -73,7 +74,7 @@ class Session(APIKeyCookie):
             return None
         if check_csrf(request) is not None:
             raise Refused(CSRF_REFUSED)
-        selectors.require_second_factor(request.user)
+        selectors.require_second_factor(request.user, request.session.get(SECOND_FACTOR, ""))
         actor = selectors.actor_of(request.user)
         _admit(request, actor, actor.identity_id)
         return actor

@@ -46,6 +46,8 @@ VARIABLES = {
     "HESUAN_OIDC_ISSUER": "OpenID Connect issuer address; empty: local accounts only",
     "HESUAN_OIDC_CLIENT_ID": "OpenID Connect client id",
     "HESUAN_OIDC_CLIENT_SECRET": "OpenID Connect client secret",
+    "HESUAN_OIDC_SECOND_FACTOR": "what the issuer says of a sign-in with a second factor, such as amr:mfa"
+    " or acr:urn:example:two; default: nothing, a one-time password is set up here",
     "HESUAN_OIDC_HOSTS": "further hosts (name or name:port) that the issuer keeps its token, user or key"
     " address at; default: the issuer's own host",
 }
@@ -84,6 +86,11 @@ NOT_NETWORKS = declare(
     en="{variable} has `{value}`, which is no network such as 10.20.0.0/16 or 192.168.1.5."
     " Nothing was started.",
     zh="{variable} 中的“{value}”不是网段（如 10.20.0.0/16 或 192.168.1.5）。未启动任何服务。",
+)
+NOT_A_CLAIM = declare(
+    "config.not_a_claim",
+    en="{variable} has `{value}`, which is neither acr:… nor amr:… with a value. Nothing was started.",
+    zh="{variable} 中的“{value}”不是 acr:… 或 amr:… 加取值。未启动任何服务。",
 )
 NOT_A_HOST = declare(
     "config.not_a_host",
@@ -132,6 +139,7 @@ class Environment:
     oidc_client_id: str
     oidc_client_secret: str
     oidc_hosts: tuple[tuple[str, int], ...]
+    oidc_second_factor: tuple[str, ...]
     fetch_networks: tuple[Network, ...]
 
 
@@ -141,7 +149,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
     Raises:
         Refused: ``config.not_a_mode``, ``config.secret_missing``, ``config.not_a_choice``,
             ``config.not_a_limit``, ``config.oidc_incomplete``, ``config.oidc_not_secure``,
-            ``config.email_not_usable``, ``config.not_networks``, ``config.not_a_host``.
+            ``config.email_not_usable``, ``config.not_networks``, ``config.not_a_host``,
+            ``config.not_a_claim``.
     """
     mode = environ.get("HESUAN_MODE", "development")
     if mode not in get_args(Mode):
@@ -176,6 +185,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         oidc_issuer=environ.get("HESUAN_OIDC_ISSUER", ""),
         oidc_client_id=environ.get("HESUAN_OIDC_CLIENT_ID", ""),
         oidc_client_secret=environ.get("HESUAN_OIDC_CLIENT_SECRET", ""),
+        oidc_second_factor=_claims(environ, "HESUAN_OIDC_SECOND_FACTOR"),
         oidc_hosts=_hosts(environ, "HESUAN_OIDC_HOSTS"),
         fetch_networks=_networks(
             environ, "HESUAN_FETCH_NETWORKS", default="" if mode == "production" else "127.0.0.0/8,::1"
@@ -213,6 +223,14 @@ def _hosts(environ: Mapping[str, str], variable: str) -> tuple[tuple[str, int], 
             raise Refused(NOT_A_HOST, variable=variable, value=word[:60])
         found.append(named)
     return tuple(found)
+
+
+def _claims(environ: Mapping[str, str], variable: str) -> tuple[str, ...]:
+    words = _words(environ.get(variable, ""))
+    for word in words:
+        if not (word.startswith(("acr:", "amr:")) and len(word) > 4):
+            raise Refused(NOT_A_CLAIM, variable=variable, value=word[:60])
+    return words
 
 
 def _rate(environ: Mapping[str, str], variable: str, *, default: int) -> int:

@@ -52,7 +52,8 @@ class ErrorPageMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """An error page for a console view's error; ``None`` leaves it to Django."""
         match = request.resolver_match
-        if match is None or "console" not in match.app_names:
+        single_sign_on = match is not None and str(match.url_name).startswith("openid_connect")
+        if match is None or not ("console" in match.app_names or single_sign_on):
             return None
         if isinstance(exception, HesuanError | Faults):
             return error_page(request, exception)

@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 
 from hesuan.hub.identity.models import Identity
 from hesuan.hub.identity.selectors import second_factor_missing
+from hesuan.hub.identity.single_sign_on import SECOND_FACTOR
 
 OPEN_PATHS = ("/accounts/", "/api/", "/gateway/", "/language/", "/log/", "/static/")
 """Where one sets up the second factor; what is public anyway; and the API, which asks for itself."""
@@ -31,7 +32,7 @@ class SecondFactorMiddleware:
             settings.REQUIRE_MFA
             and not request.path.startswith(OPEN_PATHS)
             and isinstance(request.user, Identity)
-            and second_factor_missing(request.user)
+            and second_factor_missing(request.user, request.session.get(SECOND_FACTOR, ""))
         ):
             return redirect("mfa_activate_totp")
         return self.get_response(request)

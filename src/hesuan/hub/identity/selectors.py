@@ -103,12 +103,17 @@ def tokens(actor: Actor) -> list[ApiToken]:
     return list(ApiToken.objects.filter(identity_id=actor.identity_id).order_by("-created_at"))
 
 
-def second_factor_missing(identity: Identity) -> str:
+def second_factor_missing(identity: Identity, of_the_issuer: object = "") -> str:
     """The role for which this identity lacks the second factor it should have; empty: none.
 
     Always empty where ``HESUAN_REQUIRE_MFA`` is off.
+
+    Args:
+        identity: Who asks.
+        of_the_issuer: What the session knows of a second factor that its issuer asked for
+            (``HESUAN_OIDC_SECOND_FACTOR``); a token has no session, so nothing.
     """
-    if not settings.REQUIRE_MFA:
+    if not settings.REQUIRE_MFA or of_the_issuer in settings.ENVIRONMENT.oidc_second_factor:
         return ""
     if Authenticator.objects.filter(user=identity, type=Authenticator.Type.TOTP).exists():
         return ""
@@ -116,13 +121,13 @@ def second_factor_missing(identity: Identity) -> str:
     return role or ""
 
 
-def require_second_factor(identity: Identity) -> None:
+def require_second_factor(identity: Identity, of_the_issuer: object = "") -> None:
     """Asks for the second factor.
 
     Raises:
         Refused: ``identity.second_factor_missing``.
     """
-    if role := second_factor_missing(identity):
+    if role := second_factor_missing(identity, of_the_issuer):
         raise Refused(SECOND_FACTOR_MISSING, name=str(identity), role=role)
 
 
