@@ -86,7 +86,7 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "A7",
-            "1",
+            "2",
             dealing.a7_round_trip,
             "hold",
             "Round trip: the holder's own share comes back within thirty days",
