@@ -166,3 +166,23 @@ def test_a_host_that_is_not_ours_is_one_sentence(capsys: Capture) -> None:
 def test_wrong_words_are_told_without_a_traceback(words: list[str], capsys: Capture) -> None:
     assert main(["hub", *words]) == Exit.FAULTY
     assert "Usage: hesuan hub" in capsys.readouterr().err
+
+
+@pytest.mark.django_db
+def test_who_holds_two_administrations_from_before_is_listed(capsys: Capture) -> None:
+    add("arthur", "--role", "auditor", "--organisation", "Audit Office")
+    add("petra", "--role", "platform_operator", "--organisation", "Platform")
+    capsys.readouterr()
+    assert main(["hub", "administrators"]) == Exit.DONE
+    assert capsys.readouterr().out == ""
+    petra, office = Identity.objects.get(username="petra"), Organisation.objects.get(name="Audit Office")
+    petra.memberships.create(organisation=office, role="auditor")
+    assert main(["hub", "administrators"]) == Exit.REFUSED
+    told = capsys.readouterr()
+    assert [line.split("\t")[:2] for line in told.out.splitlines()] == [
+        ["petra", "auditor"],
+        ["petra", "platform_operator"],
+    ]
+    assert "1 people" in told.err
+    petra.memberships.filter(role="auditor").delete()
+    assert main(["hub", "administrators"]) == Exit.DONE

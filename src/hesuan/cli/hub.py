@@ -160,6 +160,32 @@ def user_password(name: str, password_stdin: bool) -> None:
         _show(password)
 
 
+@hub.command(
+    help=said(
+        en="List the people whose roles one person may not hold together; exit code 1 if there are any.",
+        zh="列出兼任不得由一人兼任之角色的人员；如有，以 1 退出。",
+    )
+)
+def administrators() -> int:
+    from hesuan.hub.identity import selectors
+
+    server.require_migrated()
+    found = selectors.roles_to_separate()
+    for identity, rows in found:
+        for row in rows:
+            print(f"{identity.username}\t{row.role}\t{row.organisation.name}\t{row.organisation_id}")
+    if found:
+        say(
+            f"{len(found)} people hold roles that are different people's. A security administrator"
+            " takes one of each: DELETE /api/v1/organisations/{organisation}/roles/{identity}/{role}.",
+            f"{len(found)} 人兼任了应由不同的人担任的角色。请由安全管理员各收回其一："
+            "DELETE /api/v1/organisations/{organisation}/roles/{identity}/{role}。",
+        )
+        return Exit.REFUSED
+    say("Nobody holds two of them.", "无人兼任。")
+    return Exit.DONE
+
+
 def _password(from_standard_input: bool) -> str:
     return sys.stdin.readline().rstrip("\n") if from_standard_input else secrets.token_urlsafe(15)
 

@@ -7,12 +7,15 @@ started on what was restored is the real command, in a process of its own.
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -117,6 +120,56 @@ def test_a_hub_restored_to_what_was_published_goes_on_where_it_was(back_up: Call
     checked = hesuan(back_up()(), "ledger", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     restoring.refuse()
+
+
+def uvicorn(address: str, port: int, *words: str) -> subprocess.Popen[str]:
+    """A server of one's own over a restored database, without the hub's command."""
+    environment = os.environ | {
+        "HESUAN_DATABASE_URL": address,
+        "HESUAN_LOG_DIR": str(settings.LOG_DIR),
+        "HESUAN_MODE": "development",
+    }
+    application = "hesuan.hub.config.asgi:application"
+    command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), *words]
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def told(port: int, server: subprocess.Popen[str]) -> httpx.Response:
+    while server.poll() is None:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/accounts/login/", timeout=20)
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError(server.communicate()[0])
+
+
+def test_no_server_of_ones_own_serves_what_was_restored_too_far_back(
+    back_up: Callable[[], Restore],
+) -> None:
+    """T14, past the hub's own command: uvicorn by hand does not start, or answers nothing but the refusal."""
+    spend(1, 2)
+    restore = back_up()
+    spend(3)
+    address = restore()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with uvicorn(address, port) as server:
+        out, _ = server.communicate(timeout=60)
+        assert server.returncode != 0 and "audit.behind_the_published_log" in out
+    with uvicorn(address, port, "--lifespan", "off") as server:
+        try:
+            answer = told(port, server)
+            assert answer.status_code == 503 and "audit.behind_the_published_log" in answer.text
+        finally:
+            server.kill()
+    with uvicorn(back_up()(), port) as server:
+        try:
+            assert told(port, server).status_code == 200, "the control: one that has every leaf is served"
+        finally:
+            server.kill()
 
 
 def forget_after(size: int) -> None:

@@ -114,11 +114,14 @@ def test_production_speaks_https_only_and_believes_its_own_proxy_alone(tmp_path:
         assert plain.headers["Location"] == "https://compute.example/accounts/login/"
         behind = httpx.get(address + "accounts/login/", headers=https, timeout=20)
         assert behind.status_code == 200
-        assert "max-age=31536000" in behind.headers["Strict-Transport-Security"]
+        assert behind.headers["Strict-Transport-Security"] == "max-age=31536000"
         cookies = behind.headers.get_list("Set-Cookie")
         assert cookies and all("Secure" in cookie and cookie.startswith("__Host-") for cookie in cookies)
         wrong = httpx.get(address, headers={**https, "Host": "evil.example"}, timeout=20)
         assert wrong.status_code == 400
+    with served(tmp_path, HESUAN_HSTS_SUBDOMAINS="on", **environ) as (_, address):
+        behind = httpx.get(address + "accounts/login/", headers=https, timeout=20)
+        assert behind.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     with served(tmp_path, HESUAN_TRUSTED_PROXIES="192.0.2.1", **environ) as (_, address):
         spoofed = httpx.get(address + "accounts/login/", headers=https, timeout=20)
         assert spoofed.status_code == 301, "not from a trusted proxy: its header says nothing"

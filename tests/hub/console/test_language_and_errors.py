@@ -105,3 +105,16 @@ def test_the_policy_names_this_host_alone_and_a_configured_issuer_for_forms_only
     with_issuer = policy("https://id.example/realms/x?y=z")
     assert with_issuer.endswith("form-action 'self' https://id.example")
     assert "https://id.example" not in with_issuer.partition("form-action")[0]
+
+
+@pytest.mark.django_db
+def test_a_text_that_no_database_keeps_is_refused_wherever_a_page_reads_it(owner: Person) -> None:
+    """On PostgreSQL each of these broke the page."""
+    client, nul = owner.client, "a\0b"
+    for answer in (
+        client.get("/orders/%00/"),
+        client.get("/publicity/", {"programme": nul}),
+        client.post("/claims/x/", {"verb": "submit", "note": nul}),
+        client.post("/quotes/x/", {nul: "1"}),
+    ):
+        assert answer.status_code == 422 and "console.not_text" in answer.content.decode()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import DatabaseError
@@ -272,3 +273,16 @@ def test_a_log_that_fails_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> 
         assert publishing.published_size(logs[1]) == publishing.published_size() == number + 1, verb
     assert loop.tick().failed == ()
     assert publishing.published_size(logs[0]) == 3, "and it catches up"
+
+
+@pytest.mark.django_db
+def test_a_faults_words_write_no_line_of_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fault may quote what an agent sent; without the escaping a line of its own would stand in the log."""
+    forged = "x\n2026-01-01 00:00:00 INFO hesuan paid"
+    message = SimpleNamespace(id="m", agent_id="a", digest="d", seq=1, kind=forged)
+    monkeypatch.setattr(inbox, "_record_refusal", lambda *_: None)
+    monkeypatch.setattr(inbox.gateway, "mark_handled", lambda **_: None)
+    assert inbox._try(message) == 1  # type: ignore[arg-type]
+    assert "INFO hesuan paid" in caplog.messages[0] and "\n" not in caplog.messages[0]

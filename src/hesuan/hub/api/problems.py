@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import translation
 from ninja import NinjaAPI
@@ -112,6 +113,11 @@ TOO_LARGE = declare(
     en="The body has {size_bytes} bytes; this hub takes at most {limit_bytes}.",
     zh="请求体为 {size_bytes} 字节；平台最多接受 {limit_bytes} 字节。",
 )
+DATABASE_AWAY = declare(
+    "api.database_away",
+    en="The hub's database did not answer. Send it again in a minute, same key: it is not done twice.",
+    zh="平台的数据库未应答。请一分钟后以同一键重新发送：不会重复执行。",
+)
 BROKEN = declare(
     "api.broken",
     en="The hub failed on this request. The operator's log has it under {reference}.",
@@ -185,6 +191,8 @@ def install(api: NinjaAPI) -> None:
     api.add_exception_handler(HttpError, _unreadable)
     api.add_exception_handler(Http404, lambda request, _: no_such_address(request))
     api.add_exception_handler(RequestDataTooBig, lambda request, _: too_large(request))
+    for away in (OperationalError, InterfaceError):
+        api.add_exception_handler(away, _database_away)
     api.add_exception_handler(Exception, _broken)
 
 
@@ -213,6 +221,12 @@ def _broken(request: HttpRequest, error: Any) -> HttpResponse:
     asked = _on_one_line(request.path)
     log.error("%s %s failed, reference %s", request.method, asked, reference, exc_info=error)
     return response(HesuanError(BROKEN, reference=reference), request)
+
+
+def _database_away(request: HttpRequest, error: Any) -> HttpResponse:
+    """No verb is done without the database; whether a cut one was done, the same key tells."""
+    log.error("%s %s: the database did not answer: %s", request.method, _on_one_line(request.path), error)
+    return response(Unavailable(DATABASE_AWAY), request)
 
 
 def _on_one_line(text: str) -> str:

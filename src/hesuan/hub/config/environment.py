@@ -32,6 +32,8 @@ VARIABLES = {
     "HESUAN_LOG_POLICY": "tlog-policy file naming the logs' witnesses and their quorum; empty: unwitnessed",
     "HESUAN_ANCHOR_COMMAND": "command given origin, size and hash of a checkpoint once a day; empty: none",
     "HESUAN_TRUSTED_PROXIES": "addresses whose X-Forwarded-For and -Proto are believed; default 127.0.0.1",
+    "HESUAN_HSTS_SUBDOMAINS": "on or off: whether HSTS binds subdomains of the hub's host too; default off,"
+    " since others may serve them",
     "HESUAN_REQUIRE_MFA": "on or off: roles of money, centre, administration need TOTP; production: on",
     "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
     "HESUAN_UPLOAD_MAX_BYTES": "largest document anybody may upload [byte]; default 20971520 (20 MiB)",
@@ -126,6 +128,7 @@ class Environment:
     log_dir: Path
     log_policy: str
     anchor_command: str
+    hsts_subdomains: bool
     require_mfa: bool
     signup_open: bool
     upload_max_bytes: int
@@ -171,6 +174,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         log_dir=Path(environ.get("HESUAN_LOG_DIR") or data_dir / "log").resolve(),
         log_policy=environ.get("HESUAN_LOG_POLICY", ""),
         anchor_command=environ.get("HESUAN_ANCHOR_COMMAND", ""),
+        hsts_subdomains=_choice(environ, "HESUAN_HSTS_SUBDOMAINS", "on", "off", default=False),
         require_mfa=_choice(environ, "HESUAN_REQUIRE_MFA", "on", "off", default=mode == "production"),
         signup_open=_choice(environ, "HESUAN_SIGNUP", "open", "closed", default=True),
         upload_max_bytes=_limit(environ, "HESUAN_UPLOAD_MAX_BYTES", default=20 * 1024**2, most=1024**3),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 
-from hesuan.errors import Faults, HesuanError
+from hesuan.errors import Faults, HesuanError, InputFault, declare
 from hesuan.hub.console.views.pages import error_page
 
+NOT_TEXT = declare(
+    "console.not_text",
+    en="A text holds the character U+0000, which cannot be kept. Take it out.",
+    zh="文本含有无法保存的字符 U+0000。请删去。",
+)
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -49,6 +55,17 @@ class ErrorPageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
+    def process_view(
+        self, request: HttpRequest, _view: object, _words: object, named: dict[str, Any]
+    ) -> HttpResponse | None:
+        """A character that no database keeps is refused before the view breaks on it."""
+        match = request.resolver_match
+        if match is None or "console" not in match.app_names:
+            return None
+        sent = [*named.items(), *_texts(request.GET), *_texts(request.POST)]
+        wrong = [InputFault(NOT_TEXT, where=_shown(name)) for name, text in sent if "\0" in f"{name}{text}"]
+        return error_page(request, Faults(wrong)) if wrong else None
+
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """An error page for a console view's error; ``None`` leaves it to Django."""
         match = request.resolver_match
@@ -58,3 +75,11 @@ class ErrorPageMiddleware:
         if isinstance(exception, HesuanError | Faults):
             return error_page(request, exception)
         return None
+
+
+def _texts(sent: QueryDict) -> Iterator[tuple[str, str]]:
+    return ((str(name), str(text)) for name, texts in sent.lists() for text in texts)
+
+
+def _shown(name: str) -> str:
+    return name.replace("\0", "U+0000")[:100]

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from hesuan.errors import NotFound, Refused, declare
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import ApiToken, Identity, Membership, Organisation
-from hesuan.hub.identity.rules import SECOND_FACTOR_ROLES
+from hesuan.hub.identity.rules import SECOND_FACTOR_ROLES, may_hold_both
 
 ORGANISATION_NOT_FOUND = declare(
     "identity.organisation_not_found",
@@ -96,6 +96,22 @@ def members(actor: Actor, organisation_id: str) -> QuerySet[Membership]:
     granting_in(actor, organisation_id)
     found = Membership.objects.filter(organisation_id=organisation_id)
     return found.select_related("identity").order_by("identity__username", "role")
+
+
+def roles_to_separate() -> list[tuple[Identity, list[Membership]]]:
+    """Everybody who holds roles from before that one person may not hold together, with those roles."""
+    held: dict[str, list[Membership]] = defaultdict(list)
+    for one in Membership.objects.select_related("identity", "organisation").order_by("role", "id"):
+        held[one.identity_id].append(one)
+    return [
+        (clashing[0].identity, clashing)
+        for rows in held.values()
+        if (
+            clashing := [
+                one for one in rows if not all(may_hold_both(one.role, other.role) for other in rows)
+            ]
+        )
+    ]
 
 
 def tokens(actor: Actor) -> list[ApiToken]:

@@ -24,6 +24,7 @@ from hesuan.hub.gateway import services as gateway
 from hesuan.hub.gateway.models import InboxMessage
 from hesuan.hub.worker import rules, table
 
+MOST_SAID = 2_000
 log = logging.getLogger(__name__)
 
 
@@ -71,7 +72,9 @@ def _try(message: InboxMessage) -> int:
         with transaction.atomic():
             _dispatch(message)
     except (HesuanError, Faults) as fault:
-        log.warning("message %s of agent %s was refused: %s", message.id, message.agent_id, fault)
+        # Escaped: a fault may quote the agent's own words, which write no line of this log.
+        said = str(fault).encode("unicode_escape").decode("ascii")[:MOST_SAID]
+        log.warning("message %s of agent %s was refused: %s", message.id, message.agent_id, said)
         _record_refusal(message, fault)
         gateway.mark_handled(message_id=message.id, fault=str(fault))
         return 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -18,6 +21,12 @@ BROKEN = declare(
     en="The hub failed while drawing this page. Nothing was changed by a page you only looked at;"
     " a form you sent may be sent again: it is not done twice.",
     zh="平台在生成本页时出错。仅查看页面不会改变任何数据；已提交的表单可再次提交，不会重复执行。",
+)
+DATABASE_AWAY = declare(
+    "console.database_away",
+    en="The hub's database did not answer. Try again in a minute; a form you sent may be sent again: it is"
+    " not done twice.",
+    zh="平台的数据库未应答。请一分钟后重试；已提交的表单可再次提交，不会重复执行。",
 )
 FORM_EXPIRED = declare(
     "console.form_expired",
@@ -44,8 +53,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Django's 500 handler. Draws without the database: that may be what broke."""
-    broken = HesuanError(BROKEN)
-    return render(None, "500.html", {"faults": faults.lines(broken), "here": "/"}, status=500)
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    told = {"faults": faults.lines(HesuanError(DATABASE_AWAY if away else BROKEN)), "here": "/"}
+    answer = render(None, "500.html", told, status=503 if away else 500)
+    if away:
+        answer["Retry-After"] = "60"
+    return answer
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature
