@@ -280,18 +280,19 @@ def check_books() -> int:
     "log-check",
     help=said(
         en="Recompute every public log leaf by leaf; exit code 1 and the rows if it is not what was signed,"
-        " or not what the ledger moved.",
-        zh="逐条重新核算各公开日志；如与所签或与账本不符，列出相应记录并以 1 退出。",
+        " or not what the ledger moved, or if something waits for its place for more than ten minutes.",
+        zh="逐条重新核算各公开日志；如与所签或与账本不符，或有事项等待十分钟以上，列出相应记录并以 1 退出。",
     ),
 )
 def log_check() -> int:
     from hesuan.hub.audit import checks, selectors
     from hesuan.hub.disclosure import checks as disclosure
+    from hesuan.hub.disclosure import lag
 
     server.require_migrated()
     found: list[Finding] = [one for log in selectors.logs() for one in checks.check(log)]
-    count = len(checks.INVARIANTS) + len(disclosure.INVARIANTS)
-    return _tell_findings([*found, *disclosure.check()], count)
+    count = len(checks.INVARIANTS) + len(disclosure.INVARIANTS) + 1
+    return _tell_findings([*found, *disclosure.check(), *lag.check()], count)
 
 
 class Finding(Protocol):

@@ -211,3 +211,37 @@ def unmet_demand(window: DemandWindow, *, limits: Thresholds = DEFAULT) -> Signa
             "top_count": window.top_count,
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LogWindow:
+    """What of one log waits: facts or transfers for their place, or its files for being published."""
+
+    log: str
+    what: str
+    count: int
+    since: datetime
+
+
+WAITING = {
+    "facts": ("facts wait for their place in it", "条事实尚未进入日志"),
+    "transfers": ("transfers wait to be told to it", "笔转账尚未告知日志"),
+    "files": ("leaves of it wait to be published", "条日志条目尚未公布"),
+}
+
+
+def log_late(window: LogWindow, *, now: datetime) -> Signal:
+    """A log promises a day at most, and seconds are usual."""
+    waited = now - window.since
+    since = format_seconds(waited.total_seconds())
+    en, zh = WAITING[window.what]
+    return Signal(
+        rule="log.late",
+        level=Level.WARNING,
+        subject=window.log,
+        label=window.log,
+        en=f"Log {window.log}: {window.count} {en}, the oldest for {since}; a day is promised.",
+        zh=f"日志 {window.log}：{window.count} {zh}，最早的已等待 {since}；承诺为一日之内。",
+        at=window.since,
+        facts={"count": window.count, "waiting_s": int(waited.total_seconds())},
+    )

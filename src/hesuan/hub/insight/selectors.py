@@ -15,6 +15,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from hesuan.hub.centres.models import Agent
+from hesuan.hub.disclosure import lag
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
 from hesuan.hub.insight import rules
@@ -39,6 +40,7 @@ def signals(actor: Actor, now: datetime | None = None) -> list[Signal]:
         *(rules.budget_burn(window, now=moment) for window in _budgets(actor)),
         *(rules.forecasts_off(window) for window in _forecasts(actor)),
         *(rules.unmet_demand(window) for window in _demand(actor, moment)),
+        *(rules.log_late(window, now=moment) for window in _logs(actor, moment)),
     ]
     standing = [signal for signal in found if signal is not None]
     return sorted(standing, key=lambda signal: (signal.level != Level.WARNING, -signal.at.timestamp()))
@@ -59,6 +61,13 @@ def _agents(actor: Actor) -> Iterator[rules.AgentWindow]:
             last_seen_at=agent.last_seen_at,
             open_runs=agent.open_runs,
         )
+
+
+def _logs(actor: Actor, now: datetime) -> Iterator[rules.LogWindow]:
+    """Logs that are late, for who looks after them and who audits them."""
+    if sees_everything(actor):
+        for one in lag.late(now):
+            yield rules.LogWindow(one.log, one.what, one.count, one.since)
 
 
 def _budgets(actor: Actor) -> Iterator[rules.BudgetWindow]:

@@ -18,7 +18,7 @@ from django.db import close_old_connections, connections
 from hesuan.hub.audit import selectors as published
 from hesuan.hub.audit import services as audit
 from hesuan.hub.disclosure import checks as disclosure_checks
-from hesuan.hub.disclosure import sealing
+from hesuan.hub.disclosure import lag, sealing
 from hesuan.hub.disclosure import services as disclosure
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
 from hesuan.hub.ledger import clock
@@ -67,7 +67,7 @@ def check_books() -> int:
     if _checked_at and now - _checked_at[0] < CHECK_EVERY_S:
         return 0
     _checked_at[:] = [now]
-    for finding in (*soundness.check(), *disclosure_checks.check()):
+    for finding in (*soundness.check(), *disclosure_checks.check(), *lag.check()):
         log.error("the books do not add up: %s %s %s", finding.invariant, finding.en, finding.rows[:5])
     return 0
 
@@ -120,6 +120,7 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
         lambda: programmes.expire_vouchers(clock.now()) + programmes.end_drawn() + programmes.keep_dates(),
     ),
     ("books", check_books),
+    ("lag", lag.record_breaches),
     ("disclosure", disclosure.disclose),
     ("seals", sealing.seal_due),
     ("log", sequence_log),
