@@ -27,6 +27,7 @@ from tests.hub.settlement.conftest import ledger_balances, road, site, voucher, 
 
 from hesuan.hub.audit import publishing, signing
 from hesuan.hub.audit import services as audit
+from hesuan.hub.disclosure import owned, sealing
 from hesuan.hub.disclosure import services as disclosure
 from hesuan.hub.settlement import selectors as settlement
 from hesuan.hub.settlement.models import Receipt
@@ -56,6 +57,9 @@ class Published:
         actor = here.road.owner.actor
         self.files = {RECEIPT: settlement.receipt_file(actor, receipt.id)}
         self.leaf = str(json.loads(self.files[RECEIPT])["proof"]["index"])
+        assert here.voucher is not None
+        self.files["entries-VOUCHER.json"] = owned.opened_entries(actor, here.voucher.id)
+        self.files["balances-VOUCHER.json"] = owned.sealed_balances(actor, here.voucher.id)
         self.files["promised.json"] = self._promised(receipt)
         self.answers = {path: self._get(path) for path in self._paths()}
 
@@ -87,6 +91,8 @@ def published(world: Callable[..., ClaimWorld], tmp_path: Path, monkeypatch: pyt
     here = world()
     walk(here)
     disclosure.disclose()
+    audit.sequence(here.version.programme_id)
+    sealing.seal(here.version.programme_id, "2026-11-20")
     for log in (here.version.programme_id, "platform"):
         audit.sequence(log)
         audit.publish(log)

@@ -1,4 +1,4 @@
-"""``hesuan hub incident``, ``restored`` and ``erase``: what people put on record in a log besides money."""
+"""``hesuan hub incident``, ``restored``, ``erase``, ``rotate-key``: what people do to a log besides money."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LOG = click.option(
 
 
 def add_to(group: click.Group) -> None:
-    """Hangs the three verbs into ``hesuan hub``."""
-    for verb in (incident, restored, erase):
+    """Hangs the four verbs into ``hesuan hub``."""
+    for verb in (incident, restored, erase, rotate_key):
         group.add_command(verb)
 
 
@@ -79,6 +79,22 @@ def erase(leaf: int, reason: str, name: str, log: str) -> None:
     from hesuan.hub.disclosure import notices
 
     print(notices.erase(actor=_actor(name), log=log, leaf=leaf, reason=reason).id)
+
+
+@click.command(
+    "rotate-key",
+    help=said(
+        en="Give a log its next signing key: announced in the log by the present one, which is then"
+        " destroyed. Run it again if it was interrupted.",
+        zh="更换日志签名密钥：由现用密钥在日志中宣布新密钥，其后销毁旧私钥。如中断可重新运行。",
+    ),
+)
+@LOG
+def rotate_key(log: str) -> None:
+    from hesuan.hub.audit import rotating
+
+    server.require_migrated()
+    print(rotating.rotate(log).text())
 
 
 def _actor(name: str) -> Actor:

@@ -71,6 +71,12 @@ class Trust:
     """Verifier key of the log."""
     site_keys: tuple[str, ...] | Mapping[str, str]
     """Public keys of sites: any of them may sign, or one by agent id."""
+    former_log_keys: tuple[str, ...] = ()
+    """Those that signed the log before, for what was signed then."""
+
+    def knows_log(self, key: str) -> bool:
+        """Whether a key is, or was, the trusted log's."""
+        return key == self.log_key or key in self.former_log_keys
 
     def knows_site(self, *, agent: str, key: str) -> bool:
         """Whether a site's key is trusted for that agent."""
@@ -82,6 +88,8 @@ class Trust:
 def read_trust(data: bytes) -> Trust:
     """Reads a trust file: ``{"log_key": …, "site_keys": [key, …]}`` or ``"site_keys": {agent id: key, …}``.
 
+    ``"former_log_keys": [key, …]`` may stand beside, where the log's key was changed.
+
     Raises:
         InputFault: the file is not JSON.
         Faults: members are missing, unknown, or no keys.
@@ -89,15 +97,26 @@ def read_trust(data: bytes) -> Trust:
     document = read_json(data)
     by_agent = isinstance(document, dict) and isinstance(document.get("site_keys"), dict)
     site_keys = Members(others=True) if by_agent else Listing(Text())
-    found = list(faults(document, Members({"log_key": Text(), "site_keys": site_keys}), "trust"))
+    shape = {"log_key": Text(), "site_keys": site_keys}
+    if isinstance(document, dict) and "former_log_keys" in document:
+        shape["former_log_keys"] = Listing(Text())
+    found = list(faults(document, Members(shape), "trust"))
     if found:
         raise Faults(found)
     assert isinstance(document, dict)
-    parse_log_key(document["log_key"])
+    former = tuple(document.get("former_log_keys", ()))
+    for key in (document["log_key"], *former):
+        parse_log_key(key)
     given = document["site_keys"]
     for key in given.values() if isinstance(given, dict) else given:
         parse_public(key)
-    return Trust(document["log_key"], given if isinstance(given, dict) else tuple(given))
+    return Trust(document["log_key"], given if isinstance(given, dict) else tuple(given), former)
+
+
+def of_log(file: dict[str, Any]) -> list[Check]:
+    """Of a file with ``proof`` and ``log_key``: the checkpoint's signature, and the path to its root."""
+    checkpoint, told = _checkpoint(file)
+    return told if checkpoint is None else [_inclusion(file["proof"], checkpoint), *told]
 
 
 def of_evidence(file: dict[str, Any]) -> list[Check]:
@@ -126,7 +145,7 @@ def of_keys(file: dict[str, Any], trust: Trust | None) -> list[Check]:
         )
         return [Check("keys", Outcome.NOTE, Code("verify.keys_inside", en, zh), {"log": log, "site": site})]
     found = []
-    if file["log_key"] != trust.log_key:
+    if not trust.knows_log(file["log_key"]):
         found.append(broken("keys", LOG_KEY, found=log, trusted=_log_fingerprint(trust.log_key)))
     if not trust.knows_site(agent=file["site"]["agent"], key=file["site"]["key"]):
         found.append(broken("keys", SITE_KEY, agent=shown(file["site"]["agent"]), found=site))

@@ -223,7 +223,7 @@ def _signature(whole: Mapping[str, Any]) -> Check:
 
 
 def _key(whole: Mapping[str, Any], trust: Trust | None) -> list[Check]:
-    if trust is None or whole["log_key"] == trust.log_key:
+    if trust is None or trust.knows_log(whole["log_key"]):
         return []
     found, wanted = (shown(one) for one in (whole["log_key"], trust.log_key))
     return [broken("keys", LOG_KEY, found=found, trusted=wanted)]

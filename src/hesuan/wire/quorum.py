@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from hesuan.errors import InputFault, declare
-from hesuan.wire.checkpoint import LogKey, parse_log_key
+from hesuan.wire.checkpoint import LogKey, SignatureLine, parse_log_key
 from hesuan.wire.cosignature import Cosignature, WitnessKey, parse_witness_key
 from hesuan.wire.keys import public_bytes
 
@@ -73,6 +73,12 @@ class Policy:
     def log(self, origin: str) -> KnownLog | None:
         """The log with an origin line, if it is known."""
         return next((log for log in self.logs if log.key.name == origin), None)
+
+    def log_that_signed(self, origin: str, signers: Iterable[SignatureLine]) -> KnownLog | None:
+        """The log with an origin line: under the key that signed, where several are known, else the first."""
+        ids = {line.key_id for line in signers}
+        known = [log for log in self.logs if log.key.name == origin]
+        return next((log for log in known if log.key.key_id in ids), known[0] if known else None)
 
     @property
     def witness_keys(self) -> list[WitnessKey]:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Protocol, TextIO
 
 from hesuan.errors import Code, Faults, HesuanError, InputFault, Unavailable, declare
-from hesuan.wire import pack, proof
+from hesuan.wire import owned, pack, proof
 from hesuan.wire.checkpoint import LogKey
 from hesuan.wire.checks import Both, Check, Outcome
 from hesuan.wire.evidence import Trust, read_trust
 from hesuan.wire.folder import Disk, Files
 from hesuan.wire.log_verdict import Seen
 from hesuan.wire.quorum import Policy, parse_policy
-from hesuan.wire.reading import MAX_BYTES, shown
+from hesuan.wire.reading import MAX_BYTES, read_json, shown
 from hesuan.wire.verdict import Result
 from hesuan.wire.verify import verify_pack, verify_proof, verify_receipt
 from hesuan.wire.verify_log import verify_log
@@ -169,13 +169,25 @@ def _verdict(arguments: argparse.Namespace) -> _Told:
         return verify_proof(data, _read(arguments.leaf).removesuffix(b"\n"), policy=policy)
     if pack.is_pack(data):
         return verify_pack(data, trust=trust)
+    document = _document(data)
+    if owned.is_owned(document):
+        return owned.verify_owned(document, trust=trust, policy=policy)
     return verify_receipt(data, trust=trust, policy=policy)
+
+
+def _document(data: bytes) -> Any:
+    """What a file says as JSON; ``None`` when it is none, which is told by whoever needs it."""
+    try:
+        return read_json(data)
+    except InputFault:
+        return None
 
 
 def _log(arguments: argparse.Namespace, policy: Policy | None, trust: Trust | None) -> _Told:
     online = not Path(arguments.file).is_dir()
     if policy is None and trust is not None:
-        policy = parse_policy(f"log {trust.log_key}\nquorum none\n".encode())
+        logs = "".join(f"log {key}\n" for key in dict.fromkeys([trust.log_key, *trust.former_log_keys]))
+        policy = parse_policy(f"{logs}quorum none\n".encode())
     age = arguments.max_age if arguments.max_age is not None or not online else MAX_AGE_S
     verdict = verify_log(
         _files(arguments.file) if online else Disk(Path(arguments.file)),

@@ -7,7 +7,8 @@ somebody else saw earlier a beginning of this one · do the sums keep what they 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from hesuan.errors import Code, HesuanError, InputFault, Unavailable
 from hesuan.wire import cosignature, folder, tiles
@@ -39,7 +40,9 @@ from hesuan.wire.merkle import EMPTY_ROOT
 from hesuan.wire.notices import Notices
 from hesuan.wire.quorum import Policy
 from hesuan.wire.reading import shown
+from hesuan.wire.rotation import Chain
 from hesuan.wire.seals import Seals
+from hesuan.wire.sum_faults import Fault
 from hesuan.wire.totals import Totals
 from hesuan.wire.verdict import Result
 from hesuan.wire.witnessed import NO_QUORUM, of_witnesses
@@ -109,6 +112,9 @@ class _Run:
         self.totals = Totals()
         self.seals = Seals()
         self.notices = Notices()
+        self.chain = Chain()
+        self.trusted: LogKey | None = None
+        """The key to start from, where another one signed the checkpoint."""
         self.stale = False
         self._differences = 0
 
@@ -137,19 +143,39 @@ class _Run:
             raise _Stop(Result.UNREADABLE, broken("checkpoint", NO_CHECKPOINT))
         key = self._key(note)
         try:
-            self.checkpoint = parse_checkpoint(open_note(note, key))
+            signers = {line.key_id for line in split_note(note)[1] if line.name == key.name}
+            if self.policy is not None and signers and key.key_id not in signers:
+                self.trusted = key  # a later key may have signed, which the leaves then have to announce
+                self.checkpoint = parse_checkpoint(split_note(note)[0])
+            else:
+                self.checkpoint = parse_checkpoint(open_note(note, key))
             if self.checkpoint.origin != key.name:
                 raise InputFault(UNKNOWN_LOG, origin=shown(self.checkpoint.origin), known=shown(key.name))
         except HesuanError as fault:
             raise self._tampered("checkpoint", BAD_CHECKPOINT, fault=fault) from None
         self.note = note
+        if self.trusted is None:
+            self._signed(key)
+        self._witnesses(note, now, max_age_s)
+        return key
+
+    def _signed(self, key: LogKey) -> None:
         en = "Checkpoint: log {origin} at {size} leaves, root {root}, signed with {key}."
         zh = "检查点：日志 {origin}，{size} 条，根 {root}，以密钥 {key} 签名。"
         root, size = self.checkpoint.root.hex(), self.checkpoint.size
         facts = {"origin": shown(self.checkpoint.origin), "size": size, "root": root}
         self.checks.append(sound("checkpoint", en, zh, key=key.key_id.hex(), **facts))
-        self._witnesses(note, now, max_age_s)
-        return key
+
+    def _announced(self) -> None:
+        """Whether the leaves lead from the trusted key to the one that signed."""
+        if self.trusted is None:
+            return
+        signer, check = self.chain.signer(self.trusted, self.note)
+        if signer is None:
+            self._differ(check.name, check.code, **check.facts)
+        else:
+            self._signed(signer)
+            self.checks.append(check)
 
     def others(self, found: Iterable[Seen | Check]) -> list[Seen]:
         """What others saw; what could not be asked is said."""
@@ -163,11 +189,12 @@ class _Run:
 
     def _key(self, note: str) -> LogKey:
         try:
-            origin = parse_checkpoint(split_note(note)[0]).origin
+            text, lines = split_note(note)
+            origin = parse_checkpoint(text).origin
         except InputFault as fault:
             raise self._tampered("checkpoint", BAD_CHECKPOINT, fault=fault) from None
         if self.policy is not None and self.policy.logs:
-            known = self.policy.log(origin)
+            known = self.policy.log_that_signed(origin, lines)
             if known is None:
                 names = ", ".join(shown(log.key.name) for log in self.policy.logs)
                 raise self._tampered("keys", UNKNOWN_LOG, origin=shown(origin), known=names)
@@ -221,6 +248,7 @@ class _Run:
             if tile.level:
                 self._tile(tile, computed)
         self._root(edge.root())
+        self._announced()
         self._old_tiles()
         for one in seen:
             self._compare(one, roots)
@@ -281,8 +309,13 @@ class _Run:
                 self._differ("leaves", NOT_OURS, leaf=index, text=text)
             else:
                 self.totals.take(index, leaf)
-                for fault in (*self.seals.take(index, leaf, raw), *self.notices.take(index, leaf)):
+                for fault in self._faults(index, leaf, raw):
                     self._differ(str(fault.code.name).partition(".")[0], fault.code, **fault.facts)
+
+    def _faults(self, index: int, leaf: dict[str, Any], raw: bytes) -> Iterator[Fault]:
+        yield from self.seals.take(index, leaf, raw)
+        yield from self.notices.take(index, leaf)
+        yield from self.chain.take(index, leaf)
 
     def _root(self, computed: bytes) -> None:
         signed, size = self.checkpoint.root, self.checkpoint.size

@@ -77,8 +77,9 @@ def of_proof(data: bytes, leaf: bytes, *, policy: Policy) -> list[Check]:
     """
     proof = parse_proof(data)
     try:
-        origin = parse_checkpoint(split_note(proof.checkpoint)[0]).origin
-        known = policy.log(origin)
+        text, lines = split_note(proof.checkpoint)
+        origin = parse_checkpoint(text).origin
+        known = policy.log_that_signed(origin, lines)
         if known is None:
             names = ", ".join(shown(log.key.name) for log in policy.logs) or "–"
             return [broken("policy", LOG_NOT_IN_POLICY, origin=shown(origin), known=names)]

@@ -15,11 +15,14 @@ from tests.people import Person
 from tests.sites import enrol_site, inventory_body, make_centre
 
 import hesuan.policy
+from hesuan.hub.audit import services as audit
+from hesuan.hub.disclosure import sealing
+from hesuan.hub.disclosure import services as disclosure
 from hesuan.hub.flags import services as flags
 from hesuan.hub.flags.models import Flag
 from hesuan.hub.identity import services as identity
 from hesuan.hub.programmes import selectors, services
-from hesuan.hub.programmes.models import ProgrammeVersion
+from hesuan.hub.programmes.models import ProgrammeVersion, Voucher
 from hesuan.hub.registry import services as registry
 from hesuan.surveillance.flags import Action, flag
 from hesuan.wire.ids import new_id
@@ -111,6 +114,7 @@ def make_requests(people: dict[str, Any]) -> Requests:
         batch="2025-1",
     ).id
     ids |= office.ids
+    seal(ids["voucher_id"])
     ids["flag_id"] = make_flag(office.ids["programme_id"])
     told = bodies(people, ids, admitted_centre_id=world.site.agent.centre_id)
     for operation in ("POST /applications", "POST /calls"):
@@ -119,6 +123,15 @@ def make_requests(people: dict[str, Any]) -> Requests:
     redeemed = make_claim_requests(people, world, version)
     ids |= redeemed.ids
     return Requests(ids, {**office.own_ids, **redeemed.own_ids}, {**told, **redeemed.bodies})
+
+
+def seal(voucher_id: str) -> None:
+    """The log of a voucher's programme, sealed today."""
+    log = Voucher.objects.get(pk=voucher_id).programme_version.programme_id
+    disclosure.disclose()
+    audit.sequence(log)
+    sealing.seal(log, "2026-11-20")
+    audit.sequence(log)
 
 
 def make_flag(programme_id: str) -> str:

@@ -128,7 +128,7 @@ def _is_erased(fact: Fact) -> bool:
 
 
 def _root_faults(checkpoint: Checkpoint, root: bytes) -> Iterator[dict[str, object]]:
-    key = signing.public_key(checkpoint.log_id)
+    key = signing.key_of(checkpoint.note, checkpoint.log_id)
     try:
         signed = parse_checkpoint(open_note(checkpoint.note, key))
     except HesuanError as error:

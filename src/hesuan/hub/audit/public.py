@@ -73,11 +73,13 @@ def key(log: str = signing.PLATFORM) -> str:
 def policy() -> str:
     """A policy file (C2SP tlog-policy) for ``hesuan verify --policy`` and tools of others.
 
-    This hub's logs, and the witnesses and quorum that it asks; ``quorum none`` where it asks nobody.
+    This hub's logs, each under every key it ever had, and the witnesses and quorum that it asks; ``quorum
+    none`` where it asks nobody.
 
     Whoever relies on it compares the keys with what they got elsewhere, and chooses witnesses of their own.
     """
-    lines = [f"log {key(log)}" for log in selectors.logs() or [signing.PLATFORM]]
+    names = selectors.logs() or [signing.PLATFORM]
+    lines = [f"log {one.text()}" for log in names for one in signing.public_keys(log)]
     name: str = settings.ENVIRONMENT.log_policy
     rest = Path(name).read_text().splitlines() if name else ["quorum none"]
     return "\n".join([*lines, *(line for line in rest if not line.startswith("log "))]) + "\n"
@@ -85,7 +87,9 @@ def policy() -> str:
 
 def trust(site_keys: Mapping[str, str], log: str = signing.PLATFORM) -> dict[str, Json]:
     """The content of a trust file for ``hesuan verify --trust``; ``site_keys``: agent id → public key."""
-    return {"log_key": key(log), "site_keys": dict(site_keys)}
+    former: list[Json] = [one.text() for one in signing.public_keys(log)[1:]]
+    told: dict[str, Json] = {"log_key": key(log), "site_keys": dict(site_keys)}
+    return told | ({"former_log_keys": former} if former else {})
 
 
 def leaves(first: int, count: int = MAX_LEAVES, log: str = signing.PLATFORM) -> Leaves:

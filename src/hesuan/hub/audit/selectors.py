@@ -129,6 +129,11 @@ def log_key(log: str = signing.PLATFORM) -> str:
     return signing.public_key(log).text()
 
 
+def log_key_of(note: str, log: str = signing.PLATFORM) -> str:
+    """The verifier key under which a checkpoint was signed: an old proof keeps the key of its day."""
+    return signing.key_of(note, log).text()
+
+
 def inclusion(fact: Fact, *, earliest: bool = False) -> dict[str, Json]:
     """The proof that a fact is in the log, as a receipt file carries it.
 

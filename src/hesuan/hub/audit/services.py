@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
 from django.utils import timezone
 
@@ -118,15 +117,14 @@ def sequence(log: str = signing.PLATFORM) -> Checkpoint | None:
             earlier checkpoint is ever signed.
     """
     refuse_behind(log)
-    private = signing.private_key(log)
     newest = None
-    while made := _sequence_batch(log, private):
+    while made := _sequence_batch(log):
         newest = made
     return newest
 
 
 @transaction.atomic(durable=True)
-def _sequence_batch(log: str, private: Ed25519PrivateKey) -> Checkpoint | None:
+def _sequence_batch(log: str) -> Checkpoint | None:
     Log.objects.bulk_create([Log(name=log)], ignore_conflicts=True)
     Log.objects.select_for_update().get(name=log)
     # Only now, under the lock, each statement sees all that earlier holders committed.
@@ -142,7 +140,7 @@ def _sequence_batch(log: str, private: Ed25519PrivateKey) -> Checkpoint | None:
     size += len(facts)
     root = merkle.root(size, reader)
     text = notes.Checkpoint(signing.origin(log), size, root).text()
-    note = notes.sign_note(text, name=signing.origin(log), private=private)
+    note = notes.sign_note(text, name=signing.origin(log), private=signing.private_key(log))
     return Checkpoint.objects.create(log_id=log, size=size, root=root, note=note, at=timezone.now())
 
 

@@ -89,10 +89,14 @@ def _is_due(log: str, day: str) -> bool:
 @transaction.atomic
 def _seal(log: str, day: str) -> int:
     Log.objects.select_for_update().get(name=log)
-    programme = entries.programme_of(log)
-    told = Disclosed.objects.filter(programme=programme)
     # Under the lock: what another worker sealed meanwhile, and what waits to be told, is seen only now.
-    if not _is_due(log, day) or (log != signing.PLATFORM and told.filter(entry=None).exists()):
+    return seal(log, day) if _is_due(log, day) else 0
+
+
+def seal(log: str, day: str) -> int:
+    """Seals a day of a log, whose row the caller holds locked; 0 while a transfer waits for its entry."""
+    told = Disclosed.objects.filter(programme=entries.programme_of(log))
+    if log != signing.PLATFORM and told.filter(entry=None).exists():
         return 0
     last = told.order_by("-transfer").values_list("transfer", flat=True).first()
     made = sealed(log, day, (last or 0) if log != signing.PLATFORM else 0)

@@ -204,9 +204,8 @@ def _receipt_file(receipt: Receipt) -> bytes:
         raise Refused(NOT_SIGNED, receipt=receipt.id, because="", because_zh="")
     site = {"agent": receipt.agent_id, "key": receipt.site_key, "signature": receipt.site_signature}
     proof = audit.inclusion(receipt.fact, earliest=True)
-    return receipt_file(
-        receipt=receipt.document, site=site, proof=proof, log_key=audit.log_key(receipt.fact.log)
-    )
+    log_key = audit.log_key_of(str(proof["checkpoint"]), receipt.fact.log)
+    return receipt_file(receipt=receipt.document, site=site, proof=proof, log_key=log_key)
 
 
 def _at(at: datetime) -> str:

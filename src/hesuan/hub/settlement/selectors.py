@@ -94,14 +94,15 @@ def receipt_file(actor: Actor, receipt_id: str) -> bytes:
             because_zh=f"站点代理拒绝签署：{why}。" if why else "",
         )
     site = {"agent": found.agent_id, "key": found.site_key, "signature": found.site_signature}
-    log_key = audit.log_key(found.fact.log)
     try:
         proof = audit.inclusion(found.fact)
     except Refused as refused:
         if refused.code is not audit.NOT_SEQUENCED:
             raise
         promise = audit.promise(found.fact)
+        log_key = audit.log_key(found.fact.log)
         return promise_file(receipt=found.document, site=site, promise=promise, log_key=log_key)
+    log_key = audit.log_key_of(str(proof["checkpoint"]), found.fact.log)
     return wire_file(receipt=found.document, site=site, proof=proof, log_key=log_key)
 
 

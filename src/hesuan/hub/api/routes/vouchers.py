@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import Query, Router
 
 from hesuan.hub.api.auth import actor_of
 from hesuan.hub.api.idempotency import once
 from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
 from hesuan.hub.api.routes.organisations import TransferShape, transfer_shape
-from hesuan.hub.api.shapes import Shape, Time, Yuan
+from hesuan.hub.api.shapes import JsonObject, Shape, Time, Yuan
+from hesuan.hub.disclosure import owned
 from hesuan.hub.programmes import accounts, selectors, services
 
 router = Router()
+
+SealedDay = Annotated[str, Query(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$", description="a sealed day")]
 
 
 class VoucherShape(Shape):
@@ -97,3 +102,28 @@ def voucher_shape(view: selectors.VoucherView) -> VoucherShape:
         expires_at=row.ends_at,
         first_expires_at=row.expires_at,
     )
+
+
+@router.get("/vouchers/{voucher_id}/sealed-balances", response=JsonObject)
+def get_sealed_balances(request: HttpRequest, voucher_id: str, day: SealedDay = "") -> HttpResponse:
+    """The balances of the voucher's organisation in the programme, proven under a day's seal.
+
+    A file for `hesuan verify`; without `day` of the last day that was sealed.
+    """
+    content = owned.sealed_balances(actor_of(request), voucher_id, day)
+    return _file(content, f"balances-{voucher_id}.json")
+
+
+@router.get("/vouchers/{voucher_id}/log-entries", response=JsonObject)
+def get_log_entries(request: HttpRequest, voucher_id: str) -> HttpResponse:
+    """Salt, private record and proof of every entry of the public log about a voucher.
+
+    A file for `hesuan verify`, the newest 500 entries; erased ones are left out.
+    """
+    return _file(owned.opened_entries(actor_of(request), voucher_id), f"entries-{voucher_id}.json")
+
+
+def _file(content: bytes, name: str) -> HttpResponse:
+    response = HttpResponse(content, content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -13,6 +13,7 @@ from hesuan.hub.console.deeds import drawn, need_sure
 from hesuan.hub.console.paging import page_of
 from hesuan.hub.console.purse import movements
 from hesuan.hub.console.views.pages import NO_PAGE
+from hesuan.hub.disclosure import owned
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.programmes import selectors
@@ -72,6 +73,24 @@ def _about(
         "ahead": still,
         "after_use": is_claimed_after_use(found.voucher.programme_version_id),
         "waits": voucherdesk.waiting(found.voucher, case, still),
+        "opens": owned.may_open(actor, found.voucher),
         "deeds": done.plain,
         "faults": done.faults,
     }
+
+
+@signed_in
+def log_entries(request: HttpRequest, actor: Actor, *, voucher_id: str) -> HttpResponse:  # noqa: ARG001
+    """Salt and record behind the voucher's entries in the public log, for ``hesuan verify``."""
+    return _download(owned.opened_entries(actor, voucher_id), f"entries-{voucher_id}.json")
+
+
+@signed_in
+def sealed_balances(request: HttpRequest, actor: Actor, *, voucher_id: str) -> HttpResponse:  # noqa: ARG001
+    """The organisation's balances under the last sealed day, for ``hesuan verify``."""
+    return _download(owned.sealed_balances(actor, voucher_id), f"balances-{voucher_id}.json")
+
+
+def _download(content: bytes, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type="application/json", headers=headers)
