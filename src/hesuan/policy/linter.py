@@ -3,7 +3,7 @@
 A finding *blocks* where money would follow a guess, or nobody could be paid: an open money rule nobody has
 decided, shares that are not a whole, two rules that contradict each other. The rest are warnings: a tier that
 nobody reaches, a cliff, a budget below one award. How each is found: :mod:`.tier_checks`,
-:mod:`.amount_checks`, :mod:`.cliffs`, :mod:`.splitting`.
+:mod:`.amount_checks`, :mod:`.cliffs`, :mod:`.splitting`, :mod:`.unreviewed`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hesuan.policy.finding import Finding, found
 from hesuan.policy.programme import Programme
 from hesuan.policy.splitting import check_splitting
 from hesuan.policy.tier_checks import check_tiers
+from hesuan.policy.unreviewed import check_unreviewed
 
 __all__ = ["Finding", "blocking", "lint"]
 
@@ -43,6 +44,7 @@ def lint(programme: Programme) -> tuple[Finding, ...]:
         *check_tiers(programme),
         *check_cliffs(programme),
         *check_splitting(programme),
+        *check_unreviewed(programme),
     ]
     return tuple(sorted(findings, key=lambda one: (one.line, one.field, one.code.name)))
 
