@@ -262,6 +262,12 @@ def counts_claims(version: ProgrammeVersion, hold_id: str) -> bool:
     return limits[_place(hold_id)].counts in BY_CLAIM
 
 
+def count_of_limits(version: ProgrammeVersion) -> int:
+    """How many caps and budgets a version's document has; the places of :func:`limit_holds` are below it."""
+    document = programme_of(version)
+    return len(document.caps) + len(document.budgets)
+
+
 def _place(hold_id: str) -> int:
     return int(hold_id.rpartition(":")[2])
 

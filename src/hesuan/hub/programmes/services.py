@@ -10,7 +10,7 @@ from hesuan.hub.programmes.claiming import decide_share, end_claims
 from hesuan.hub.programmes.clock import advance_due
 from hesuan.hub.programmes.conflicts import declare_interest
 from hesuan.hub.programmes.decaying import exempt, keep_dates
-from hesuan.hub.programmes.drawing import counts_claims, draw, note_counted, preview
+from hesuan.hub.programmes.drawing import count_of_limits, counts_claims, draw, note_counted, preview
 from hesuan.hub.programmes.entitling import (
     end_drawn,
     entitle,
@@ -47,6 +47,7 @@ __all__ = [
     "approve",
     "assign_desk",
     "close_call",
+    "count_of_limits",
     "counts_claims",
     "decide_share",
     "declare_interest",

@@ -117,8 +117,8 @@ def _carry_out(claim: Claim, line_id: str, outcome: str) -> None:
         ):
             payables.line_payable(claim, line)
         return
-    if claim.flow in gate.USER_FLOWS and (events := holds.release(line)):
-        ledger.post_or_raise(events)
+    if claim.flow in gate.USER_FLOWS:
+        holds.drop(line)
     line.state, line.live = ClaimLine.State.REFUSED, False
     line.save(update_fields=["state", "live"])
 

@@ -123,8 +123,11 @@ def open_holds(line: ClaimLine) -> Held:
     """What a line of the present round holds and nothing has ended yet."""
     names = [hold_id(line)]
     names += [f"{names[0]}:{number}" for number in range(1, line.adjustments.count() + 1)]
+    # A limit that came from another line of the claim (:func:`drop`) stands in a journal of its own.
+    places = range(programmes.count_of_limits(line.claim.programme_version))
+    inherited = [f"{name}{COUNT}{place}" for name in names for place in places]
     money, limits = None, []
-    for row in balances.open_holds(names):
+    for row in balances.open_holds([*names, *inherited]):
         if row.id in names:
             money = row
         elif row.id.rpartition(COUNT)[0] in names:
@@ -142,6 +145,29 @@ def release(line: ClaimLine) -> list[ledger.Event]:
         )
         for row in open_holds(line).rows
     ]
+
+
+def drop(line: ClaimLine) -> None:
+    """Ends what one line holds while its claim goes on.
+
+    A limit that counts claims counts the claim, whichever of its lines came first: the claim's next line
+    holds it from now on, and where all the others are payable already, it is counted.
+    """
+    held, programme_id = open_holds(line), line.claim.programme_version.programme_id
+    caps = programme_accounts.caps_ledger_of(programme_id)
+    claims = [one for one in held.limits if programmes.counts_claims(line.claim.programme_version, one.id)]
+    others = line.claim.lines.filter(live=True).exclude(pk=line.pk)
+    heirs = [hold for one in others.order_by("number") if (hold := open_holds(one).money) is not None]
+    paid = others.filter(state__in=(ClaimLine.State.PAYABLE, ClaimLine.State.PAID)).exists()
+    counted = claims if paid and not heirs else []
+    events = [one for one in release(line) if one.pending_id not in {row.id for row in counted}]
+    events += [_end(row, caps, row.amount_fen) for row in counted]
+    if heirs:
+        told = [(int(row.id.rpartition(":")[2]), row.debit, row.amount_fen) for row in claims]
+        events += limit_holds(heirs[0].id, programme_id, told)
+    if events:
+        ledger.post_or_raise(events)
+        programmes.note_counted(line.drawn_on, counted, events, day=day_of(line.claim))
 
 
 def release_holds(claim: Claim, *, actor: Actor, reason: str, refused: bool = False) -> None:
@@ -173,6 +199,9 @@ def revise(line: ClaimLine, *, fen: int, changes: Iterable[Change]) -> None:
         fen: What it is to hold of the voucher now [fen].
         changes: What it holds more or less of limits.
     """
+    if not fen:
+        drop(line)
+        return
     held, programme_id = open_holds(line), line.claim.programme_version.programme_id
     places = {row.debit: int(row.id.rpartition(":")[2]) for row in held.limits}
     limits = {row.debit: row.amount_fen for row in held.limits}
@@ -188,11 +217,9 @@ def revise(line: ClaimLine, *, fen: int, changes: Iterable[Change]) -> None:
         accounts.user_account(line.claim.claimant_id),
         fen,
     )
-    if fen:
-        told = [(places[key], key, limit_fen) for key, limit_fen in limits.items()]
-        events += limit_holds(name, programme_id, told)
-    if events:
-        ledger.post_or_raise(events)
+    told = [(places[key], key, limit_fen) for key, limit_fen in limits.items()]
+    events += limit_holds(name, programme_id, told)
+    ledger.post_or_raise(events)
 
 
 def capture(line: ClaimLine, held: Held, fen: int) -> list[ledger.Event]:
