@@ -117,7 +117,7 @@ def run_through(office: Office, centre: Centre, case: Case) -> None:
     ]
     if ends:
         ledger.post_or_raise([*ends, *counts])
-    services.note_redeemed(uses, locked, counts)
+    services.note_redeemed(uses, locked, shares, counts)
     held_true(made)
     assert sum(view(one).redeemed_fen for one in made) == paid.voucher_captured_fen
     assert sum(view(one).held_fen for one in made) == 0

@@ -13,6 +13,7 @@ from hesuan.errors import Faults, InputFault, Refused
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.programmes import accounts, selectors, services
 from hesuan.hub.programmes.models import Application, Voucher
+from hesuan.hub.programmes.results import results
 from hesuan.hub.settlement import claim_review, claims
 from hesuan.hub.settlement.models import Claim
 from hesuan.wire.canonical import Json
@@ -217,6 +218,7 @@ def test_a_claim_that_comes_back_gives_its_entitlement_up_whole(nanning: AfterUs
         nanning.open(used, contract=MISMATCHED) if how == "corrected" else nanning.open(used)
     )
     made = entitlement(claim)
+    assert [one.amount_fen for one in results(nanning.officer.actor, NANNING)] == [PAYS_FEN]
     match how:
         case "withdrawn":
             claims.withdraw(actor=nanning.claimant.actor, claim_id=claim.id, reason="a wrong order")
@@ -230,6 +232,7 @@ def test_a_claim_that_comes_back_gives_its_entitlement_up_whole(nanning: AfterUs
                 actor=nanning.claimant.actor, claim_id=claim.id, papers_said=claim.papers, facts=WHOLE
             )
     made.refresh_from_db()
+    assert results(nanning.officer.actor, NANNING) == [], "what was given up is nobody's result"
     ended = made.steps.get(trigger="undo")
     assert (made.state, ended.to_state) == ("CLOSED", "REVOKED" if how == "rejected" else "SURRENDERED")
     assert nanning.limits() == {"cap": (0, 0), "budget": (0, 0)}

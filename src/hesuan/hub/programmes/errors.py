@@ -90,12 +90,12 @@ NOT_ACTIVE = declare(
 )
 OPEN_RULE = declare(
     "programme.open_rule",
-    en="Version {version} of {programme} cannot be activated; {count} findings stand in the way.{list_en}",
+    en="Version {version} of {programme} cannot be activated; findings in the way: {count}.{list_en}",
     zh="{programme} 的版本 {version} 无法激活；有 {count} 项问题。{list_zh}",
 )
 NOT_ACTIVATABLE = declare(
     "programme.not_activatable",
-    en="Version {version} of {programme} cannot be activated; {count} findings stand in the way.{list_en}",
+    en="Version {version} of {programme} cannot be activated; findings in the way: {count}.{list_en}",
     zh="{programme} 的版本 {version} 无法激活；有 {count} 项问题。{list_zh}",
 )
 REASON_MISSING = declare(
@@ -110,7 +110,7 @@ FACT_NOT_DECLARED = declare(
 )
 NOT_ELIGIBLE = declare(
     "application.not_eligible",
-    en="The programme does not grant this; {count} conditions stand in the way.{list_en}",
+    en="The programme does not grant this; conditions in the way: {count}.{list_en}",
     zh="计划不支持该申领；有 {count} 项条件不满足。{list_zh}",
 )
 NOTHING_GRANTED = declare(

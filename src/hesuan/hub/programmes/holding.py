@@ -142,17 +142,26 @@ def end_counts(
     return events
 
 
-def note_redeemed(uses: Sequence[Use], vouchers: Sequence[Voucher], events: Sequence[ledger.Event]) -> None:
-    """Writes down what :func:`end_counts` counted, once it is posted, and which vouchers are used up."""
+def note_redeemed(
+    uses: Sequence[Use],
+    vouchers: Sequence[Voucher],
+    shares: Sequence[VoucherShare],
+    events: Sequence[ledger.Event],
+) -> None:
+    """Writes down what :func:`end_counts` counted, by which rule, once it is posted; and which vouchers are
+    used up."""
     now = timezone.now()
+    rules_of = {
+        share.voucher_id: {key: (rule, counts) for key, rule, counts in share.limits} for share in shares
+    }
     captured = {event.pending_id: event for event in events if event.kind == "capture"}
     Count.objects.bulk_create(
         Count(
             id=captured[row.id].id,
             programme_id=voucher.programme_version.programme_id,
             voucher=voucher,
-            rule="",
-            counts="redeemed",
+            rule=rules_of[voucher.id][row.debit][0],
+            counts=rules_of[voucher.id][row.debit][1],
             account=row.debit,
             day=rules.programme_day(now),
             amount_fen=captured[row.id].amount_fen,

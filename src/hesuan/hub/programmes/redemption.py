@@ -119,6 +119,7 @@ class Pool:
             shares=engine.shares_of(whole) if alone else rules.split(funding_of(self.document), fen),
             trace=engine.trace_of(whole) if first else (),
             counted=tuple(counted),
+            limits=tuple((accounts.counter_account(one), one.id, one.counts) for one, _ in whole.counted),
         )
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything
 from hesuan.hub.programmes import access, selectors
+from hesuan.hub.programmes.application_rules import UNDONE
 from hesuan.hub.programmes.models import Application, Voucher
 
 
@@ -49,8 +50,11 @@ def _on_the_list(programme_id: str) -> list[Result]:
 
 
 def _issued(programme_id: str) -> list[Result]:
-    found = Voucher.objects.filter(programme_version__programme_id=programme_id).select_related(
-        "organisation", "programme_version", "application"
+    """What was given; an entitlement that its claim gave up whole was not."""
+    found = (
+        Voucher.objects.filter(programme_version__programme_id=programme_id)
+        .exclude(steps__trigger=UNDONE)
+        .select_related("organisation", "programme_version", "application")
     )
     return [
         Result(

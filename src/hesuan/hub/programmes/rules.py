@@ -49,6 +49,8 @@ class VoucherShare:
     trace: tuple[TraceLine, ...]
     counted: tuple[tuple[str, int], ...] = ()
     """Account of a limit that counts what is redeemed → what this counts there [fen]."""
+    limits: tuple[tuple[str, str, str], ...] = ()
+    """Of each of these accounts: the account, the id of its rule, what it counts."""
 
     @property
     def copay_fen(self) -> int:

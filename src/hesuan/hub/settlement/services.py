@@ -121,7 +121,7 @@ def _settle(case: _Case) -> Settlement:
     events = [*rules.journal(case.order.id, quote, paid), *counts]
     if events:
         ledger.post_or_raise(events)
-    programmes.note_redeemed(uses, vouchers, counts)
+    programmes.note_redeemed(uses, vouchers, shares, counts)
     settlement = _write(case, charge, paid, shares)
     _draft(case, settlement, charge, paid, shares)
     market.mark_settled(case.order.id)
