@@ -71,6 +71,19 @@ def test_documents_of_an_organisation_are_counted(owner: Person, stranger: Perso
     send(stranger)
 
 
+def test_documents_of_an_organisation_are_weighed(owner: Person, stranger: Person, settings: object) -> None:
+    """The limit is what fits exactly, and no byte more; the second would fit by its count."""
+    size = send(owner).size_bytes
+    settings.UPLOAD_BYTES_PER_ORGANISATION = 3 * size - 1  # type: ignore[attr-defined]
+    send(owner)
+    with pytest.raises(Refused) as refused:
+        send(owner)
+    assert (refused.value.code.name, refused.value.facts["size_bytes"]) == ("document.too_much", 3 * size)
+    send(stranger)
+    settings.UPLOAD_BYTES_PER_ORGANISATION = 3 * size  # type: ignore[attr-defined]
+    send(owner)
+
+
 def test_a_row_is_never_changed_and_never_deleted(owner: Person) -> None:
     made = send(owner)
     for change in (

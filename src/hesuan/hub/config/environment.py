@@ -38,6 +38,7 @@ VARIABLES = {
     "HESUAN_SIGNUP": "open or closed: whether anybody may make a local account; default open",
     "HESUAN_UPLOAD_MAX_BYTES": "largest document anybody may upload [byte]; default 20971520 (20 MiB)",
     "HESUAN_UPLOADS_PER_ORGANISATION": "how many documents one organisation may keep; default 2000",
+    "HESUAN_UPLOAD_BYTES_PER_ORGANISATION": "how large all of them may be [byte]; default 10 GiB",
     "HESUAN_RATE_PER_TOKEN": "API requests a minute of one token or session, per web process; default 1200",
     "HESUAN_RATE_PER_ORGANISATION": "the same of all tokens of one organisation together; default 3600",
     "HESUAN_RATE_PER_ADDRESS": "requests a minute of one network address to any page; default 6000",
@@ -133,6 +134,7 @@ class Environment:
     signup_open: bool
     upload_max_bytes: int
     uploads_per_organisation: int
+    upload_bytes_per_organisation: int
     rate_per_token: int
     rate_per_organisation: int
     rate_per_address: int
@@ -180,6 +182,9 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         upload_max_bytes=_limit(environ, "HESUAN_UPLOAD_MAX_BYTES", default=20 * 1024**2, most=1024**3),
         uploads_per_organisation=_limit(
             environ, "HESUAN_UPLOADS_PER_ORGANISATION", default=2000, most=1_000_000
+        ),
+        upload_bytes_per_organisation=_limit(
+            environ, "HESUAN_UPLOAD_BYTES_PER_ORGANISATION", default=10 * 1024**3, most=1024**5
         ),
         rate_per_token=_rate(environ, "HESUAN_RATE_PER_TOKEN", default=1200),
         rate_per_organisation=_rate(environ, "HESUAN_RATE_PER_ORGANISATION", default=3600),

@@ -176,6 +176,7 @@ RATE_LIMITS = {
 UPLOAD_MAX_BYTES = ENVIRONMENT.upload_max_bytes
 FILE_UPLOAD_HANDLERS = ["hesuan.hub.console.uploads.BoundedUploadHandler"]
 UPLOADS_PER_ORGANISATION = ENVIRONMENT.uploads_per_organisation
+UPLOAD_BYTES_PER_ORGANISATION = ENVIRONMENT.upload_bytes_per_organisation
 
 
 def single_sign_on(issuer: str, client_id: str, client_secret: str) -> dict[str, Any]:

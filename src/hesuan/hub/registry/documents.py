@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Count, Sum
 from django.utils import timezone
 
 from hesuan.errors import Conflict, NotFound, Refused
@@ -39,7 +40,7 @@ def upload(
 
     Raises:
         NotFound: the organisation.
-        Refused: ``registry.role_missing``, ``document.too_many``.
+        Refused: ``registry.role_missing``, ``document.too_many``, ``document.too_much``.
         InputFault: ``document.too_large``.
         Faults: whatever :func:`hesuan.hub.registry.file_types.recognise` finds.
         Conflict: ``registry.document_taken``.
@@ -55,7 +56,7 @@ def upload(
         before = Document.objects.filter(pk=document_id).first() if document_id else None
         if before is not None:
             return _same(before, organisation, name, sha256)
-        _need_room(organisation)
+        _need_room(organisation, len(content))
         made = Document.objects.create(
             id=document_id or new_id(),
             organisation=organisation,
@@ -140,10 +141,15 @@ def _same(before: Document, organisation: Organisation, name: str, sha256: str) 
     return before
 
 
-def _need_room(organisation: Organisation) -> None:
-    count, limit = (
-        Document.objects.filter(organisation=organisation).count(),
-        settings.UPLOADS_PER_ORGANISATION,
+def _need_room(organisation: Organisation, size_bytes: int) -> None:
+    kept = Document.objects.filter(organisation=organisation).aggregate(
+        n=Count("id"), bytes=Sum("size_bytes")
     )
+    count, limit = kept["n"], settings.UPLOADS_PER_ORGANISATION
     if count >= limit:
         raise Refused(errors.TOO_MANY, organisation=organisation.name, count=count, limit=limit)
+    total, most = (kept["bytes"] or 0) + size_bytes, settings.UPLOAD_BYTES_PER_ORGANISATION
+    if total > most:
+        raise Refused(
+            errors.TOO_MUCH, organisation=organisation.name, size_bytes=total, limit_bytes=most, kept=count
+        )

@@ -54,6 +54,12 @@ TOO_MANY = declare(
     en="{organisation} has {count} documents; {limit} is the limit. Ask the platform's operator to raise it.",
     zh="{organisation} 已有 {count} 份文件，上限为 {limit}。请联系平台运营方提高上限。",
 )
+TOO_MUCH = declare(
+    "document.too_much",
+    en="With this file {organisation} would have {size_bytes} bytes of documents; {limit_bytes} is the limit."
+    " Ask the platform's operator to raise it.",
+    zh="加上此文件，{organisation} 的文件共 {size_bytes} 字节，上限 {limit_bytes}。请联系运营方提高上限。",
+)
 DAMAGED = declare(
     "document.damaged",
     en="The stored bytes of document {document} are missing or no longer hash to {sha256}."
