@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from hesuan.errors import Refused, declare
 from hesuan.hub.audit import signing
-from hesuan.hub.audit.entries import log_of, number_entries, record_entry
+from hesuan.hub.audit.entries import log_of, number_entries, pseudonym, record_entry
 from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
 from hesuan.hub.audit.publishing import publish, refuse_behind
 from hesuan.hub.audit.selectors import NodeReader, latest_checkpoint
@@ -34,7 +34,7 @@ __all__ = [
 MAX_LEAF_BYTES = 4096
 BATCH = 2_000
 """Facts sequenced in one transaction, under one checkpoint."""
-RESERVED = frozenset({"v", "kind", "subject", "at", "private"})
+RESERVED = frozenset({"v", "kind", "subject", "at", "private", "w"})
 
 FORKED = declare(
     "audit.log_forked",
@@ -53,10 +53,13 @@ def record(
     actor: str,
     public: Mapping[str, Json] | None = None,
     private: Mapping[str, Json] | None = None,
+    firm: str = "",
     log: str = signing.PLATFORM,
 ) -> Fact:
     """Writes one fact inside the caller's transaction; see :func:`drafted`."""
-    fact = drafted(kind=kind, subject=subject, actor=actor, public=public, private=private, log=log)
+    fact = drafted(
+        kind=kind, subject=subject, actor=actor, public=public, private=private, firm=firm, log=log
+    )
     fact.save(force_insert=True)
     return fact
 
@@ -73,6 +76,7 @@ def drafted(
     actor: str,
     public: Mapping[str, Json] | None = None,
     private: Mapping[str, Json] | None = None,
+    firm: str = "",
     log: str = signing.PLATFORM,
 ) -> Fact:
     """A fact that is not written yet.
@@ -83,9 +87,13 @@ def drafted(
         actor: Identity id, agent id, or ``system``.
         public: Members of the public leaf: amounts in fen, states, rule versions; no names of people.
         private: What only parties and auditors may open; the leaf carries its salted digest.
+        firm: Id of an organisation that the fact is about: it stands in the private record, and the public
+            leaf shows its pseudonym of the year.
         log: Name of the log.
     """
     at = timezone.now()
+    if firm:
+        private = {**(private or {}), "organisation": firm}
     sealed = None if private is None else {"salt": secrets.token_hex(16), "record": dict(private)}
     members = dict(public or {})
     assert RESERVED.isdisjoint(members), f"{RESERVED & set(members)} are the log's own members of a leaf"
@@ -96,6 +104,8 @@ def drafted(
         "at": at.strftime("%Y-%m-%dT%H:%MZ"),
         **members,
     }
+    if firm:
+        leaf["w"] = pseudonym(firm, at.year)
     if sealed is not None:
         leaf["private"] = digest(sealed)
     content = canonical(leaf)

@@ -71,7 +71,8 @@ def upload(
             kind="document.uploaded",
             subject=made.id,
             actor=actor.identity_id,
-            public={"organisation": organisation.id, "size_bytes": made.size_bytes},
+            firm=organisation.id,
+            public={"size_bytes": made.size_bytes},
             private={"sha256": sha256, "by": actor.identity_id, "file_name": name},
         )
         return made
@@ -127,9 +128,10 @@ def _open(
         if made:
             audit.record(
                 kind="registry.opened",
-                subject=document.id if document else organisation.id,
+                subject=document.id if document else opening.id,
                 actor=actor.identity_id,
-                public={"organisation": organisation.id, "office": office_id},
+                firm=organisation.id,
+                public={"office": office_id},
                 private={"because": because, "by": actor.identity_id},
             )
         return opening

@@ -80,11 +80,12 @@ def record_step(entry: AnyEntry, before: str, *, trigger: str, actor: Actor, rea
         reason=reason,
         at=timezone.now(),
     )
-    public: dict[str, Json] = {"organisation": entry.organisation_id, "from": before, "to": str(entry.state)}
+    public: dict[str, Json] = {"from": before, "to": str(entry.state)}
     audit.record(
         kind=f"registry.{role}_{entry.state}",
         subject=entry.id,
         actor=actor.identity_id,
+        firm=entry.organisation_id,
         public=public,
         private={"by": actor.identity_id, "trigger": trigger, "reason": reason, **_told(entry)},
     )
