@@ -12,9 +12,12 @@ from tests.road import Road, make_site, publish
 
 from hesuan.errors import Refused
 from hesuan.hub.identity.models import Organisation
+from hesuan.hub.identity.readers import for_everybody
 from hesuan.hub.ledger import selectors as ledger
+from hesuan.hub.ledger import services as ledger_writes
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.settlement import claim_selectors, crediting, statements
+from hesuan.hub.settlement.crediting import _stands_against as stands_against
 from hesuan.hub.settlement.models import Adjustment, Claim, Settlement
 from hesuan.wire.ids import new_id
 from hesuan.wire.receipt import SIGNS
@@ -208,15 +211,11 @@ def test_a_claim_that_was_submitted_after_the_note_books_it_itself(two: Callable
     assert nets(first, second) == [42, 21]
 
 
-def test_beside_less_of_the_other_ones_money_a_rule_is_asked_again(
-    road: Road, officer: Person, reviewer: Person, approver: Person
-) -> None:
-    """
-    all public money together at most a quarter, says the tenth; the fifth allows everything
-    charge  4.20    fifth 0.84    tenth 0.21, which makes 1.05
-    credit  2.10    fifth 0.42    tenth 0.10 (a quarter is 0.52)
-    """
-    made, people = [], None
+@pytest.fixture
+def quarter(road: Road, officer: Person, reviewer: Person, approver: Person) -> Two:
+    """All public money together at most a quarter, says the tenth; the fifth allows everything."""
+    made: list[ClaimWorld] = []
+    people: tuple[Person, Person, Person] | None = None
     for name, changes in (("test.fifth", (ALLOW,)), ("test.tenth", (QUARTER, TENTH))):
         text = HENAN.replace("cn.henan.suanliquan.2023", name)
         for before, after in changes:
@@ -227,7 +226,15 @@ def test_beside_less_of_the_other_ones_money_a_rule_is_asked_again(
         world = make_claim_world(road, officer, reviewer, approver, text=text, people=people)
         people = (world.second, world.payer, world.third)
         made.append(world)
-    fifth, tenth = made
+    return made[0], made[1]
+
+
+def test_beside_less_of_the_other_ones_money_a_rule_is_asked_again(quarter: Two) -> None:
+    """
+    charge  4.20    fifth 0.84    tenth 0.21, which makes 1.05
+    credit  2.10    fifth 0.42    tenth 0.10 (a quarter is 0.52)
+    """
+    fifth, tenth = quarter
     settled = fifth.settle()
     first, second = fifth.claim(settled), tenth.claim(settled)
     assert nets(first, second) == [84, 21]
@@ -235,3 +242,15 @@ def test_beside_less_of_the_other_ones_money_a_rule_is_asked_again(
     assert nets(first, second) == [42, 10]
     red(fifth, first, 210, "RED-2")
     assert nets(first, second) == [0, 0]
+
+
+def test_a_rule_that_gives_less_beside_more_stands_against_more(quarter: Two) -> None:
+    """A fen more of the fifth takes one of the tenth's; of the tenth's the fifth asks nothing."""
+    settled = quarter[0].settle()
+    for here in quarter:
+        here.claim(settled)
+    a_fen = {settled.id: 1}
+    with ledger_writes.atomic(), for_everybody():
+        assert stands_against("test.tenth", "test.fifth", a_fen)
+        assert not stands_against("test.fifth", "test.tenth", a_fen)
+        assert not stands_against("test.tenth", "test.fifth", {settled.id: 0})
