@@ -2,8 +2,8 @@
 
 No installation and no network is asked: name, version and hashes are the locked ones, so that the list says
 what ``pip install --require-hashes`` will take, not what happens to lie on this machine. The licence of a
-package is not in a lock file; ``tests/house`` holds the licences of what is installed. The document carries
-no time and no random number: the same lock files give the same bytes.
+package is not in a lock file: ``requirements/licences.txt`` has it, and ``tests/house`` compares that with
+what is installed. The document carries no time and no random number: the same files give the same bytes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tomllib
 import uuid
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,14 @@ def read(text: str) -> list[Locked]:
         )
         for match, end in zip(starts, ends, strict=True)
     ]
+
+
+@cache
+def licences() -> dict[str, str]:
+    """Package → SPDX expression."""
+    lines = (ROOT / "requirements" / "licences.txt").read_text().splitlines()
+    said = (line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+    return dict(said)
 
 
 def document(locks: dict[str, list[Locked]], version: str) -> dict[str, Any]:
@@ -88,6 +97,7 @@ def _component(package: Locked, homes: list[str]) -> dict[str, Any]:
         "name": package.name,
         "version": package.version,
         "purl": purl,
+        "licenses": [{"expression": licences()[package.name]}],
         "scope": "excluded" if homes == ["dev"] else "required",
         "properties": [{"name": "hesuan:lock", "value": f"requirements/{home}.txt"} for home in homes],
         # A lock file holds the hash of every file of a release; CycloneDX's own place for them is this one.

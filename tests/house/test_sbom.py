@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from importlib import metadata
 from pathlib import Path
 
 from cyclonedx.schema import SchemaVersion
@@ -47,3 +50,35 @@ def test_the_same_lock_files_give_the_same_bytes() -> None:
     assert json.dumps(first) == json.dumps(again)
     changed = sbom.document({"bare": [sbom.Locked("numpy", "9.9", ("0" * 64,))]}, "0.1.0")
     assert changed["serialNumber"] != first["serialNumber"]
+
+
+def test_each_has_its_licence_and_what_is_installed_says_the_same() -> None:
+    """Where a package states an SPDX expression, that one; else the words it has agree with the list's."""
+    told = {one["name"]: one["licenses"][0]["expression"] for one in sbom.of_this_repository()["components"]}
+    assert set(told) == set(sbom.licences()), "a line for each locked package, and no other"
+    compared = 0
+    for name, expression in told.items():
+        try:
+            about = metadata.metadata(name)
+        except metadata.PackageNotFoundError:
+            continue
+        stated = about.get("License-Expression")
+        words = " ".join([about.get("License") or "", *(about.get_all("Classifier") or [])])
+        families = [family for family in ("MIT", "BSD", "Apache", "MPL", "PSF") if family in expression]
+        assert stated == expression if stated else any(one in words for one in families), name
+        compared += 1
+    assert compared > 80
+
+
+def test_the_command_prints_it_and_writes_it(tmp_path: Path) -> None:
+    """What ``make sbom`` runs, as it runs it."""
+    command = [sys.executable, "-m", "tools.sbom"]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    file = tmp_path / "new" / "sbom.json"
+    said = subprocess.run(
+        [*command, "--output", str(file)], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    assert json.loads(printed) == sbom.of_this_repository() and file.read_text() == printed
+    assert f"{len(json.loads(printed)['components'])} packages" in said.stdout
+    recipe = (ROOT / "Makefile").read_text()
+    assert "python -m tools.sbom" in recipe
