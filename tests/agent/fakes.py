@@ -7,6 +7,7 @@ from typing import Any
 from tests.agent.hub import StandInHub
 
 from hesuan.agent.agent import Agent
+from hesuan.agent.counting import Meter
 from hesuan.agent.orders import House
 from hesuan.agent.schedulers.fake import FakeCentre, FakeScheduler
 from hesuan.agent.site import Site
@@ -21,6 +22,8 @@ CHARGE_RULE = {"COMPLETED": 100, "FAILED": 100, "TIMEOUT": 100, "CANCELLED": 100
 
 class Rig:
     """One agent whose time is the tests'. ``restart`` is kill and start over the same disk and engine."""
+
+    meter_every_s = 60.0
 
     def __init__(self, hub: StandInHub, site: Site, *, scripts: bool = True) -> None:
         self.hub, self.site, self.scripts = hub, site, scripts
@@ -41,6 +44,7 @@ class Rig:
             inventory={"host": "test"},
             tell=self.told.append,
             cores=self.centre.cores,
+            meter=Meter(every_s=self.meter_every_s, clock=lambda: float(self.centre.now_s)),
         )
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from hesuan.agent.benchmarking import Benchmark, core_counts
 from hesuan.agent.countersign import ORDERED, objection
+from hesuan.agent.counting import Meter
 from hesuan.agent.observing import Observer, tell_state
 from hesuan.agent.orders import House, run_id, specification
 from hesuan.agent.schedulers.contract import Observation, RunState, Scheduler
@@ -52,6 +53,7 @@ class Agent:
     inventory: Mapping[str, Json]
     tell: Tell
     cores: int
+    meter: Meter = field(default_factory=Meter)
     wake: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     _back_off: BackOff = field(default_factory=BackOff)
@@ -89,7 +91,7 @@ class Agent:
         """One round; whether something is under way that deserves a closer look soon."""
         for command in self.spool.open_commands():
             self._handle(command)
-        observed = Observer(self.spool, self.scheduler, self.tell).look()
+        observed = Observer(self.spool, self.scheduler, self.tell, self.meter).look()
         self._beat()
         self._send()
         return bool(observed or self.spool.open_commands())

@@ -11,6 +11,7 @@ import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hesuan.agent.counting import Meter
 from hesuan.agent.schedulers.contract import Observation, RunState, Scheduler
 from hesuan.agent.schedulers.rundir import utc_now
 from hesuan.agent.spool import Change, KnownRun, Spool
@@ -56,6 +57,7 @@ class Observer:
     spool: Spool
     scheduler: Scheduler
     tell: Callable[[str], None]
+    meter: Meter
 
     def look(self) -> int:
         """Looks once at all open runs; returns how many of them are under way."""
@@ -68,6 +70,7 @@ class Observer:
         return sum(known.state != RunState.UNKNOWN for known in runs)
 
     def _look_at(self, known: KnownRun) -> None:
+        looked_s = self.meter.clock()
         try:
             observed = self.scheduler.poll(known.run)
         except NotFound:
@@ -77,6 +80,8 @@ class Observer:
             known, ended=observed.state.final
         ):
             return
+        if observed.state == RunState.RUNNING:
+            self.meter.seen_running(self.spool, known.run, looked_s)
         if not observed.state.final:
             if observed.state != known.state:
                 with self.spool.transaction() as change:

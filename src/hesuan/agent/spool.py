@@ -8,7 +8,8 @@ returns (WAL, ``synchronous=FULL``):
   also after the message itself is long gone: that is how a run has one usage however often the agent dies.
 - *inbox*: commands, each kept once by its id, with the last number seen; done when what it asked has been
   done, in the same transaction as the messages that say so.
-- *runs*: what was last said of each run, how far its log was sent, its usage as sent.
+- *runs*: what was last said of each run, how far its log was sent, its usage as sent; *meters*: what its
+  counter showed last.
 
 Above a bound of waiting messages the spool says that it is full: then the agent starts nothing new and leaves
 logs where they are, on disk beside the run. States, usage and signatures are always taken.
@@ -52,6 +53,8 @@ create table if not exists commands (
 create table if not exists runs (
   run text primary key, state text not null, log_offset integer not null default 0, usage text,
   ordered text not null) strict;
+create table if not exists meters (
+  run text primary key, seq integer not null, counter_ms integer not null) strict;
 create table if not exists signed (run text primary key, receipt text not null, digest text not null) strict;
 """
 
@@ -264,6 +267,15 @@ class Change:
     def set_log_offset(self, run: str, offset: int) -> None:
         """Notes how far a run's log was put."""
         self.execute("update runs set log_offset = ? where run = ?", offset, run)
+
+    def meter(self, run: str) -> tuple[int, int]:
+        """The last number that a run's counter was told under, and what it showed; 0 and 0 before."""
+        rows = self.spool.rows("select seq, counter_ms from meters where run = ?", run)
+        return cast("tuple[int, int]", rows[0]) if rows else (0, 0)
+
+    def set_meter(self, run: str, *, seq: int, counter_ms: int) -> None:
+        """Notes what a run's counter was told to show."""
+        self.execute("insert or replace into meters values (?, ?, ?)", run, seq, counter_ms)
 
     def note_signed(self, run: str, *, receipt: str, fingerprint: str) -> None:
         """Notes the one receipt signed for a run."""

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from hesuan.agent import counting, manifests
 from hesuan.agent import detect as detecting
-from hesuan.agent import manifests
 from hesuan.agent import site as sites
 from hesuan.agent.agent import Agent
 from hesuan.agent.benchmarking import Benchmark, core_counts
@@ -74,7 +74,15 @@ def enrol(hub: str, code: str, data: Path, name: str) -> None:
 @click.option("--data", type=_FOLDER, required=True, help="The folder that was enrolled.")
 @click.option("--apps", type=_FOLDER, required=True, help="Folder of packaged applications.")
 @click.option("--allow-scripts", is_flag=True, help="Also run users' own commands, as this user.")
-def run(data: Path, apps: Path, allow_scripts: bool) -> None:
+@click.option(
+    "--meter-every",
+    "meter_every_s",
+    type=click.IntRange(min=1),
+    default=int(counting.EVERY_S),
+    show_default=True,
+    help="Seconds between two words about how long a run has held its cores.",
+)
+def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int) -> None:
     """Serve: take commands, run jobs, report. Stop it any time; jobs go on and are found again."""
     site = sites.load(data)
     teller = Teller(Console())
@@ -96,6 +104,7 @@ def run(data: Path, apps: Path, allow_scripts: bool) -> None:
             ),
             tell=teller,
             cores=machine.cores,
+            meter=counting.Meter(every_s=meter_every_s),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop())
