@@ -16,10 +16,11 @@ from django.db.models import Count, Min
 from django.utils import timezone
 
 from hesuan.hub.audit import entries, publishing
-from hesuan.hub.audit.checks import Finding, Invariant
+from hesuan.hub.audit.checks import Invariant
 from hesuan.hub.audit.models import Fact, Log
 from hesuan.hub.audit.selectors import latest_checkpoint, logs
 from hesuan.hub.disclosure.models import Disclosed
+from hesuan.hub.ledger.checks import Finding
 from hesuan.wire import notices
 from hesuan.wire.promise import MERGE_DELAY
 
