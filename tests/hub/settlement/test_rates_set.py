@@ -93,6 +93,7 @@ OUTSIDE = [
     ("2/5", " ", InputFault, "claim.reason_missing"),
     ("two fifths", "seen", InputFault, "policy."),
     ("0", "seen", Refused, "claim.rate_outside"),
+    ("51%", "seen", Refused, "claim.rate_outside"),
     ("51/100", "seen", Refused, "claim.rate_outside"),
 ]
 
@@ -106,6 +107,11 @@ def test_what_is_no_rate_under_the_ceiling_is_refused_and_changes_nothing(
     assert code in str(refused.value)
     claim.refresh_from_db()
     assert (claim.state, claim.stage, claim.lines.get().subsidy_fen) == ("MATCHED", 0, HALF_FEN)
+
+
+@pytest.mark.parametrize("rate", ["2/5", "0.4", "40%", " 40 % "])
+def test_a_rate_may_be_written_as_people_write_it(rate: str) -> None:
+    assert services.rate_said(rate, where="rate") == Fraction(2, 5)
 
 
 def test_the_ceiling_itself_may_be_set(hangzhou: AfterUse, claim: Claim) -> None:

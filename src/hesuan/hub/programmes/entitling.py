@@ -76,14 +76,15 @@ def stated_facts(
 
 
 def rate_said(rate: str, *, where: str) -> Fraction:
-    """A rate that a person sets for one claim.
+    """A rate that a person sets for one claim: ``2/5``, ``0.4`` or ``40%``.
 
     Raises:
         InputFault: it is no number.
     """
-    said = parse_fact(AWARD_RATE, rate, where=where)
+    text = rate.strip()
+    said = parse_fact(AWARD_RATE, text.removesuffix("%").rstrip(), where=where)
     assert isinstance(said, Fraction)
-    return said
+    return said / 100 if text.endswith("%") else said
 
 
 def most_rate(voucher: Voucher) -> Fraction | None:

@@ -49,9 +49,9 @@ FACT_DIFFERS = declare(
 RATE_MISSING = declare(
     "claim.rate_missing",
     en="The document pays claim {claim} up to {most} and lets `{role}` set how much. State the rate (`rate`),"
-    " such as 2/5, and the reason as the note.",
+    " such as 2/5 or 40%, and the reason as the note.",
     zh="文件对兑付申请 {claim} 至多按 {most} 支付，由“{role}”核定。"
-    "请填写比例（`rate`，如 2/5），并在说明中写明理由。",
+    "请填写比例（`rate`，如 2/5 或 40%），并在说明中写明理由。",
 )
 RATE_OUTSIDE = declare(
     "claim.rate_outside",
