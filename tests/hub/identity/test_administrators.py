@@ -19,6 +19,8 @@ THEIRS = {
     "GET /organisations/{organisation_id}/roles": 200,
     "POST /organisations/{organisation_id}/roles": 201,
     "DELETE /organisations/{organisation_id}/roles/{identity_id}/{role}": 204,
+    "POST /log/incidents": 201,
+    "POST /log/erasures": 201,
 }
 """What a security administrator does that a stranger cannot."""
 
@@ -77,7 +79,7 @@ def test_the_operator_gives_no_roles_and_the_security_administrator_none_to_hers
     assert grant(owner, programme_office, "approver", by=security_admin.actor).role == "approver"
 
 
-def test_a_security_administrator_does_what_a_stranger_may_and_gives_roles_and_nothing_else(
+def test_a_security_administrator_does_what_a_stranger_may_and_her_own_work_and_nothing_else(
     request: pytest.FixtureRequest, security_admin: Person, db: None
 ) -> None:
     """No order, no receipt, no balance, no application: whoever gives the keys opens no door with them."""

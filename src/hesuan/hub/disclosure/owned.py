@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC
+
 from hesuan.errors import NotFound, Refused, declare
 from hesuan.hub.audit import entries, selectors
 from hesuan.hub.audit.models import Fact
@@ -82,6 +85,27 @@ def opened_entries(actor: Actor, voucher_id: str) -> bytes:
         raise NotFound(NOT_LOGGED, log=log)
     opened: list[Json] = [{**(fact.private or {}), "proof": selectors.inclusion(fact)} for fact in rows[::-1]]
     return _file({"entries": opened}, log)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Which files about a voucher somebody can be given now."""
+
+    entries: bool
+    balances: bool
+
+
+def files(actor: Actor, voucher: Voucher) -> Files:
+    """What is there to be offered: nothing before its first leaf, no balances before its first sealed day."""
+    if not may_open(actor, voucher):
+        return Files(entries=False, balances=False)
+    log, first_day = _log_of(voucher), voucher.issued_at.astimezone(UTC).date().isoformat()
+    placed = Fact.objects.filter(log=log, leaf_index__isnull=False)
+    told = placed.filter(private__record__voucher=voucher.id).exists()
+    seal = placed.filter(subject=entries.SEAL).order_by("-leaf_index").first()
+    return Files(
+        entries=told, balances=seal is not None and (seal.private or {})["record"]["day"] >= first_day
+    )
 
 
 def may_open(actor: Actor, voucher: Voucher) -> bool:

@@ -73,7 +73,7 @@ def _about(
         "ahead": still,
         "after_use": is_claimed_after_use(found.voucher.programme_version_id),
         "waits": voucherdesk.waiting(found.voucher, case, still),
-        "opens": owned.may_open(actor, found.voucher),
+        "files": owned.files(actor, found.voucher),
         "deeds": done.plain,
         "faults": done.faults,
     }
