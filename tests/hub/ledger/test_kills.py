@@ -1,7 +1,7 @@
 """``kill -9`` of the application under load: what was answered is on the books, and once.
 
-A kill leaves the kernel's page cache alone, so this says nothing about power cuts; ``docs/model/ledger.md``
-says what was and what was not tried. ``make soak`` kills a thousand times.
+A kill leaves the kernel's page cache alone, so this says nothing about power cuts: those are cut in
+``tests/power``. ``make soak`` kills a thousand times.
 """
 
 from __future__ import annotations
