@@ -7,6 +7,7 @@ itself is made up.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -108,8 +109,9 @@ def usage(
     cores: int = 2,
     exit_status: int | None = 0,
     signal: int | None = None,
+    peak_memory_bytes: int | None = None,
 ) -> Told:
-    """A ``usage`` message."""
+    """A ``usage`` message; unless told otherwise each run takes another few bytes, as on any machine."""
     body = {
         "run": run_id,
         "attempt": 1,
@@ -121,7 +123,7 @@ def usage(
         "wall_ms": wall_ms,
         "cpu_ms": 2 * wall_ms,
         "cores": cores,
-        "peak_memory_bytes": 123_456_789,
+        "peak_memory_bytes": peak_memory_bytes or 123_000_000 + zlib.crc32(run_id.encode()) % 1_000_000,
         "evidence": "kernel:wait4",
         "result": {"recall_ppm": 991_000, "note": "said by the program itself"},
         "output_digest": "sha256:" + "cd" * 32,

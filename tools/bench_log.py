@@ -1,7 +1,7 @@
 """How long a log of a million leaves takes to write and to verify here (``make bench-log``).
 
-The leaves are those of a programme: a cap, grants, then holds and captures in turn, as version 2 entries with
-pseudonyms and digests, written by :class:`hesuan.wire.folder.Writer` and verified by the command
+The leaves are those of a programme: a cap, a grant, then holds and captures in turn, as version 2 entries
+with pseudonyms and digests, written by :class:`hesuan.wire.folder.Writer` and verified by the command
 ``hesuan verify`` itself: every leaf hashed again, read, and added up.
 
     python -m tools.bench_log [--leaves 1000000]
@@ -32,12 +32,12 @@ def leaves(count: int) -> Iterator[bytes]:
     """Entries as the hub writes them."""
     for number in range(count):
         common = {"v": 2, "p": "bench", "s": number, "t": AT}
-        if number == 0:
-            yield canonical({**common, "k": "programme", "a": 10**12})
+        if number < 2:
+            yield canonical({**common, "k": ("programme", "grant")[number], "a": 10**12})
             continue
         money = {"b": "VOUCHER", "c": f"centre:{number // 2 % 5:02d}", "w": f"f-{number // 2 % 500:024x}"}
         private = {"h": f"sha256:{number:064x}", "rule": "r7"}
-        if number % 2:
+        if number % 2 == 0:
             yield canonical({**common, **money, **private, "k": "hold", "a": 65_000})
         else:
             yield canonical({**common, **money, **private, "k": "capture", "a": 64_000, "ref": number - 1})

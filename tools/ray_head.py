@@ -34,9 +34,11 @@ def why_not() -> str | None:
     """Why no head can be started here; ``None`` where one can."""
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("grpc") is None:
         return "Ray is not installed"
+    if importlib.util.find_spec("aiohttp_cors") is None:
+        return "Ray's dashboard is not installed"
     if shutil.which("unshare") is None or shutil.which("nsenter") is None:
         return "no `unshare` and `nsenter` (util-linux)"
-    tried = subprocess.run([*_unshare(), "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run([*unshare(), "true"], capture_output=True, text=True, check=False)
     return None if tried.returncode == 0 else f"no namespaces for this user: {tried.stderr.strip()}"
 
 
@@ -57,7 +59,7 @@ class Head:
 def head(folder: Path, cpus: int = 2) -> Iterator[Head]:
     """A head with ``cpus`` CPUs whose Python has Ray and NumPy, but not Hesuan."""
     python = _without_hesuan(folder / "python")
-    words = [*_unshare(), str(python), __file__, str(folder / "ray"), str(cpus)]
+    words = [*unshare(), str(python), __file__, str(folder / "ray"), str(cpus)]
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
     variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | quiet
     with (folder / "head.log").open("w") as log:
@@ -69,7 +71,8 @@ def head(folder: Path, cpus: int = 2) -> Iterator[Head]:
         outer.wait()
 
 
-def _unshare() -> list[str]:
+def unshare() -> list[str]:
+    """What makes a command the first process of namespaces of its own."""
     return ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), *NAMESPACES]
 
 
@@ -92,7 +95,7 @@ def _ready(outer: subprocess.Popen[bytes], log: Path) -> int:
     raise RuntimeError(f"Ray did not start: {log.read_text()[-2000:]}")
 
 
-def _bring_up_loopback() -> None:
+def bring_up_loopback() -> None:
     """``ip link set lo up`` without iproute2: SIOCGIFFLAGS, SIOCSIFFLAGS."""
     import fcntl
 
@@ -104,7 +107,7 @@ def _bring_up_loopback() -> None:
 
 def _main(folder: str, cpus: str) -> None:
     """The first process of the namespaces: brings the loopback up, starts the head, tells when it listens."""
-    _bring_up_loopback()
+    bring_up_loopback()
     words = ["start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={PORT}"]
     words += [f"--ray-client-server-port={CLIENT_PORT}", "--include-dashboard=false", "--disable-usage-stats"]
     words += [f"--num-cpus={cpus}", "--object-store-memory=100000000", f"--temp-dir={folder}"]

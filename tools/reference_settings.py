@@ -13,6 +13,7 @@ OF_COMMANDS = {**OF_USERS, **OF_THE_PLANNER}
 OF_JOBS = {
     "HESUAN_RUN": "id of the run",
     "HESUAN_CORES": "cores the job holds",
+    "HESUAN_CARDS": "how many accelerator cards it holds, on Slurm and Ray",
     "HESUAN_OUTPUT": "folder for what the job makes",
 }
 """Set by the site agent for each job."""

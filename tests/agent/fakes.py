@@ -28,7 +28,7 @@ class Rig:
     def __init__(self, hub: StandInHub, site: Site, *, scripts: bool = True) -> None:
         self.hub, self.site, self.scripts = hub, site, scripts
         self.centre = FakeCentre()
-        self.scheduler = FakeScheduler(self.centre)
+        self.scheduler = FakeScheduler(self.centre, site.runs)
         self.told: list[str] = []
         self.start()
 
@@ -53,7 +53,7 @@ class Rig:
 
     def restart(self) -> None:
         self.close()
-        self.scheduler = FakeScheduler(self.centre, self.scheduler.journal)
+        self.scheduler = FakeScheduler(self.centre, self.site.runs)
         self.start()
 
     def fetch(self) -> None:

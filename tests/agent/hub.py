@@ -18,6 +18,7 @@ from typing import Any
 
 from hesuan.errors import HesuanError
 from hesuan.wire import keys
+from hesuan.wire.attempts import attempts
 from hesuan.wire.canonical import canonical
 from hesuan.wire.ids import new_id
 from hesuan.wire.messages import ENROL_DOMAIN, format_at, open_sealed
@@ -36,6 +37,7 @@ class StandInHub:
     codes: set[str] = field(default_factory=lambda: {"CODE-1"})
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
     commands: list[dict[str, Any]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
     requests: int = 0
     polls: int = 0
     lose_answers: int = 0
@@ -86,6 +88,8 @@ class StandInHub:
                 return self._messages(document)
             case "/gateway/v1/commands":
                 return self._commands(document)
+            case "/gateway/v1/records":
+                return self._records(document)
         return 404, {}
 
     def _enrol(self, document: dict[str, Any]) -> Answer:
@@ -124,6 +128,16 @@ class StandInHub:
             if found or time.monotonic() > deadline:
                 return 200, {"commands": found}
             time.sleep(0.02)
+
+    def _records(self, document: dict[str, Any]) -> Answer:
+        body = open_sealed(document, self.key).body
+        within = [one for one in self.records if str(body["since"]) <= one["ended_at"] < str(body["until"])]
+        return 200, {"attempts": within, "next": None}
+
+    def usages(self) -> list[dict[str, Any]]:
+        """What a hub would keep of the usage it was sent."""
+        bodies = self.bodies("usage")
+        return [{**one, "run": body["run"]} for body in bodies for one in attempts(body)]
 
     def _problem(self, status: int, code: str, **facts: object) -> Answer:
         self.problems.append(code)

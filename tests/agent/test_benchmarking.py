@@ -33,8 +33,8 @@ def manifest() -> Manifest:
 
 
 @pytest.fixture
-def engine() -> Answering:
-    return Answering(FakeCentre())
+def engine(tmp_path: Path) -> Answering:
+    return Answering(FakeCentre(), tmp_path / "runs")
 
 
 def finish(benchmark: Benchmark, engine: FakeScheduler) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -13,91 +12,19 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from tests.hub.api.requests import make_office
-from tests.hub.api.world import World, make_world
+from tests.cli.terminal import WORK, Shell, speak_as
+from tests.hub.api.world import World
 from tests.people import Person
 from tests.road import usage
 
 from hesuan.cli.client import Hub
 from hesuan.cli.exits import Exit
-from hesuan.cli.main import main
 from hesuan.hub.centres.models import Agent
 from hesuan.hub.identity import services
 from hesuan.hub.market.models import Order
-from hesuan.hub.programmes import services as programmes
-from hesuan.hub.programmes.models import Voucher
+from hesuan.wire.canonical import digest
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-WORK = """\
-kind = "app"
-app = "omics-match"
-units = 2000
-cores = 2
-
-[parameters]
-seed = 7
-"""
-
-
-class Shell:
-    """Runs ``hesuan`` in this process and keeps what it said."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self.capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *words: str) -> int:
-        self.capsys.readouterr()
-        code = main(list(words))
-        self.out, self.err = self.capsys.readouterr()
-        return code
-
-    def json(self, *words: str) -> Any:
-        assert self(*words, "--json") == Exit.DONE, self.err
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def world(owner: Person, centre_operator: Person, platform_operator: Person, ledger_balances: None) -> World:
-    return make_world(owner, centre_operator, platform_operator)
-
-
-@pytest.fixture
-def hub(live_server: Any, owner: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The live hub's address, with the owner's token in the environment."""
-    for name in ("LC_ALL", "LC_MESSAGES"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("HESUAN_HUB", live_server.url)
-    speak_as(owner, monkeypatch)
-    return str(live_server.url)
-
-
-@pytest.fixture
-def shell(hub: str, capsys: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(capsys)
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    path = tmp_path / "WORK.toml"
-    path.write_text(WORK)
-    return path
-
-
-@pytest.fixture
-def settled(world: World, owner: Person) -> Order:
-    order = world.order_for(owner)
-    world.start(order)
-    world.end(order)
-    return order
-
-
-def speak_as(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HESUAN_TOKEN", services.issue_token(actor=person.actor, label="cli")[1])
-
 
 # -- find and quote --------------------------------------------------------------------------------------
 
@@ -263,7 +190,25 @@ def test_meter_tells_figures_with_unit_kind_and_prediction(settled: Order, shell
     assert "Wall time 2.5 s measured, kernel:wait4" in lines
     assert "predicted 2.5 s 2.0 s – 3.0 s, measured" in lines
     assert "Core-seconds held 6 100 % busy" in lines
+    assert f"run/{settled.run.id}/1 COMPLETED 2.5 s 6 – – – – kernel:wait4, kernel" in lines
     assert "Reported by the program itself, not metered:" in lines
+
+
+def test_meter_tells_each_attempt_with_its_units_and_who_saw_it(
+    world: World, owner: Person, shell: Shell
+) -> None:
+    order = world.order_for(owner)
+    kind, body = usage(order.run.id, wall_ms=2_000)
+    raw = "41|one|COMPLETED|2"
+    line = {"raw": raw, "raw_digest": digest(raw), "key": "one/41/1763632800", "state": "COMPLETED"}
+    times = {name: body[name] for name in ("started_at", "ended_at", "wall_ms")}
+    held = {"core_s": 4, "card_s": 16, "node_s": 2, "memory_mib_s": 8000, "energy_j": None}
+    world.say([(kind, {**body, "evidence": "slurm:sacct", "accounting": [{**line, **times, **held}]})])
+    assert shell("meter", order.id) == Exit.DONE
+    lines = [" ".join(line.split()) for line in shell.out.splitlines()]
+    heads = "Attempt Ended Wall time Core-s Card-s Node-s MiB-s Energy [J] Source"
+    row = "one/41/1763632800 COMPLETED 2.0 s 4 16 2 8,000 – slurm:sacct, the scheduler's accounting"
+    assert heads in lines and row in lines
 
 
 def test_meter_shows_what_does_not_agree(world: World, settled: Order, shell: Shell) -> None:
@@ -275,61 +220,6 @@ def test_meter_shows_what_does_not_agree(world: World, settled: Order, shell: Sh
 def test_meter_before_the_usage_says_so(world: World, shell: Shell, owner: Person) -> None:
     assert shell("meter", world.order_for(owner).id) == Exit.NOT_FOUND
     assert "[usage.not_yet]" in shell.err
-
-
-def test_settle_shows_the_charge_line_by_line_and_saves_a_receipt_that_verifies(
-    settled: Order, shell: Shell, tmp_path: Path
-) -> None:
-    file = tmp_path / "receipt.json"
-    assert shell("settle", settled.id, "--receipt", str(file)) == Exit.DONE
-    lines = [" ".join(line.split()) for line in shell.out.splitlines()]
-    assert lines[0] == "Charge ¥0.60 3 s × 2 cores × ¥360.00/core-hour × 100 % for COMPLETED"
-    assert "held ¥12.00" in lines and "given back ¥11.40" in lines
-    assert shell("verify", str(file)) == Exit.DONE
-
-
-def test_settle_shows_what_a_voucher_paid_and_why(
-    world: World,
-    shell: Shell,
-    work: Path,
-    owner: Person,
-    officer: Person,
-    reviewer: Person,
-    approver: Person,
-    stranger: Person,
-) -> None:
-    people = {"owner": owner, "officer": officer, "reviewer": reviewer, "approver": approver}
-    office = make_office({**people, "stranger": stranger})
-    programmes.admit_supplier(
-        actor=officer.actor,
-        programme_id="cn.henan.suanliquan.2023",
-        centre_id=world.site.agent.centre_id,
-        reason="on the list",
-    )
-    order = world.order_for(owner)
-    world.start(order)
-    world.end(order)
-    assert shell("settle", order.id) == Exit.DONE
-    lines = [" ".join(line.split()) for line in shell.out.splitlines()]
-    code = Voucher.objects.get(pk=office.ids["voucher_id"]).code
-    assert f"Voucher pays ¥0.12 {code}, cn.henan.suanliquan.2023" in lines
-    assert "You pay ¥0.48" in lines
-    assert "¥0.60 × 1/5 = ¥0.12." in lines and "province ¥0.06, city ¥0.06." in lines
-    assert shell("quote", str(work)) == Exit.DONE
-    assert "¥0.12" in shell.out and code in shell.out
-
-
-def test_settle_overwrites_no_other_file(settled: Order, shell: Shell, tmp_path: Path) -> None:
-    file = tmp_path / "mine.json"
-    file.write_text("mine")
-    assert shell("settle", settled.id, "--receipt", str(file)) == Exit.REFUSED
-    assert file.read_text() == "mine"
-
-
-def test_settle_before_the_end_says_what_it_waits_for(world: World, shell: Shell, owner: Person) -> None:
-    order = world.order_for(owner)
-    assert shell("settle", order.id) == Exit.REFUSED
-    assert "its run is CREATED" in shell.err
 
 
 def test_audit_proves_every_fact_on_this_machine(settled: Order, shell: Shell) -> None:

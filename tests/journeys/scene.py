@@ -24,7 +24,6 @@ class Scene:
     @classmethod
     def set_up(cls, stage: Stage, apps: Path) -> Self:
         """Everything up to an accepted quote."""
-        stage.run("hub", "migrate")
         people = cast(stage)
         hub = stage.start_hub()
         story = Story(stage, people, apps, lambda _en, _zh: None)

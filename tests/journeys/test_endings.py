@@ -10,6 +10,7 @@ import pytest
 from tests.journeys.scene import Scene
 
 from hesuan.cli.demo.stage import Stage
+from hesuan.cli.demo.story import proven_receipt
 
 pytestmark = [pytest.mark.processes, pytest.mark.database]
 
@@ -66,8 +67,17 @@ def test_the_receipt_of_a_killed_job_verifies_too(scene: Scene, tmp_path: Path) 
     order = scene.place(script("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
     signed = scene.until_signed(order)
     with scene.story.hub("owner") as hub:
-        content = hub.get_bytes(f"receipts/{signed['receipt']}/file")
+        content = proven_receipt(hub, signed["receipt"])
     path = tmp_path / "receipt.json"
     path.write_bytes(content)
     assert json.loads(content)["receipt"]["charge"]["state"] == "KILLED"
     assert "✗" not in scene.stage.run("verify", str(path))
+
+
+def test_a_hub_that_stops_does_not_wait_for_the_poll_of_its_agent(scene: Scene) -> None:
+    """It says so when it cuts what is in progress; an agent that waits for commands is answered instead."""
+    scene.start_hub()
+    scene.until_signed(scene.place(script("print(1)")))
+    scene.hub.stop()
+    assert scene.hub.popen.returncode == 0
+    assert "graceful shutdown exceeded" not in scene.hub.log.read_text()

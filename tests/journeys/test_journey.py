@@ -15,7 +15,7 @@ from tests.journeys.browser import Visitor
 
 from hesuan.cli.demo.command import cast
 from hesuan.cli.demo.stage import Stage
-from hesuan.cli.demo.story import Story, load_programme, wait_for
+from hesuan.cli.demo.story import Story, load_programme, proven_receipt, wait_for
 from hesuan.wire.ids import new_id
 
 pytestmark = [
@@ -55,7 +55,6 @@ class Journey:
 
 @pytest.fixture(scope="module")
 def journey(stage: Stage, apps: Path) -> Iterator[Journey]:
-    stage.run("hub", "migrate")
     people = cast(stage)
     stage.start_hub()
     story = Story(stage, people, apps, lambda _en, _zh: None)
@@ -214,6 +213,6 @@ def test_9_the_log_publishes_its_checkpoint_and_keys_to_trust(journey: Journey, 
             visitor.page.get_by_role("link", name="/log/trust").click()
         download.value.save_as(trust)
     with journey.story.hub("owner") as hub:
-        receipt.write_bytes(hub.get_bytes(f"receipts/{journey.seen['receipt'].split('/')[2]}/file"))
+        receipt.write_bytes(proven_receipt(hub, journey.seen["receipt"].split("/")[2]))
     told = journey.story.stage.run("verify", str(receipt), "--trust", str(trust), "--lang", "en")
     assert "✗" not in told and "compared with nothing" not in told

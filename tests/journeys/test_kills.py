@@ -15,6 +15,7 @@ from tests.journeys import dying_hub
 from tests.journeys.scene import Scene
 
 from hesuan.cli.demo.stage import Stage
+from hesuan.cli.demo.story import proven_receipt
 from hesuan.errors import Unavailable
 
 pytestmark = [pytest.mark.processes, pytest.mark.database]
@@ -85,7 +86,7 @@ def test_a_receipt_verifies_and_with_one_byte_altered_says_what_differs(
     assert undisturbed["receipts"] == 1
     with scene.story.hub("owner") as hub:
         receipt = next(iter(hub.items("receipts")))
-        content = hub.get_bytes(f"receipts/{receipt['id']}/file")
+        content = proven_receipt(hub, receipt["id"])
     whole, altered = tmp_path / "receipt.json", tmp_path / "altered.json"
     whole.write_bytes(content)
     at = content.index(b'"charge_fen":') + len(b'"charge_fen":')

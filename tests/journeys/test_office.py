@@ -57,7 +57,6 @@ def document(**changes: str) -> str:
 
 @pytest.fixture(scope="module")
 def journey(stage: Stage, apps: Path) -> Iterator[Journey]:
-    stage.run("hub", "migrate")
     people = cast(stage)
     hub = stage.start_hub()
     story = Story(stage, people, apps, lambda _en, _zh: None)

@@ -61,7 +61,6 @@ class Terminal:
 
 @pytest.fixture(scope="module")
 def terminal(stage: Stage, apps: Path, tmp_path_factory: pytest.TempPathFactory) -> Terminal:
-    stage.run("hub", "migrate")
     people = cast(stage)
     stage.start_hub()
     story = Story(stage, people, apps, lambda _en, _zh: None)

@@ -1,10 +1,13 @@
 """The disk is full, or answers with an error, under load: nothing is answered, nothing is wrong after (T10).
 
 ``lazy.c`` refuses the writes, and in the second case the syncs, of everything below the database's folder.
+Over HTTP an order is then answered with an error that says so, and when the disk works again the same order
+under the same key is placed, once.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -58,6 +61,17 @@ def test_a_disk_that_fails_answers_nothing_on_sqlite(library: Path, home: Path, 
         load.wait()
     settled = subprocess.run(command("settle"), env=environment, capture_output=True, text=True, check=False)
     assert settled.returncode == 0, settled.stderr
+
+
+@pytest.mark.processes
+def test_an_order_that_the_disk_refuses_is_refused_whole_and_placed_afterwards(
+    library: Path, home: Path
+) -> None:
+    command = [sys.executable, "-m", "tests.power.ordering"]
+    environment = sqlite(library, home)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout.splitlines()[-1]) == [[503, "api.database_away"]] * 4
 
 
 @FAILING

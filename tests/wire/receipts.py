@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 Json = dict[str, Any]
 ORIGIN = "hub.example/hesuan/platform"
+SALT = "00112233445566778899aabbccddeeff"
 
 
 def jcs(value: object) -> bytes:
@@ -161,9 +162,28 @@ class Issuer:
     site: str = "site"
     log: str = "log"
     origin: str = ORIGIN
+    version: int = 2
+    """Of the log's leaf."""
     other_leaves: list[bytes] = field(default_factory=lambda: [b'{"n":%d}' % n for n in range(4)])
 
-    def leaf(self, document: Json) -> Json:
+    def opened(self, document: Json) -> Json:
+        return {"salt": SALT, "record": {"receipt": digest(document), "subject": document["id"]}}
+
+    def leaf(self, document: Json, index: int = 4) -> Json:
+        if self.version == 2:
+            opened = self.opened(document)
+            behind = bytes.fromhex(opened["salt"]) + jcs(opened["record"])
+            return {
+                "v": 2,
+                "p": "platform",
+                "s": index,
+                "k": "receipt.issued",
+                "t": "2026-11-20T21:42Z",
+                "c": f"centre:{document['centre']}",
+                "charge_fen": document["charge"]["charge_fen"],
+                "site_key": site_key(self.site),
+                "h": "sha256:" + sha256(behind).hex(),
+            }
         return {
             "v": 1,
             "kind": "receipt.issued",
@@ -195,7 +215,8 @@ class Issuer:
         document = copy.deepcopy(document or receipt())
         site = {"agent": document["agent"], "key": site_key(self.site), "signature": self.sign(document)}
         key = log_key(self.log, self.origin)
-        return {"receipt": document, "site": site, "proof": self.proof(document), "log_key": key}
+        made = {"receipt": document, "site": site, "proof": self.proof(document), "log_key": key}
+        return made | ({"opened": self.opened(document)} if self.version == 2 else {})
 
 
 def as_file(document: Json) -> bytes:

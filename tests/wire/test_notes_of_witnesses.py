@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import struct
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from tests.wire import logs
 
 from hesuan.errors import InputFault, Refused
 from hesuan.wire import cosignature, merkle
 from hesuan.wire.checkpoint import open_note, parse_checkpoint, parse_log_key, split_note
+from hesuan.wire.checks import Outcome
 from hesuan.wire.proof import Proof, parse_proof
-from hesuan.wire.quorum import parse_policy
+from hesuan.wire.quorum import Policy, parse_policy
 from hesuan.wire.verdict import Result
 from hesuan.wire.verify import verify_proof
+from hesuan.wire.witnessed import NO_QUORUM, of_witnesses
 
 # https://c2sp.org/signed-note, "Example"; the whole chain of name, key id, type byte and signature.
 VKEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
@@ -191,3 +198,57 @@ def test_a_proof_is_judged_by_a_policy_alone() -> None:
     assert verify_proof(b"c2sp.org/tlog-proof@v1\nindex 03\n\n", leaf, policy=policy).result is (
         Result.UNREADABLE
     )
+
+
+def ml_dsa(note: str, private: MLDSA44PrivateKey, *, time: int = logs.SEEN_AT, size: int = 5) -> str:
+    """A checkpoint with an ML-DSA-44 cosignature, written out from the text of c2sp.org/tlog-cosignature."""
+    name, origin = b"witness.example/pq", logs.ORIGIN.encode()
+    message = b"subtree/v1\n\0" + bytes([18]) + name + struct.pack(">Q", time)
+    message += bytes([len(origin)]) + origin + struct.pack(">QQ", 0, size) + merkle.EMPTY_ROOT
+    raw = private.public_key().public_bytes_raw()
+    key_id = hashlib.sha256(name + b"\n\x06" + raw).digest()[:4]
+    blob = key_id + struct.pack(">Q", time) + private.sign(message)
+    return note + f"— {name.decode()} {base64.b64encode(blob).decode()}\n"
+
+
+def ml_dsa_policy(private: MLDSA44PrivateKey, quorum: str) -> Policy:
+    """One witness of each kind."""
+    raw = b"\x06" + private.public_key().public_bytes_raw()
+    key_id = hashlib.sha256(b"witness.example/pq\n" + raw).digest()[:4].hex()
+    line = f"witness pq witness.example/pq+{key_id}+{base64.b64encode(raw).decode()}\n"
+    text = f"log {logs.LOG_KEY.text()}\n{W1}{line}group g {quorum} a pq\nquorum g\n"
+    return parse_policy(text.encode())
+
+
+def test_an_ml_dsa_44_witness_counts_for_what_it_signed() -> None:
+    """Type 0x06, which the specification asks of new witnesses."""
+    private, note = MLDSA44PrivateKey.generate(), logs.note(5, merkle.EMPTY_ROOT)
+    policy = ml_dsa_policy(private, "all")
+    assert cosignature.parse_witness_key(policy.witness_keys[1].text()) == policy.witness_keys[1]
+    both = ml_dsa(logs.cosigned(note, 1), private)
+    found = cosignature.of_note(both, policy.witness_keys)
+    assert [one.time for one in found] == [logs.SEEN_AT] * 2 and policy.satisfied(found)
+    assert of_witnesses(both, policy).outcome is Outcome.SOUND
+    assert of_witnesses(logs.cosigned(note, 1), policy).code is NO_QUORUM
+    for other in (
+        ml_dsa(logs.cosigned(note, 1), private, size=6),
+        both.replace("\n5\n", "\n6\n"),
+    ):
+        with pytest.raises(Refused, match=r"checkpoint\.bad_signature"):
+            cosignature.of_note(other, policy.witness_keys[1:])
+    with pytest.raises(InputFault, match=r"not_a_key"):
+        text = policy.witness_keys[1].text()
+        cosignature.parse_witness_key(text[:-8])
+
+
+def test_where_nothing_can_check_ml_dsa_the_policy_is_read_and_the_witness_counts_for_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    private = MLDSA44PrivateKey.generate()
+    note = ml_dsa(logs.cosigned(logs.note(5, merkle.EMPTY_ROOT), 1), private)
+    monkeypatch.setattr(cosignature, "MLDSA44PublicKey", None)
+    enough, few = (of_witnesses(note, ml_dsa_policy(private, quorum)) for quorum in ("any", "all"))
+    assert enough.outcome is Outcome.SOUND and few.code is NO_QUORUM
+    for check in (enough, few):
+        assert "Nothing here can check an ML-DSA-44 cosignature: witness.example/pq" in check.sentence()
+        assert check.facts["count"] == 1

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.wire.receipts import Issuer, Json, as_file, jcs, private_key
+from tests.wire.receipts import Issuer, Json, as_file, jcs, private_key, sha256
 
 from hesuan.wire import promise
 from hesuan.wire.verdict import Result
@@ -24,6 +24,7 @@ def promised(issuer: Issuer | None = None) -> Json:
     issuer = issuer or Issuer()
     file = issuer.issue()
     told = {"leaf": file.pop("proof")["leaf"], "due_by": "2026-11-21T21:42:00.000000Z"}
+    told["leaf"].pop("s", None)  # the log gives the number with the place
     signed = private_key(issuer.log).sign(b"hesuan-promise-v1\n" + jcs(told))
     file["promise"] = told | {"signature": base64.b64encode(signed).decode()}
     return file
@@ -64,10 +65,10 @@ def test_after_its_day_it_is_evidence_and_says_so() -> None:
     [
         {"due_by": "2027-11-21T21:42:00.000000Z"},
         {"leaf": {"charge_fen": 61}},
-        {"leaf": {"subject": "another"}},
+        {"leaf": {"c": "centre:another"}},
         {"signature": "AAAA"},
     ],
-    ids=["a later day", "another charge", "another subject", "another signature"],
+    ids=["a later day", "another charge", "another centre", "another signature"],
 )
 def test_a_promise_that_was_touched_is_tampered(change: Json) -> None:
     file = promised()
@@ -82,6 +83,16 @@ def test_a_promise_signed_by_nobody_we_know_is_tampered() -> None:
     found = verdict(file)
     assert found.result is Result.TAMPERED
     assert "verify.promise" in {check.code.name for check in found.checks}
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_it_names_the_entry_by_what_can_be_looked_for(version: int) -> None:
+    """The hash of a leaf that is complete; of one that waits for its number, what its salt makes its own."""
+    file = promised(Issuer(version=version))
+    leaf = file["promise"]["leaf"]
+    looked_for = leaf["h"] if version == 2 else sha256(b"\x00" + jcs(leaf)).hex()
+    found = verdict(file)
+    assert found.checks[-1].code.name == "verify.promise_waits" and looked_for in found.checks[-1].sentence()
 
 
 def test_proof_and_promise_together_are_no_receipt_file() -> None:

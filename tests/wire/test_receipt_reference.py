@@ -12,7 +12,7 @@ from tests.wire.receipts import Issuer
 from hesuan.errors import REGISTRY
 from hesuan.wire import evidence, promise, verify
 from hesuan.wire.reading import Listing, Members, Perhaps, Shape
-from hesuan.wire.receipt import FILE_SHAPE, RECEIPT_DOMAIN
+from hesuan.wire.receipt import FILE_SHAPE, OPENED_FILE, RECEIPT_DOMAIN
 from hesuan.wire.verify import Result, verify_receipt
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "receipt.md").read_text()
@@ -33,6 +33,7 @@ def members(shape: Shape) -> Iterator[str]:
 def test_every_member_of_the_format_is_explained() -> None:
     known = set(re.findall(r"`([a-z_]+)`", ENGLISH))
     assert set(members(FILE_SHAPE)) - known == set()
+    assert {*OPENED_FILE, *members(Members(OPENED_FILE))} - known == set()
     assert RECEIPT_DOMAIN in ENGLISH and RECEIPT_DOMAIN in CHINESE
 
 

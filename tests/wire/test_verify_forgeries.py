@@ -145,6 +145,25 @@ def raise_the_amount_and_mend_the_digests(file: Json) -> None:
     file["receipt"]["charge"]["charge_fen"] = 70
     file["receipt"]["charge"]["copay"] = {"held_fen": 120, "captured_fen": 58, "released_fen": 62}
     file["proof"]["leaf"] = Issuer().leaf(file["receipt"])
+    file["opened"] = Issuer().opened(file["receipt"])
+
+
+def open_the_leaf_with_another_salt(file: Json) -> None:
+    file["opened"]["salt"] = "ff" * 16
+
+
+def spell_the_salt_otherwise(file: Json) -> None:
+    file["opened"]["salt"] = file["opened"]["salt"].upper()
+
+
+def name_another_receipt_in_the_record(file: Json) -> None:
+    file["opened"]["record"]["subject"] = "01K0THERRECEPT000000000000"
+
+
+def say_it_in_the_way_of_version_1(file: Json) -> None:
+    """Whose leaf has no salt to open: another leaf than the one that the log has."""
+    file["proof"]["leaf"] = Issuer(version=1).leaf(file["receipt"])
+    del file["opened"]
 
 
 def take_the_proof_of_another_receipt(file: Json) -> None:
@@ -197,7 +216,11 @@ FORGERIES: dict[Callable[[Json], None], set[str]] = {
     sign_and_name_another_site_key: {"leaf"},
     name_another_agent: {"site"},
     lengthen_the_proof: {"inclusion"},
-    move_the_entry: {"inclusion"},
+    open_the_leaf_with_another_salt: {"leaf"},
+    spell_the_salt_otherwise: {"leaf"},
+    name_another_receipt_in_the_record: {"leaf"},
+    say_it_in_the_way_of_version_1: {"inclusion"},
+    move_the_entry: {"inclusion", "leaf"},
     grow_the_tree: {"inclusion", "checkpoint"},
     sign_another_domain: {"site"},
 }

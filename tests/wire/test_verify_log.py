@@ -22,6 +22,7 @@ from hesuan.wire.witness import Request, Store, Witness
 
 COUNT = 600
 ENTRIES = logs.leaves(COUNT)
+NODES = merkle.tree(ENTRIES)
 
 
 def codes(verdict: LogVerdict) -> set[str]:
@@ -78,6 +79,57 @@ def test_a_quorum_is_reached_or_the_log_is_not_verified(copy: Path) -> None:
     assert late.result is Result.UNREADABLE and "verify_log.too_old" in codes(late)
     fresh = verify(copy, policy, now=float(logs.SEEN_AT + 3_000), max_age_s=4_000)
     assert fresh.result is Result.SOUND
+
+
+def cosigned_at(copy: Path, *times: int) -> None:
+    """The checkpoint with witness 1, 2, 3 … at these times; 0: not by this one."""
+    note = (copy / "checkpoint").read_text().partition("\n\n")[0] + "\n"
+    made = logs.note(COUNT, merkle.root(COUNT, lambda level, index: NODES[level, index]))
+    assert made.startswith(note)
+    for number, at in enumerate(times, start=1):
+        if at:
+            made += logs.cosigned(made, number, time=at).removeprefix(made)
+    (copy / "checkpoint").write_text(made)
+
+
+NOW, DAY = logs.SEEN_AT, 86_400
+
+
+@pytest.mark.parametrize(
+    ("times", "result", "code"),
+    [
+        ((NOW - 11 * DAY, NOW - 11 * DAY, NOW), Result.UNREADABLE, "verify_log.too_old"),
+        ((NOW - 11 * DAY, NOW - 4_001, NOW), Result.UNREADABLE, "verify_log.too_old"),
+        ((NOW - 11 * DAY, NOW - 4_000, NOW), Result.SOUND, ""),
+        ((NOW + 301, 0, NOW), Result.UNREADABLE, "verify_log.cosigned_ahead"),
+        ((2**63 - 1, 2**63 - 1, 2**63 - 1), Result.UNREADABLE, "verify_log.cosigned_ahead"),
+        ((NOW + 300, 0, NOW), Result.SOUND, ""),
+        ((2**62, NOW, NOW), Result.SOUND, "verify_log.cosigned_ahead"),
+        ((2**62, NOW - DAY, NOW), Result.UNREADABLE, "verify_log.too_old"),
+    ],
+)
+def test_the_quorum_is_fresh_and_not_one_witness_of_it(
+    times: tuple[int, ...], result: Result, code: str, copy: Path
+) -> None:
+    """Two of three, at most 4,000 s ago, by a clock that may be 300 s behind the witness's."""
+    cosigned_at(copy, *times)
+    policy = logs.policy(1, 2, 3, quorum="2")
+    verdict = verify(copy, policy, now=float(NOW), max_age_s=4_000)
+    told = [one.sentence() for one in verdict.checks if one.name == "freshness"]
+    assert verdict.result is result, told
+    assert codes(verdict) & {"verify_log.too_old", "verify_log.cosigned_ahead"} >= ({code} if code else set())
+    assert bool(told) is bool(code)
+    if code == "verify_log.cosigned_ahead":
+        assert "it is 2026-11-20T21:26:40Z here" in told[0]
+    assert verify(copy, policy).result is Result.SOUND, "who does not ask when, does not hear"
+
+
+def test_a_time_ahead_of_the_clock_counts_for_nothing_without_a_limit_either(copy: Path) -> None:
+    cosigned_at(copy, NOW + 3 * DAY, NOW - 300 * DAY)
+    policy = logs.policy(1, 2, quorum="all")
+    assert "verify_log.cosigned_ahead" in codes(verify(copy, policy, now=float(NOW)))
+    assert verify(copy, policy, now=float(NOW)).result is Result.UNREADABLE
+    assert verify(copy, policy, now=float(NOW + 3 * DAY)).result is Result.SOUND
 
 
 def test_a_log_that_nobody_accepts_or_signed_is_tampered(copy: Path) -> None:
@@ -152,6 +204,8 @@ PROMISES: dict[str, Callable[[], list[bytes]]] = {
         logs.entry(COUNT, "pay", c="centre:01", a=5, what="float"),
         logs.entry(COUNT + 1, "pay", c="centre:01", a=6, what="float_back"),
     ],
+    "totals.no_amount": lambda: [*ENTRIES, logs.entry(COUNT, "hold", c="centre:01")],
+    "totals.held_above_issued": lambda: [*ENTRIES, logs.entry(COUNT, "hold", a=10**8 - 119_600 + 1)],
     "totals.pay_differs": lambda: [
         *ENTRIES,
         logs.entry(COUNT, "settle", c="centre:01", n=60, a=24_000, first=0, last=COUNT - 1),
@@ -166,6 +220,51 @@ def test_an_operator_who_signs_a_broken_promise_is_found(code: str, tmp_path: Pa
     logs.write(tmp_path, PROMISES[code]())
     verdict = verify(tmp_path)
     assert verdict.result is Result.TAMPERED and code in codes(verdict)
+
+
+UNFOUNDED = {
+    "a payment that nobody settled": ("pay", {"a": 10**12}),
+    "a payment of a payer on no claim": ("pay", {"a": 1, "payer": "city"}),
+    "a payment on a claim by nobody": ("pay", {"a": 1, "m": "C1"}),
+    "a capture of no hold and no claim": ("capture", {"a": 1, "c": "centre:01"}),
+    "a void of no hold": ("void", {"a": 1}),
+}
+
+
+@pytest.mark.parametrize("what", UNFOUNDED)
+def test_money_that_nothing_stands_behind_is_found(what: str, tmp_path: Path) -> None:
+    kind, members = UNFOUNDED[what]
+    logs.write(tmp_path, [*ENTRIES, logs.entry(COUNT, kind, **members)])
+    verdict = verify(tmp_path)
+    assert verdict.result is Result.TAMPERED and "totals.no_reference" in codes(verdict)
+
+
+@pytest.mark.parametrize("kind", ["grant", "capture", "expire", "refund", "clawback", "settle", "pay"])
+def test_whatever_moves_money_says_how_much(kind: str, tmp_path: Path) -> None:
+    logs.write(tmp_path, [*ENTRIES, logs.entry(COUNT, kind, c="centre:01", payer="city", m="C1")])
+    assert "totals.no_amount" in codes(verify(tmp_path))
+
+
+def test_what_is_allowed_and_stands_in_no_sum_is_told(tmp_path: Path) -> None:
+    """A capture beyond its hold names its claim, a correction its accounts: sound, and counted."""
+    rest = [
+        logs.entry(COUNT, "capture", c="centre:01", a=250, m="C1"),
+        logs.entry(COUNT + 1, "correction", a=10**9, what="paid>budget"),
+        logs.entry(COUNT + 2, "correction", what="erased", of=[3]),
+        logs.entry(COUNT + 3, "hold", a=10**8 - 119_600 - 250),
+        logs.entry(COUNT + 4, "expire", a=0, ref=COUNT + 3),
+        logs.entry(COUNT + 5, "hold", a=10**8 - 119_600 - 250),
+    ]
+    logs.write(tmp_path, [*ENTRIES, *rest])
+    verdict = verify(tmp_path)
+    told = "\n".join(one.sentence() for one in verdict.checks)
+    assert verdict.result is Result.SOUND, told
+    assert "more than it had held: ¥2.50" in told and "Corrections: 1, ¥10,000,000.00, in no sum" in told
+    totals = verdict.totals
+    assert totals["corrections"] == 1 and totals["corrections_fen"] == 10**9
+    assert totals["captured_without_hold_fen"] == 250
+    logs.write(other := tmp_path / "other", [*ENTRIES, *rest, logs.entry(COUNT + 6, "expire", a=1)])
+    assert "totals.held_above_issued" in codes(verify(other)), "what is held cannot be returned unused"
 
 
 def test_claim_by_claim_and_payer_by_payer_it_adds_up(tmp_path: Path) -> None:

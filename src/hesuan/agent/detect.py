@@ -18,6 +18,7 @@ from hesuan.agent import cards
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.manifests import Manifest
 from hesuan.wire.canonical import Json
+from hesuan.wire.messages import NEWEST_ORDER, TAKES
 from hesuan.wire.receipt import NEWEST, SIGNS
 
 _NO_LIMIT_BYTES = 1 << 60
@@ -53,7 +54,7 @@ class Machine:
                 {"chip": card.chip, "count": card.count, "memory_bytes": card.memory_bytes}
                 for card in self.cards
             ],
-            "software": {**self.software, SIGNS: str(NEWEST)},
+            "software": {**self.software, SIGNS: str(NEWEST), TAKES: str(NEWEST_ORDER)},
             "engine": engine,
             "isolation": list(isolation),
             "apps": [

@@ -80,7 +80,7 @@ class Observer:
             known, ended=observed.state.final
         ):
             return
-        if observed.state == RunState.RUNNING:
+        if observed.state == RunState.RUNNING and not observed.over:
             self.meter.seen_running(self.spool, known.run, looked_s)
         if not observed.state.final:
             if observed.state != known.state:

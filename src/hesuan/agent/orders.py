@@ -32,7 +32,7 @@ BAD_COMMAND = declare(
     zh="“{key}”为 {found}；应为 {wanted}。",
 )
 
-_RUN_KEYS = ("run", "work", "cores", "time_limit_s", "app_digest")
+_RUN_KEYS = ("run", "work", "cores", "time_limit_s", "app_digest", "organisation")
 _APP_KEYS = ("kind", "app", "units", "parameters", "cores", "time_limit_s", "memory_bytes")
 _SCRIPT_KEYS = ("kind", "command", "cores", "time_limit_s", "memory_bytes")
 
@@ -71,6 +71,9 @@ def specification(body: Mapping[str, Any], house: House) -> RunSpec:
         raise _bad("work", work, "a work order")
     cores = _positive(body, "cores")
     time_limit_s = _positive(body, "time_limit_s")
+    owner = body.get("organisation", "")
+    if owner != "" and not is_id(owner):
+        raise _bad("organisation", owner, "an organisation's id")
     match work.get("kind"):
         case "app":
             _refuse_unknown(work, _APP_KEYS, "work")
@@ -79,12 +82,14 @@ def specification(body: Mapping[str, Any], house: House) -> RunSpec:
             if not isinstance(parameters, Mapping):
                 raise _bad("work.parameters", parameters, "a table of names and values")
             command = manifest.command(units=_positive(work, "units"), cores=cores, parameters=parameters)
-            return RunSpec(run, command, cores, time_limit_s, manifest.folder, manifest.digest)
+            return RunSpec(
+                run, command, cores, time_limit_s, manifest.folder, manifest.digest, organisation=owner
+            )
         case "script":
             _refuse_unknown(work, _SCRIPT_KEYS, "work")
             if not house.scripts_allowed:
                 raise Refused(SCRIPTS_OFF)
-            return RunSpec(run, _words(work), cores, time_limit_s)
+            return RunSpec(run, _words(work), cores, time_limit_s, organisation=owner)
         case other:
             raise _bad("work.kind", other, "`app` or `script`")
 

@@ -22,7 +22,7 @@ from hesuan.agent.spool import Command
 from hesuan.errors import Conflict, InputFault, Refused, Unavailable, declare
 from hesuan.wire import keys
 from hesuan.wire.canonical import Json
-from hesuan.wire.messages import ENROL_DOMAIN, Message, parse_at, seal
+from hesuan.wire.messages import ENROL_DOMAIN, Message, format_at, parse_at, seal
 
 CONNECT_S = 10.0
 ANSWER_S = 30.0
@@ -140,17 +140,39 @@ class Uplink:
             Refused: ``agent.hub_refused``, ``agent.clock_skew``.
         """
         body: dict[str, Json] = {"after": after, "wait_s": min(wait_s, LARGEST_WAIT_S)}
-        message = Message(agent=self.agent, seq=0, kind="poll", at=datetime.now(UTC), body=body)
-        try:
-            answer = self._post("/gateway/v1/commands", seal(message, self.private))
-        except Refused:
-            self.check_clock()
-            raise
-        self.check_clock()
+        answer = self._ask("poll", "/gateway/v1/commands", body)
         return [
             Command(int(item["seq"]), str(item["id"]), str(item["kind"]), item["body"])
             for item in answer["commands"]
         ]
+
+    def records(self, since: datetime, until: datetime) -> list[dict[str, Json]]:
+        """The hub's attempts of this centre that ended from ``since`` on and before ``until``.
+
+        Raises:
+            Unavailable: ``agent.hub_away``.
+            Refused: ``agent.hub_refused``, ``agent.clock_skew``.
+        """
+        found: list[dict[str, Json]] = []
+        window: dict[str, Json] = {"since": format_at(since), "until": format_at(until)}
+        after: str | None = None
+        while True:
+            answer = self._ask("records", "/gateway/v1/records", {**window, "after": after})
+            found += answer["attempts"]
+            after = answer["next"]
+            if after is None:
+                return found
+
+    def _ask(self, kind: str, path: str, body: dict[str, Json]) -> dict[str, Any]:
+        """A signed request that is answered and not stored; a wrong clock is told as such."""
+        message = Message(agent=self.agent, seq=0, kind=kind, at=datetime.now(UTC), body=body)
+        try:
+            answer = self._post(path, seal(message, self.private))
+        except Refused:
+            self.check_clock()
+            raise
+        self.check_clock()
+        return answer
 
     def check_clock(self) -> None:
         """Raises ``agent.clock_skew`` when our clock is too far from the hub's."""

@@ -7,6 +7,7 @@ import signal
 import socket
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,8 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hesuan.agent import counting, manifests
+from hesuan.agent import checkup as checking
+from hesuan.agent import counting, engines, manifests
 from hesuan.agent import detect as detecting
+from hesuan.agent import reconcile as reconciling
 from hesuan.agent import site as sites
 from hesuan.agent.agent import Agent
 from hesuan.agent.benchmarking import Benchmark, core_counts
@@ -23,6 +26,8 @@ from hesuan.agent.orders import APP_UNKNOWN, House
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.spool import Spool
 from hesuan.agent.uplink import Uplink
+from hesuan.cli import checkup
+from hesuan.cli import reconcile as reconciled
 from hesuan.cli.exits import Exit, tell
 from hesuan.cli.language import said
 from hesuan.errors import InputFault, NotFound
@@ -32,6 +37,8 @@ from hesuan.wire import keys
 SAME_SENTENCE_S = 60.0
 """A sentence that has not changed is not said again sooner than this."""
 
+_DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
+_FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -82,14 +89,22 @@ def enrol(hub: str, code: str, data: Path, name: str) -> None:
     show_default=True,
     help="Seconds between two words about how long a run has held its cores.",
 )
-def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int) -> None:
+@click.option(
+    "--site",
+    "site_file",
+    type=_FILE,
+    help="Which engine this site has; DATA/site.toml by default, without it this machine.",
+)
+def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_file: Path | None) -> None:
     """Serve: take commands, run jobs, report. Stop it any time; jobs go on and are found again."""
     site = sites.load(data)
     teller = Teller(Console())
-    machine = detecting.machine()
+    equipped = engines.equip(site, site_file)
+    scheduler, machine = equipped.scheduler, equipped.machine
+    for note in machine.notes:
+        teller(note)
     found = usable_apps(apps, machine, teller)
     with sites.alone(data):
-        scheduler = LocalScheduler(site.runs, cores=machine.cores)
         agent = Agent(
             site=site,
             spool=Spool(site.spool, site.agent, site.private),
@@ -109,10 +124,58 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int) -> None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop())
         teller(
-            f"Agent {site.agent} serves {site.hub}; {machine.cores} cores, apps: {', '.join(found) or '–'}."
+            f"Agent {site.agent} serves {site.hub} by {scheduler.name}; {machine.cores} cores,"
+            f" apps: {', '.join(found) or '–'}."
         )
         agent.serve()
         teller("Stopped; running jobs go on and are found again.")
+
+
+@commands.command()
+@click.option("--data", type=_FOLDER, required=True, help="The folder that was enrolled.")
+@click.option(
+    "--site", "site_file", type=_FILE, help="Which engine this site has; DATA/site.toml by default."
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.IntRange(min=1),
+    default=120,
+    show_default=True,
+    help="Seconds that a trial job may take until it is on the books.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON, when all are done.")
+def check(data: Path, site_file: Path | None, wait_s: int, as_json: bool) -> int:
+    """Try this site: hub, clock, engine, users, and four jobs of a few seconds. Charges nobody."""
+    steps = checking.of_site(data, site_file, wait_s=wait_s)
+    return checkup.as_json(steps) if as_json else checkup.show(steps)
+
+
+@commands.command()
+@click.option("--data", type=_FOLDER, required=True, help="The folder that was enrolled.")
+@click.option("--since", type=_DATE, required=True, help="First day, UTC: 2026-11-01, or a time with Z.")
+@click.option("--until", type=_DATE, help="The day (or time) after the last; now by default.")
+@click.option(
+    "--site", "site_file", type=_FILE, help="Which engine this site has; DATA/site.toml by default."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print totals and findings as JSON.")
+def reconcile(
+    data: Path, since: datetime, until: datetime | None, site_file: Path | None, as_json: bool
+) -> int:
+    """Compare the centre's own books with the hub's records; ends with 1 if they differ. Changes nothing."""
+    site = sites.load(data)
+    equipped = engines.equip(site, site_file)
+    uplink = Uplink(site.hub, site.private, site.agent)
+    try:
+        compared = reconciling.of_site(
+            equipped.scheduler,
+            uplink,
+            since=since.replace(tzinfo=UTC),
+            until=until.replace(tzinfo=UTC) if until else datetime.now(UTC),
+        )
+    finally:
+        uplink.close()
+    return reconciled.as_json(compared) if as_json else reconciled.put(compared)
 
 
 @commands.command()

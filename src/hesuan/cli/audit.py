@@ -17,6 +17,7 @@ from hesuan.cli.language import said
 from hesuan.errors import HesuanError
 from hesuan.wire.canonical import canonical
 from hesuan.wire.checkpoint import open_note, parse_checkpoint, parse_log_key
+from hesuan.wire.leaves import opens
 from hesuan.wire.merkle import leaf_hash, verify_inclusion
 
 
@@ -53,7 +54,10 @@ def _trail(hub: Hub, identity: str) -> dict[str, Any]:
 
 
 def _verdict(hub: Hub, fact: Mapping[str, Any], log_key: str) -> str:
-    """``proven``, ``waiting`` for the next checkpoint, or ``wrong``."""
+    """``proven``, ``waiting`` for the next checkpoint, or ``wrong``: not in the log, or not what opens it."""
+    private = fact.get("private")
+    if private and "salt" in private and not opens(fact["leaf"], **private):
+        return "wrong"
     if fact["leaf_index"] is None:
         return "waiting"
     proof = hub.get(f"log/inclusion/{fact['leaf_index']}")

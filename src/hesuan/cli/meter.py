@@ -31,6 +31,9 @@ def meter(order_id: str, as_json: bool) -> int:
         return Exit.DONE
     console = show.out()
     show.put(show.pairs(_rows(usage, order["quote_document"]["prediction"])))
+    if usage["attempts"]:
+        console.print()
+        show.put(show.table(_attempt_heads(), (_attempt(one) for one in usage["attempts"])))
     if usage["result"]:
         console.print()
         console.print(said(en="Reported by the program itself, not metered:", zh="程序自报，未经计量："))
@@ -60,6 +63,37 @@ def _rows(usage: Mapping[str, Any], prediction: Mapping[str, Any] | None) -> Ite
     yield said(en="Peak memory", zh="峰值内存"), show.memory(usage["peak_memory_bytes"]), measured
     if usage["output_digest"]:
         yield said(en="Output", zh="输出"), "", usage["output_digest"]
+
+
+def _attempt_heads() -> list[tuple[str, str]]:
+    return [
+        (said(en="Attempt", zh="执行"), "left"),
+        (said(en="Ended", zh="结束"), "left"),
+        (said(en="Wall time", zh="墙钟时间"), "right"),
+        (said(en="Core-s", zh="核秒"), "right"),
+        (said(en="Card-s", zh="卡秒"), "right"),
+        (said(en="Node-s", zh="节点秒"), "right"),
+        (said(en="MiB-s", zh="MiB 秒"), "right"),
+        (said(en="Energy [J]", zh="能耗 [J]"), "right"),
+        (said(en="Source", zh="来源"), "left"),
+    ]
+
+
+def _attempt(one: Mapping[str, Any]) -> tuple[str, ...]:
+    """One time that the run was run: what was set aside × seconds; a dash where nobody read it."""
+    held = (one[name] for name in ("core_s", "card_s", "node_s", "memory_mib_s", "energy_j"))
+    figures = ("–" if value is None else f"{value:,}" for value in held)
+    source = f"{one['evidence']}, {_evidence(one['evidence_class'])}"
+    return one["key"], one["state"], show.seconds(one["wall_ms"]), *figures, source
+
+
+def _evidence(name: str) -> str:
+    """Who saw it."""
+    return {
+        "kernel": said(en="kernel", zh="内核"),
+        "accounting": said(en="the scheduler's accounting", zh="调度器记账"),
+        "self-reported": said(en="the engine's own word", zh="引擎自报"),
+    }.get(name, name)
 
 
 def _claimed(name: str, value: object) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""``hesuan hub incident``, ``restored``, ``erase``, ``rotate-key``: what people do to a log besides money."""
+"""``hesuan hub incident``, ``restored``, ``rebuild-log``, ``erase``, ``rotate-key``: a log's own."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LOG = click.option(
 
 
 def add_to(group: click.Group) -> None:
-    """Hangs the four verbs into ``hesuan hub``."""
-    for verb in (incident, restored, erase, rotate_key):
+    """Hangs the five verbs into ``hesuan hub``."""
+    for verb in (incident, restored, rebuild_log, erase, rotate_key):
         group.add_command(verb)
 
 
@@ -63,6 +63,32 @@ def restored(reason: str, name: str) -> None:
 
     for fact in notices.accept_restore(actor=_actor(name), reason=reason):
         print(f"{fact.log}  {fact.id}")
+
+
+@click.command(
+    "rebuild-log",
+    help=said(
+        en="Write LOG's published folder anew from the database, when it is lost and no copy is left; the log"
+        " says so, with REASON. Refused where log, key or a witness knows more than the database.",
+        zh="日志 LOG 的公开目录丢失且无副本时，自数据库重新写出；日志予以载明，并附 REASON。"
+        "如日志、密钥或见证方所知多于数据库则拒绝。",
+    ),
+)
+@click.argument("log")
+@click.argument("reason")
+@AS
+def rebuild_log(log: str, reason: str, name: str) -> None:
+    from hesuan.hub.disclosure import notices
+
+    size, silent = notices.rebuild_log(actor=_actor(name), log=log, reason=reason)
+    print(said(en=f"{log}: {size} leaves published.", zh=f"{log}：已公布 {size} 条。"))
+    for witness in silent:
+        print(
+            said(
+                en=f"Witness {witness} could not say what it has seen.",
+                zh=f"见证方 {witness} 未能答复其所见。",
+            )
+        )
 
 
 @click.command(

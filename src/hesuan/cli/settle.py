@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ NOT_SETTLED = declare(
     " has arrived.",
     zh="订单 {order} 尚未结算：运行状态为 {state}。运行结束且用量到达后即结算。",
 )
+PROOF_WAIT_S = 15
+"""A log publishes within seconds; one that waits longer, for its witnesses, is not waited for here."""
+PROOF_PAUSE_S = 0.3
 FILE_EXISTS = declare(
     "cli.file_exists",
     en="{path} exists; it was left as it is.",
@@ -45,12 +50,13 @@ FILE_EXISTS = declare(
 @frame.AS_JSON
 def settle(order_id: str, receipt: Path | None, as_json: bool) -> int:
     """Fetches, prints, saves."""
+    proven = False
     with Hub() as hub:
         order = hub.get(f"orders/{order_id}")
         if order["settlement"] is None:
             raise Refused(NOT_SETTLED, order=order_id, state=order["run"]["state"])
         if receipt is not None:
-            _save(hub.get_bytes(f"receipts/{order['receipt']}/file"), receipt)
+            proven = _save(_with_proof(hub, order["receipt"]), receipt)
     if as_json:
         show.print_json(order["settlement"])
     else:
@@ -62,9 +68,7 @@ def settle(order_id: str, receipt: Path | None, as_json: bool) -> int:
             for line in trace:
                 console.print(f"  {show.sentence(line)}")
     if receipt is not None:
-        show.err().print(
-            said(en=f"Saved. Check it: hesuan verify {receipt}", zh=f"已保存。验证：hesuan verify {receipt}")
-        )
+        show.err().print(_saved(receipt) if proven else _saved_early(receipt))
     return Exit.DONE
 
 
@@ -99,14 +103,59 @@ def _held(paid: Mapping[str, Any], part: str) -> Iterator[tuple[str, str, str]]:
     yield said(en="  given back", zh="  解冻"), show.difference(held, captured), ""
 
 
-def _save(content: bytes, path: Path) -> None:
-    """Writes the bytes as they came; an existing file is not overwritten."""
+def _with_proof(hub: Hub, receipt: str) -> bytes:
+    """The receipt's file, waiting a little for the log's proof: it promises an entry before."""
+    deadline = time.monotonic() + PROOF_WAIT_S
+    while True:
+        content = hub.get_bytes(f"receipts/{receipt}/file")
+        if _is_proven(content) or time.monotonic() > deadline:
+            return content
+        time.sleep(PROOF_PAUSE_S)
+
+
+def _is_proven(content: bytes) -> bool:
+    return "proof" in json.loads(content)
+
+
+def _save(content: bytes, path: Path) -> bool:
+    """Writes the bytes as they came; says whether they hold the log's proof.
+
+    Only the same receipt's promise is replaced; any other existing file is left as it is.
+    """
     try:
         with path.open("xb") as file:
             file.write(content)
     except FileExistsError:
         if path.read_bytes() != content:
-            raise Refused(FILE_EXISTS, path=path) from None
+            if not _is_promise_of(content, path.read_bytes()):
+                raise Refused(FILE_EXISTS, path=path) from None
+            beside = path.with_name(path.name + ".new")
+            beside.write_bytes(content)
+            beside.replace(path)
+    return _is_proven(content)
+
+
+def _is_promise_of(content: bytes, existing: bytes) -> bool:
+    """Whether ``existing`` is ``content``'s receipt as it was before its proof."""
+    try:
+        earlier = json.loads(existing)
+    except ValueError:
+        return False
+    if not isinstance(earlier, dict) or "proof" in earlier:
+        return False
+    return bool(earlier.get("receipt") == json.loads(content)["receipt"])
+
+
+def _saved(path: Path) -> str:
+    return said(en=f"Saved. Check it: hesuan verify {path}", zh=f"已保存。验证：hesuan verify {path}")
+
+
+def _saved_early(path: Path) -> str:
+    return said(
+        en=f"Saved to {path} with the log's promise: its proof is not published yet. Run this command again"
+        " for it; the file is then replaced.",
+        zh=f"已保存至 {path}，其中为日志的承诺：证明尚未发布。稍后再次运行本命令即可取得，届时替换该文件。",
+    )
 
 
 def main(argv: list[str]) -> int:

@@ -33,7 +33,7 @@ def _used_again(facts: Facts) -> Iterator[Flag]:
                     "A8",
                     Action.STOP,
                     later.used_by,
-                    version="2",
+                    version="3",
                     window=f"{kind} {later.key[:16]}",
                     refs=[later.used_by, *(one.used_by for one in before)],
                     uses_before=len(before),
@@ -67,11 +67,13 @@ def _near(facts: Facts, limits: Thresholds) -> Iterator[Flag]:
 
 
 def _told_apart(first: Claim, second: Claim) -> bool:
-    """Two runs of one series cost the same on the same day; their meters say that they are two. What several
-    programmes lawfully paid together costs each of them the same."""
+    """Two runs of one series cost the same on the same day; their meters say that they are two, unless one
+    was not metered or the same reading stands under both. What several programmes lawfully paid together
+    costs each of them the same."""
     if first.id in second.beside:
         return True
-    return first.metered and second.metered and first.programme == second.programme
+    metered = bool(first.readings and second.readings)
+    return metered and first.programme == second.programme and first.readings.isdisjoint(second.readings)
 
 
 def _near_flag(before: Claim, later: Claim, limits: Thresholds) -> Flag:
@@ -79,7 +81,7 @@ def _near_flag(before: Claim, later: Claim, limits: Thresholds) -> Flag:
         "A8",
         Action.HOLD,
         f"claim:{later.id}",
-        version="2",
+        version="3",
         window="near",
         refs=[before.id, later.id],
         before_fen=before.fen,

@@ -111,8 +111,9 @@ class Claim:
     programme: str
     fen: int
     at: datetime
-    metered: bool = False
-    """Whether it stands on runs of its own that signed meters tell apart from all others."""
+    readings: frozenset[str] = frozenset()
+    """Of each run it stands on, what its meter says of it and would say of no other; empty where one of them
+    was not metered."""
     beside: frozenset[str] = frozenset()
     """Claims to other programmes that lawfully paid the same orders."""
 

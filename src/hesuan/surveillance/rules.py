@@ -95,11 +95,12 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "A8",
-            "2",
+            "3",
             claiming.a8_double_claim,
             "stop / hold",
-            "Double claim: the same invoice, contract, job or reading again; or a claim like the one before",
-            "重复申请：同一发票、合同、作业或读数再次使用，或与前一申请几乎相同",
+            "Double claim: the same invoice, contract, job or reading again; or a claim like the one before,"
+            " and no meter that tells them apart",
+            "重复申请：同一发票、合同、作业或读数再次使用，或与前一申请几乎相同而计量不足以区分",
             "Yangzhou: the same contract is not claimed twice",
         ),
         Rule(

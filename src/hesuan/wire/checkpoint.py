@@ -24,7 +24,8 @@ from hesuan.wire.merkle import HASH_BYTES
 ED25519 = b"\x01"
 KEY_ID_BYTES = 4
 MAX_SIGNATURES = 100
-MAX_NOTE_CHARACTERS = 100_000
+MAX_NOTE_CHARACTERS = 400_000
+"""An ML-DSA-44 line has some 3,300; policies of 32 witnesses are to be read."""
 _SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
 

@@ -14,10 +14,18 @@ from hesuan.errors import Code, Faults, HesuanError, InputFault, declare
 from hesuan.money import format_yuan
 from hesuan.wire import merkle
 from hesuan.wire.canonical import canonical, digest
-from hesuan.wire.checkpoint import Checkpoint, log_fingerprint, open_note, parse_checkpoint, parse_log_key
+from hesuan.wire.checkpoint import (
+    Checkpoint,
+    LogKey,
+    log_fingerprint,
+    open_note,
+    parse_checkpoint,
+    parse_log_key,
+)
 from hesuan.wire.checks import DISAGREES, Check, Outcome, broken, figure, sound
 from hesuan.wire.encoding import from_hex
 from hesuan.wire.keys import fingerprint, parse_public
+from hesuan.wire.leaves import VERSION, is_fact, opens
 from hesuan.wire.reading import Listing, Members, Text, faults, read_json, shown
 from hesuan.wire.receipt import LEAF_KIND, signed_by
 
@@ -31,6 +39,16 @@ LEAF_DIFFERS = declare(
     "verify.leaf_differs",
     en="Log entry: `{member}` is {written}; this file has {computed}.",
     zh="日志条目：“{member}”为 {written}；本文件为 {computed}。",
+)
+LEAF_NOT_OPENED = declare(
+    "verify.leaf_not_opened",
+    en="Log entry: salt and record of this file do not open it; it commits to {written}.",
+    zh="日志条目：本文件的盐与记录无法将其打开；其摘要为 {written}。",
+)
+LEAF_NO_FACT = declare(
+    "verify.leaf_no_fact",
+    en="Log entry: {leaf} has not the form of a fact of the platform.",
+    zh="日志条目：{leaf} 不是平台事实的形式。",
 )
 NOT_IN_LOG = declare(
     "verify.not_in_log",
@@ -77,6 +95,10 @@ class Trust:
     def knows_log(self, key: str) -> bool:
         """Whether a key is, or was, the trusted log's."""
         return key == self.log_key or key in self.former_log_keys
+
+    def log_keys(self) -> list[LogKey]:
+        """Every key that is, or was, the trusted log's."""
+        return [parse_log_key(key) for key in (self.log_key, *self.former_log_keys)]
 
     def knows_site(self, *, agent: str, key: str) -> bool:
         """Whether a site's key is trusted for that agent."""
@@ -176,28 +198,48 @@ def _site(file: dict[str, Any]) -> list[Check]:
 
 
 def _leaf(file: dict[str, Any]) -> list[Check]:
-    receipt, leaf = file["receipt"], (file.get("proof") or file["promise"])["leaf"]
-    expected: dict[str, object] = {
-        "kind": LEAF_KIND,
-        "receipt": digest(receipt),
+    """The leaf, and behind one of version 2 the opened record, against the receipt."""
+    receipt, proof = file["receipt"], file.get("proof") or file["promise"]
+    leaf, name = proof["leaf"], digest(receipt)
+    told: dict[str, object] = {
         "charge_fen": receipt["charge"]["charge_fen"],
         "site_key": file["site"]["key"],
     }
-    found = [
+    if leaf["v"] == VERSION:
+        told |= {"k": LEAF_KIND, "c": f"centre:{receipt['centre']}"}
+        told |= {"s": proof["index"]} if "index" in proof else {}
+        opened = file["opened"]
+        behind = {"receipt": name, "subject": receipt["id"]}
+        found = [*_members(leaf, told), *_members(opened["record"], behind)]
+        if not opens(leaf, salt=opened["salt"], record=opened["record"]):
+            found.append(broken("leaf", LEAF_NOT_OPENED, written=shown(leaf["h"])))
+        elif not is_fact({"s": 0, **leaf}):
+            found.append(broken("leaf", LEAF_NO_FACT, leaf=shown(leaf, 200)))
+    else:
+        found = _members(leaf, {"kind": LEAF_KIND, "receipt": name, **told})
+    en = "Log entry: it names this receipt by {digest}, the charge {charge} and the site's key."
+    zh = "日志条目：载明本回执摘要 {digest}、费用 {charge} 与站点密钥。"
+    if leaf["v"] == VERSION:
+        en = "Log entry: opened, it names this receipt by {digest}; in public the charge {charge} and the"
+        en += " site's key."
+        zh = "日志条目：打开后载明本回执摘要 {digest}；公开载明费用 {charge} 与站点密钥。"
+    charge = format_yuan(receipt["charge"]["charge_fen"])
+    return found or [sound("leaf", en, zh, digest=name, charge=charge)]
+
+
+def _members(held: Mapping[str, Any], told: Mapping[str, object]) -> list[Check]:
+    """Members of the log's entry, or of the record behind it, that are not what the file says."""
+    return [
         broken(
             "leaf",
             LEAF_DIFFERS,
             member=member,
-            written=figure(member, leaf[member]),
+            written=figure(member, held[member]),
             computed=figure(member, value),
         )
-        for member, value in expected.items()
-        if leaf[member] != value
+        for member, value in told.items()
+        if held[member] != value
     ]
-    en = "Log entry: it names this receipt by {digest}, the charge {charge} and the site's key."
-    zh = "日志条目：载明本回执摘要 {digest}、费用 {charge} 与站点密钥。"
-    charge = format_yuan(receipt["charge"]["charge_fen"])
-    return found or [sound("leaf", en, zh, digest=expected["receipt"], charge=charge)]
 
 
 def _inclusion(proof: dict[str, Any], checkpoint: Checkpoint) -> Check:

@@ -70,8 +70,15 @@ STALE = declare(
 )
 TOO_OLD = declare(
     "verify_log.too_old",
-    en="Freshness: the newest witness saw this checkpoint {age} s ago; at most {limit} s are accepted.",
-    zh="时效：最近一次见证在 {age} 秒前；至多接受 {limit} 秒。",
+    en="Freshness: the quorum `{quorum}` last stood behind this checkpoint {age} s ago;"
+    " at most {limit} s are accepted.",
+    zh="时效：法定数“{quorum}”最近一次见证该检查点在 {age} 秒前；至多接受 {limit} 秒。",
+)
+AHEAD = declare(
+    "verify_log.cosigned_ahead",
+    en="Freshness: {name} cosigned at {time}; it is {now} here. A time ahead of the clock counts for nothing:"
+    " one of the two clocks is wrong.",
+    zh="时效：{name} 的联署时间为 {time}；本机为 {now}。晚于时钟的时间不予计入：两者必有一误。",
 )
 NOT_OURS = declare(
     "verify_log.leaf_unreadable",
@@ -83,10 +90,14 @@ MORE = declare("verify_log.more", en="… and {count} more differences.", zh="�
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A checkpoint that somebody saw earlier, signed by the same log."""
+    """A checkpoint that somebody saw earlier."""
 
     who: Both
     checkpoint: Checkpoint
+    note: str = ""
+    """Where it stands: a key of the log, former or present, has to have signed it. Empty: it was checked."""
+    otherwise: Check | None = None
+    """What to say where none did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,10 @@ from hesuan.wire import keys
 from hesuan.wire.canonical import MAX_INTEGER, Json, canonical
 
 MESSAGE_DOMAIN = "hesuan-message-v1"
+TAKES = "hesuan-orders"
+"""Under this name an agent's inventory says, among its software, which version of ``run`` commands it takes;
+silence is 1. Version 2 says whose work it is (``organisation``)."""
+NEWEST_ORDER = 2
 ENROL_DOMAIN = "hesuan-enrol-v1"
 _MEMBERS = frozenset({"agent", "seq", "kind", "at", "body"})
 _AT_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"

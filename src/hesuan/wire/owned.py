@@ -151,17 +151,20 @@ def verify_owned(document: dict[str, Any], *, trust: Trust | None, policy: Polic
 
 
 def _keys(log_key: str, trust: Trust | None, policy: Policy | None) -> list[Check]:
-    if policy is not None:
-        return of_policy_log(log_key, policy)
+    """What the trust file says, what the policy says, and where neither names a log, that."""
     found = _fingerprint(log_key)
-    if trust is not None:
-        if not trust.knows_log(log_key):
-            return [broken("keys", LOG_KEY, found=found, trusted=_fingerprint(trust.log_key))]
-        return [
-            sound("keys", "Keys: the trusted log key {log}.", "密钥：受信任的日志密钥 {log}。", log=found)
-        ]
-    en = "Keys: the log key {log} is inside this file, compared with nothing; pass --policy."
-    zh = "密钥：日志密钥 {log} 取自本文件，未与任何来源比对；请使用 --policy。"
+    checks = [] if policy is None else of_policy_log(log_key, policy)
+    if trust is not None and not trust.knows_log(log_key):
+        checks.append(broken("keys", LOG_KEY, found=found, trusted=_fingerprint(trust.log_key)))
+    elif trust is not None:
+        en, zh = "Keys: the trusted log key {log}.", "密钥：受信任的日志密钥 {log}。"
+        checks.append(sound("keys", en, zh, log=found))
+    if checks:
+        return checks
+    en = (
+        "Keys: the log key {log} is inside this file, compared with nothing: no --trust or --policy names it."
+    )
+    zh = "密钥：日志密钥 {log} 取自本文件，未与任何来源比对：没有 --trust 或 --policy 列明它。"
     check = sound("keys", en, zh, log=found)
     return [Check(check.name, Outcome.NOTE, check.code, check.facts)]
 

@@ -79,6 +79,12 @@ RECEIPT_BROKEN = declare(
     en="Receipt {file}: {why}",
     zh="回执 {file}：{why}",
 )
+ONLY_OF = declare(
+    "pack.only_of",
+    en="Of {files}: {why}",
+    zh="{files}：{why}",
+)
+"""Of some receipts and not of all: too few witnesses, or a note."""
 AMOUNTS_DIFFER = declare(
     "pack.amounts_differ",
     en="Claim: its lines come to {lines}; the manifest says {written}.",
@@ -111,6 +117,7 @@ class Opened:
     members: Mapping[str, bytes]
     manifest: Mapping[str, Any]
     checks: tuple[Check, ...]
+    log_key: str
 
 
 def build(members: Mapping[str, bytes], about: About, *, private: Ed25519PrivateKey, log_key: str) -> bytes:
@@ -167,7 +174,7 @@ def open_pack(data: bytes, *, trust: Trust | None) -> Opened:
         raise InputFault(NOT_A_PACK, reason="; ".join(one.sentence() for one in wrong) or MANIFEST)
     manifest = whole["manifest"]
     checks = [*_hashes(members, manifest), _signature(whole), *_key(whole, trust), *_claim(members, manifest)]
-    return Opened(members, manifest, tuple(checks))
+    return Opened(members, manifest, tuple(checks), whole["log_key"])
 
 
 def _members(data: bytes) -> dict[str, bytes]:

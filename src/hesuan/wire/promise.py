@@ -17,6 +17,7 @@ from hesuan.wire import keys
 from hesuan.wire.canonical import Json, canonical
 from hesuan.wire.checkpoint import parse_log_key
 from hesuan.wire.checks import Check, Outcome, broken
+from hesuan.wire.leaves import VERSION
 from hesuan.wire.merkle import leaf_hash
 from hesuan.wire.messages import format_at, parse_at
 from hesuan.wire.reading import shown
@@ -53,7 +54,8 @@ BROKEN = declare(
 def make(leaf: Mapping[str, Json], *, recorded_at: datetime, private: Ed25519PrivateKey) -> dict[str, Json]:
     """A promise: the leaf, the day by which the log will hold it, and the log's signature over both.
 
-    The same fact gives the same promise for ever.
+    The same fact gives the same promise for ever. A version 2 leaf is promised without ``s``: it gets its
+    number with its place.
     """
     told: dict[str, Json] = {"leaf": dict(leaf), "due_by": format_at(recorded_at + MERGE_DELAY)}
     return told | {"signature": keys.sign(private, domain=DOMAIN, value=told)}
@@ -80,11 +82,16 @@ def of_promise(file: Mapping[str, Any], *, now: datetime) -> Check:
         return broken("promise", NOT_A_TIME, found=shown(promise["due_by"]))
     facts: dict[str, object] = {
         "log": shown(key.name),
-        "hash": leaf_hash(canonical(promise["leaf"])).hex(),
+        "hash": _entry_shown(promise["leaf"]),
         "due": promise["due_by"],
         "late": _span(now - due),
     }
     return Check("promise", Outcome.NOTE, BROKEN if now > due else WAITING, facts)
+
+
+def _entry_shown(leaf: Mapping[str, Any]) -> str:
+    """By what to find the promised leaf in the log: its ``h``, which its salt makes its own, or its hash."""
+    return shown(leaf["h"]) if leaf["v"] == VERSION else leaf_hash(canonical(leaf)).hex()
 
 
 def is_overdue(check: Check) -> bool:

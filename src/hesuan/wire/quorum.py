@@ -76,9 +76,8 @@ class Policy:
 
     def log_that_signed(self, origin: str, signers: Iterable[SignatureLine]) -> KnownLog | None:
         """The log with an origin line: under the key that signed, where several are known, else the first."""
-        ids = {line.key_id for line in signers}
-        known = [log for log in self.logs if log.key.name == origin]
-        return next((log for log in known if log.key.key_id in ids), known[0] if known else None)
+        key = key_that_signed([log.key for log in self.logs], origin, signers)
+        return next((log for log in self.logs if log.key is key), None)
 
     @property
     def witness_keys(self) -> list[WitnessKey]:
@@ -87,15 +86,31 @@ class Policy:
 
     def satisfied(self, cosignatures: Iterable[Cosignature]) -> bool:
         """Whether those who cosigned make the quorum."""
-        signed = {public_bytes(one.key.public) for one in cosignatures}
-        saw = {one.name for one in self.witnesses if public_bytes(one.key.public) in signed}
+        signed = {one.key.raw for one in cosignatures}
+        saw = {one.name for one in self.witnesses if one.key.raw in signed}
         return self.quorum == NONE or self._saw(self.quorum, saw)
+
+    @property
+    def fewest(self) -> int:
+        """How many witnesses can make the quorum, at the least."""
+        return 0 if self.quorum == NONE else self._fewest(self.quorum)
+
+    def _fewest(self, name: str) -> int:
+        group = self.groups.get(name)
+        return 1 if group is None else sum(sorted(map(self._fewest, group.members))[: group.need])
 
     def _saw(self, name: str, saw: set[str]) -> bool:
         group = self.groups.get(name)
         if group is None:
             return name in saw
         return sum(self._saw(member, saw) for member in group.members) >= group.need
+
+
+def key_that_signed(keys: Iterable[LogKey], origin: str, signers: Iterable[SignatureLine]) -> LogKey | None:
+    """Of the keys under an origin line: the one that signed, else the first; ``None`` where there is none."""
+    ids = {line.key_id for line in signers}
+    known = [key for key in keys if key.name == origin]
+    return next((key for key in known if key.key_id in ids), known[0] if known else None)
 
 
 def parse_policy(data: bytes) -> Policy:
@@ -116,10 +131,20 @@ def parse_policy(data: bytes) -> Policy:
     reader = _Reader()
     # Octets above 0x7F are opaque: latin-1 keeps each as it is, and nothing is normalised.
     for number, text in enumerate(data.decode("latin-1").split("\n")[:-1], start=1):
-        words = re.split("[ \t]+", text.strip(" \t"))
+        words = _words(text)
         if words != [""] and not words[0].startswith("#"):
             reader.take(number, words)
     return reader.policy()
+
+
+def without_logs(text: str) -> list[str]:
+    """The lines of a policy but those that define a log, for whoever names the logs otherwise."""
+    return [line for line in text.removesuffix("\n").split("\n") if _words(line)[0] != "log"]
+
+
+def _words(line: str) -> list[str]:
+    """The items of a line, between blanks and tabs; both may stand in front and behind too."""
+    return re.split("[ \t]+", line.strip(" \t"))
 
 
 class _Reader:
@@ -159,7 +184,7 @@ class _Reader:
 
     def _witness(self, number: int, name: str, text: str, url: str = "") -> None:
         key = _key(number, text, parse_witness_key)
-        if any(public_bytes(one.key.public) == public_bytes(key.public) for one in self.witnesses):
+        if any(one.key.raw == key.raw for one in self.witnesses):
             raise _fault(number, "a witness with this public key stands above")
         self._name(number, name)
         self.witnesses.append(KnownWitness(name, key, url))

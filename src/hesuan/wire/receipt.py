@@ -9,6 +9,10 @@ state, rounded down; never above the quote's highest charge.
 
 Two versions: 1 where at most one voucher pays, 2 where a quote names several. A site that only knows 1 is not
 quoted several, so nobody is asked to sign what they cannot check.
+
+The file around a receipt follows the version of the log's leaf and not the receipt's: a leaf of version 1
+says the receipt's digest and id in public; behind one of version 2 they stand in a salted record, and the
+file carries it ``opened``. A site signs the receipt alone, so every agent signs for either.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from hesuan.errors import InputFault, declare
 from hesuan.units import SECONDS_PER_HOUR, billed_seconds
 from hesuan.wire import keys
 from hesuan.wire.canonical import Json, canonical, digest
+from hesuan.wire.leaves import VERSION
 from hesuan.wire.reading import Exactly, Listing, Members, Perhaps, Shape, Text, Whole
 
 RECEIPT_DOMAIN = "hesuan-receipt-v1"
@@ -78,7 +83,18 @@ CHARGE_SHAPE = Members(
         "copay": Members(_HELD),
     }
 )
-_LEAF = Members({"kind": Text(), "receipt": Text(), "charge_fen": Whole(), "site_key": Text()}, others=True)
+_LEAF = Members(
+    {"v": Exactly(1), "kind": Text(), "receipt": Text(), "charge_fen": Whole(), "site_key": Text()},
+    others=True,
+)
+_LEAF_2: dict[str, Shape] = {
+    **dict.fromkeys(("p", "k", "t", "c", "site_key", "h"), Text()),
+    "v": Exactly(2),
+    "charge_fen": Whole(),
+}
+"""A leaf as promised; in the log it has its number ``s`` too."""
+OPENED_SHAPE = Members({"salt": Text(), "record": Members({"subject": Text(), "receipt": Text()})})
+"""What stands behind ``h`` of a version 2 leaf."""
 _RECEIPT: dict[str, Shape] = {
     **dict.fromkeys(("id", "order", "run", "organisation", "centre", "agent", "issued_at"), Text()),
     "quote_digest": Text(),
@@ -89,19 +105,17 @@ _RECEIPT: dict[str, Shape] = {
 }
 RECEIPT_SHAPE = Members({"v": Exactly(1), **_RECEIPT, "quote": QUOTE_SHAPE})
 RECEIPT_SHAPE_2 = Members({"v": Exactly(2), **_RECEIPT, "quote": QUOTE_SHAPE_2})
+_PROOF: dict[str, Shape] = {
+    "index": Whole(),
+    "size": Whole(),
+    "hashes": Listing(Text()),
+    "checkpoint": Text(),
+}
 FILE_SHAPE = Members(
     {
         "receipt": RECEIPT_SHAPE,
         "site": Members({"agent": Text(), "key": Text(), "signature": Text()}),
-        "proof": Members(
-            {
-                "leaf": _LEAF,
-                "index": Whole(),
-                "size": Whole(),
-                "hashes": Listing(Text()),
-                "checkpoint": Text(),
-            }
-        ),
+        "proof": Members({**_PROOF, "leaf": _LEAF}),
         "log_key": Text(),
     }
 )
@@ -109,6 +123,12 @@ FILE_SHAPE = Members(
 FILE_SHAPE_2 = Members({**FILE_SHAPE.shapes, "receipt": RECEIPT_SHAPE_2})
 PROMISE_SHAPE = Members({"leaf": _LEAF, "due_by": Text(), "signature": Text()})
 """Stands in the place of ``proof`` until a checkpoint covers the receipt's entry."""
+OPENED_FILE: dict[str, Shape] = {
+    "proof": Members({**_PROOF, "leaf": Members({**_LEAF_2, "s": Whole()}, others=True)}),
+    "promise": Members({**PROMISE_SHAPE.shapes, "leaf": Members(_LEAF_2, others=True)}),
+    "opened": OPENED_SHAPE,
+}
+"""Where the log's leaf is of version 2: the record behind it beside proof or promise."""
 
 MALFORMED = declare(
     "receipt.malformed",
@@ -189,12 +209,20 @@ def receipt_shape(receipt: object) -> Members:
 
 
 def file_shape(document: Mapping[str, Any]) -> Members:
-    """The shape that a receipt file must have."""
-    shape = FILE_SHAPE_2 if receipt_shape(document.get("receipt")) is RECEIPT_SHAPE_2 else FILE_SHAPE
-    if "promise" not in document or "proof" in document:
-        return shape
-    others = {name: one for name, one in shape.shapes.items() if name != "proof"}
-    return Members({**others, "promise": PROMISE_SHAPE})
+    """The shape that a receipt file must have, by the versions of its receipt and of the log's leaf."""
+    several = receipt_shape(document.get("receipt")) is RECEIPT_SHAPE_2
+    shapes = dict((FILE_SHAPE_2 if several else FILE_SHAPE).shapes)
+    promised = "promise" in document and "proof" not in document
+    proven = document.get("promise" if promised else "proof")
+    leaf = proven.get("leaf") if isinstance(proven, Mapping) else None
+    if isinstance(leaf, Mapping) and leaf.get("v") == VERSION:
+        name = "promise" if promised else "proof"
+        shapes |= {name: OPENED_FILE[name], "opened": OPENED_SHAPE}
+    elif promised:
+        shapes["promise"] = PROMISE_SHAPE
+    if promised:
+        del shapes["proof"]
+    return Members(shapes)
 
 
 def quoted_vouchers(quote: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -227,22 +255,36 @@ def leaf_members(receipt: Mapping[str, Any], *, site_key: str) -> dict[str, Json
     Naming the site's key in the leaf makes the log a witness of which key had signed.
     """
     return {
-        "receipt": digest(dict(receipt)),
+        "c": f"centre:{receipt['centre']}",
         "charge_fen": receipt["charge"]["charge_fen"],
         "site_key": site_key,
     }
 
 
+def leaf_record(receipt: Mapping[str, Json]) -> dict[str, Json]:
+    """What stands behind that leaf, beside the receipt's id: pass it as ``private``."""
+    return {"receipt": digest(dict(receipt))}
+
+
 def promise_file(
-    *, receipt: Mapping[str, Json], site: Mapping[str, Json], promise: Mapping[str, Json], log_key: str
+    *,
+    receipt: Mapping[str, Json],
+    site: Mapping[str, Json],
+    promise: Mapping[str, Json],
+    log_key: str,
+    opened: Mapping[str, Json] | None,
 ) -> bytes:
     """The bytes of a receipt file that has the log's promise (:mod:`.promise`) and no proof yet."""
-    document = {"receipt": dict(receipt), "site": dict(site), "promise": dict(promise), "log_key": log_key}
-    return canonical(document) + b"\n"
+    return _file({"receipt": receipt, "site": site, "promise": promise, "opened": opened}, log_key)
 
 
 def receipt_file(
-    *, receipt: Mapping[str, Json], site: Mapping[str, Json], proof: Mapping[str, Json], log_key: str
+    *,
+    receipt: Mapping[str, Json],
+    site: Mapping[str, Json],
+    proof: Mapping[str, Json],
+    log_key: str,
+    opened: Mapping[str, Json] | None,
 ) -> bytes:
     """The bytes of a receipt file: canonical JSON and one line end.
 
@@ -251,9 +293,14 @@ def receipt_file(
         site: ``{"agent", "key", "signature"}``.
         proof: ``{"leaf", "index", "size", "hashes", "checkpoint"}``.
         log_key: The log's verifier key.
+        opened: ``{"salt", "record"}`` behind the leaf; ``None`` for a leaf of version 1, which has none.
     """
-    document = {"receipt": dict(receipt), "site": dict(site), "proof": dict(proof), "log_key": log_key}
-    return canonical(document) + b"\n"
+    return _file({"receipt": receipt, "site": site, "proof": proof, "opened": opened}, log_key)
+
+
+def _file(members: Mapping[str, Mapping[str, Json] | None], log_key: str) -> bytes:
+    document = {name: dict(value) for name, value in members.items() if value is not None}
+    return canonical({**document, "log_key": log_key}) + b"\n"
 
 
 def _object(holder: Mapping[str, Any], where: str, name: str) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ announced is a stranger's, whoever holds the folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -77,6 +77,21 @@ class Chain:
             if old.text() == found[-1].text():
                 found.append(following)
         return found
+
+    def family(self, keys: Iterable[LogKey]) -> list[LogKey]:
+        """Some keys of a log, and every one that an announcement joins to them, before or after."""
+        found = {key.text(): key for key in keys}
+        joined: dict[str, list[LogKey]] = {}
+        for _, old, following in self.links:
+            joined.setdefault(old.text(), []).append(following)
+            joined.setdefault(following.text(), []).append(old)
+        waiting = list(found)
+        while waiting:
+            for key in joined.pop(waiting.pop(), []):
+                if key.text() not in found:
+                    found[key.text()] = key
+                    waiting.append(key.text())
+        return list(found.values())
 
     def signer(self, trusted: LogKey, note: str) -> tuple[LogKey | None, Check]:
         """The key that signed a note and that a trusted one leads to, if there is one; and what to say."""

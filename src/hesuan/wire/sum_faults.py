@@ -26,6 +26,22 @@ NO_SUCH_REF = declare(
     en="Leaf {leaf} ({kind}): it resolves leaf {ref}, which is no {wanted} before it.",
     zh="第 {leaf} 条（{kind}）：所指第 {ref} 条并非其之前的 {wanted}。",
 )
+NO_AMOUNT = declare(
+    "totals.no_amount",
+    en="Leaf {leaf} ({kind}): it moves money and names no amount `{member}` of 0 fen or more.",
+    zh="第 {leaf} 条（{kind}）：移动资金而未写明不小于 0 分的金额 `{member}`。",
+)
+NO_REF = declare(
+    "totals.no_reference",
+    en="Leaf {leaf} ({kind}, {amount}): it names neither {wanted}; nothing stands behind it.",
+    zh="第 {leaf} 条（{kind}，{amount}）：未写明 {wanted} 之任一；无所依据。",
+)
+HELD_ABOVE = declare(
+    "totals.held_above_issued",
+    en="Leaf {leaf} ({kind}): open holds and captured less refunds come to {total}, above the {limit} issued"
+    " and not returned.",
+    zh="第 {leaf} 条（{kind}）：未了结冻结与扣划减退回累计 {total}，超过已发放未退回的 {limit}。",
+)
 TWICE = declare(
     "totals.resolved_twice",
     en="Leaf {leaf} ({kind}): leaf {ref} was resolved before, by leaf {by}.",

@@ -12,6 +12,8 @@ from typing import Any
 
 from hesuan.errors import Code
 from hesuan.money import format_yuan
+from hesuan.wire.batches import Batches
+from hesuan.wire.beside import Beside
 from hesuan.wire.payouts import Payouts
 from hesuan.wire.reading import shown
 from hesuan.wire.sum_faults import (
@@ -19,6 +21,9 @@ from hesuan.wire.sum_faults import (
     ABOVE_ISSUED,
     ABOVE_REF,
     GAP,
+    HELD_ABOVE,
+    NO_AMOUNT,
+    NO_REF,
     NO_SUCH_REF,
     OTHER_LOG,
     PAY_DIFFERS,
@@ -34,6 +39,11 @@ LAPSE = "lapse"
 """What no longer belongs to the programme: its window is over."""
 FLOATS = ("float", "float_back")
 """Money ahead of claims: not a payment of what was settled."""
+RECEIPT = "receipt.issued"
+
+
+WITHOUT_AMOUNT = ("programme", "void")
+"""A version of a programme may bring no money; what a void gives back stands in its hold."""
 
 
 @dataclass(slots=True)
@@ -62,24 +72,27 @@ class Totals:
         self.refunded_fen: Counter[str] = Counter()
         self.settled_fen: Counter[str] = Counter()
         self.paid_fen = 0
+        self.held_fen = 0
+        """Of open holds."""
         self.receipts_fen = 0
         self.entries = 0
         """Leaves that move money."""
         self.fault_count = 0
         self.faults: list[Fault] = []
         self.payouts = Payouts(self._fault)
+        self.beside = Beside()
+        self.batches = Batches(self._fault)
         self._programme: str | None = None
         self._money: dict[int, _Money] = {}
 
     def take(self, index: int, leaf: dict[str, Any]) -> None:
         """Adds one leaf, read by :func:`hesuan.wire.leaves.read_leaf`."""
+        kind = leaf["kind"] if leaf["v"] == 1 else leaf["k"]
+        self.kinds[kind] += 1
+        if kind == RECEIPT:
+            self._take_receipt(index, leaf)
         if leaf["v"] == 1:
-            self.kinds[leaf["kind"]] += 1
-            charge = leaf.get("charge_fen")
-            if leaf["kind"] == "receipt.issued" and type(charge) is int:
-                self.receipts_fen += charge
             return
-        self.kinds[leaf["k"]] += 1
         if leaf["s"] != index:
             self._fault(GAP, leaf=index, written=leaf["s"])
         if self._programme is None:
@@ -87,9 +100,20 @@ class Totals:
         elif leaf["p"] != self._programme:
             self._fault(OTHER_LOG, leaf=index, written=leaf["p"], expected=self._programme)
         step = _STEPS.get(leaf["k"])
+        if leaf["k"] == "correction":
+            self.beside.correct(leaf)
         if step is not None:
             self.entries += 1
+            if "a" not in leaf and leaf["k"] not in WITHOUT_AMOUNT:
+                self._fault(NO_AMOUNT, leaf=index, kind=leaf["k"], member="a")
             step(self, index, leaf)
+
+    def _take_receipt(self, index: int, leaf: dict[str, Any]) -> None:
+        charge = leaf.get("charge_fen")
+        if type(charge) is int and charge >= 0:
+            self.receipts_fen += charge
+        else:
+            self._fault(NO_AMOUNT, leaf=index, kind=RECEIPT, member="charge_fen")
 
     @property
     def open_holds(self) -> tuple[int, int]:
@@ -107,12 +131,14 @@ class Totals:
             "returned_fen": self.returned_fen,
             "open_holds": holds,
             "open_holds_fen": holds_fen,
+            **self.beside.document(),
             "captured_fen": dict(sorted(self.captured_fen.items())),
             "refunded_fen": dict(sorted(self.refunded_fen.items())),
             "settled_fen": dict(sorted(self.settled_fen.items())),
             "paid_fen": self.paid_fen,
             "clawed_back_fen": sum(self.payouts.demanded_fen.values()),
             "recovered_fen": sum(self.payouts.recovered_fen.values()),
+            **self.batches.document(),
             "floats_fen": {name: fen for name, fen in sorted(self.payouts.floats_fen.items()) if fen},
             "receipts_fen": self.receipts_fen,
         }
@@ -134,8 +160,10 @@ class Totals:
             )
             yield from self._centres()
             yield from self._payers()
-        if self.receipts_fen or self.kinds["receipt.issued"]:
-            count, total = self.kinds["receipt.issued"], format_yuan(self.receipts_fen)
+            yield from self.batches.lines()
+        yield from self.beside.lines()
+        if self.receipts_fen or self.kinds[RECEIPT]:
+            count, total = self.kinds[RECEIPT], format_yuan(self.receipts_fen)
             yield f"Receipts: {count}, {total}.", f"回执 {count} 份，{total}。"
 
     def _centres(self) -> Iterator[tuple[str, str]]:
@@ -195,9 +223,11 @@ class Totals:
     def _within_issued(self, index: int, leaf: dict[str, Any]) -> None:
         used = self.captured_fen.total() - self.refunded_fen.total()
         limit = self.issued_fen - self.returned_fen
-        if used > limit:
-            figures = {"total": format_yuan(used), "limit": format_yuan(limit)}
-            self._fault(ABOVE_ISSUED, leaf=index, kind=leaf["k"], **figures)
+        for code, total in ((ABOVE_ISSUED, used), (HELD_ABOVE, used + self.held_fen)):
+            if total > limit:
+                figures = {"total": format_yuan(total), "limit": format_yuan(limit)}
+                self._fault(code, leaf=index, kind=leaf["k"], **figures)
+                return
 
     def _within_captured(self, index: int, leaf: dict[str, Any]) -> None:
         centre = leaf.get("c", "")
@@ -208,12 +238,19 @@ class Totals:
             self._fault(SETTLED_ABOVE, leaf=index, kind=leaf["k"], centre=shown(centre), **figures)
 
     def _hold(self, index: int, leaf: dict[str, Any]) -> None:
-        self._money[index] = _Money("hold", leaf.get("a", 0), leaf.get("c", ""))
+        amount = leaf.get("a", 0)
+        self._money[index] = _Money("hold", amount, leaf.get("c", ""))
+        self.held_fen += amount
+        self._within_issued(index, leaf)
 
     def _capture(self, index: int, leaf: dict[str, Any]) -> None:
         amount, centre = leaf.get("a", 0), leaf.get("c", "")
         if "ref" in leaf:
             self._resolve(index, leaf)
+        elif "m" in leaf:
+            self.beside.capture(leaf)
+        else:
+            self._unfounded(index, leaf, "`ref`, `m`")
         self.captured_fen[centre] += amount
         self._money[index] = _Money("capture", amount, centre)
         self._within_issued(index, leaf)
@@ -221,6 +258,9 @@ class Totals:
     def _release(self, index: int, leaf: dict[str, Any]) -> None:
         if "ref" in leaf:
             self._resolve(index, leaf)
+            return
+        if leaf["k"] == "void":
+            self._unfounded(index, leaf, "`ref`")
             return
         self._return(index, leaf)
         if leaf.get("what") == LAPSE and self.cap_fen is not None:
@@ -254,6 +294,9 @@ class Totals:
                 self._above(index, leaf, captured.refunded, captured.amount)
 
     def _settle(self, index: int, leaf: dict[str, Any]) -> None:
+        if Batches.is_one(leaf):
+            self.batches.settle(index, leaf)
+            return
         centre, amount = leaf.get("c", ""), leaf.get("a", 0)
         self.settled_fen[centre] += amount
         self._within_captured(index, leaf)
@@ -287,9 +330,12 @@ class Totals:
             self.payouts.float_(index, leaf)
             return
         self.paid_fen += amount
+        self.batches.pay(index, leaf)
         if "payer" in leaf:
             self.payouts.pay(index, leaf)
         if "ref" not in leaf:
+            if not {"payer", "m"} <= leaf.keys():
+                self._unfounded(index, leaf, "`ref`, `payer` + `m`")
             return
         settled = self._resolve(index, leaf, "settle")
         if settled is not None and settled.amount != amount:
@@ -309,6 +355,8 @@ class Totals:
             self._fault(TWICE, leaf=index, kind=leaf["k"], ref=leaf["ref"], by=one.by)
             return None
         one.by = index
+        if wanted == "hold":
+            self.held_fen -= one.amount
         if wanted == "hold" and leaf.get("a", 0) > one.amount:
             self._above(index, leaf, leaf["a"], one.amount)
         return one
@@ -319,6 +367,10 @@ class Totals:
             self._fault(NO_SUCH_REF, leaf=index, kind=leaf["k"], ref=leaf["ref"], wanted=wanted)
             return None
         return one
+
+    def _unfounded(self, index: int, leaf: dict[str, Any], wanted: str) -> None:
+        amount = format_yuan(leaf.get("a", 0))
+        self._fault(NO_REF, leaf=index, kind=leaf["k"], amount=amount, wanted=wanted)
 
     def _above(self, index: int, leaf: dict[str, Any], amount: int, limit: int) -> None:
         self._fault(

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -158,16 +158,17 @@ class ProofVerdict(Verdict):
         return f"SOUND: the leaf is in the log; {len(self.checks)} checks hold."
 
 
-def verify_proof(data: bytes, leaf: bytes, *, policy: Policy) -> ProofVerdict:
+def verify_proof(data: bytes, leaf: bytes, *, policy: Policy, trust: Trust | None = None) -> ProofVerdict:
     """Checks a tlog-proof; never raises for what is in it.
 
     Args:
         data: The bytes of the proof.
         leaf: The leaf, exactly as it was hashed.
         policy: The logs that are accepted, and the quorum of witnesses.
+        trust: Keys known from elsewhere: the log's has to be one of them too.
     """
     try:
-        checks = of_proof(data, leaf, policy=policy)
+        checks = of_proof(data, leaf, policy=policy, trust=trust)
     except InputFault as fault:
         return ProofVerdict(Result.UNREADABLE, (broken("readable", UNREADABLE, fault=fault),))
     return ProofVerdict(_result(checks), tuple(checks), trusted=True)
@@ -188,23 +189,29 @@ class PackVerdict(Verdict):
         return f"SOUND: evidence pack of claim {self.receipt}, {amount}; {count} checks hold."
 
 
-def verify_pack(data: bytes, *, trust: Trust | None) -> PackVerdict:
+def verify_pack(data: bytes, *, trust: Trust | None, policy: Policy | None = None) -> PackVerdict:
     """Checks every promise of an evidence pack, its receipts one by one; never raises for what is in it.
 
     Args:
         data: The bytes of the file.
         trust: Keys known from elsewhere; ``None``: those inside.
+        policy: Logs that are accepted, and how many witnesses must have cosigned for each receipt.
     """
     try:
         opened = pack.open_pack(data, trust=trust)
     except (InputFault, Faults) as error:
         return PackVerdict(Result.UNREADABLE, (broken("readable", UNREADABLE, fault=error),))
-    checks = [*opened.checks, *_receipts(opened, trust)]
-    if trust is None:
-        checks += [one for one in _first_receipt(opened) if one.outcome is Outcome.NOTE]
-    tampered = any(check.outcome is Outcome.BROKEN for check in checks)
+    receipts = {
+        name: verify_receipt(opened.members[name], trust=trust, policy=policy)
+        for name in sorted(opened.members)
+        if name.startswith(pack.RECEIPTS)
+    }
+    checks = [*opened.checks, *_receipts(receipts)]
+    if policy is not None:
+        checks += of_policy_log(opened.log_key, policy)
+    checks += _said_of(receipts)
     return PackVerdict(
-        result=Result.TAMPERED if tampered else Result.SOUND,
+        result=_result(checks),
         checks=tuple(checks),
         receipt=shown(opened.manifest["claim"]),
         charge_fen=opened.manifest["subsidy_fen"],
@@ -212,23 +219,37 @@ def verify_pack(data: bytes, *, trust: Trust | None) -> PackVerdict:
     )
 
 
-def _receipts(opened: pack.Opened, trust: Trust | None) -> list[Check]:
-    checks = []
-    for name in sorted(opened.members):
-        if name.startswith(pack.RECEIPTS):
-            verdict = verify_receipt(opened.members[name], trust=trust)
-            failed = next((one for one in verdict.checks if one.outcome is Outcome.BROKEN), None)
-            if failed is not None or verdict.result is not Result.SOUND:
-                why = Both(failed.sentence("en"), failed.sentence("zh")) if failed else Both("?", "?")
-                checks.append(broken("receipt", pack.RECEIPT_BROKEN, file=shown(name), why=why))
-    count = sum(name.startswith(pack.RECEIPTS) for name in opened.members)
+def _receipts(receipts: Mapping[str, Verdict]) -> list[Check]:
+    """What is wrong with receipts, each by itself; too few witnesses are told by :func:`_said_of`."""
+    found = []
+    for name, verdict in receipts.items():
+        if verdict.result is Result.UNREADABLE and any(one.code is NO_QUORUM for one in verdict.checks):
+            continue
+        failed = next((one for one in verdict.checks if one.outcome is Outcome.BROKEN), None)
+        if failed is not None or verdict.result is not Result.SOUND:
+            why = Both(failed.sentence("en"), failed.sentence("zh")) if failed else Both("?", "?")
+            found.append(broken("receipt", pack.RECEIPT_BROKEN, file=shown(name), why=why))
     en, zh = "Receipts: {count}, each sound by itself.", "回执：{count} 份，逐份完好。"
-    return checks or [sound("receipts", en, zh, count=count)]
+    unwitnessed = any(verdict.result is not Result.SOUND for verdict in receipts.values())
+    return found or ([] if unwitnessed else [sound("receipts", en, zh, count=len(receipts))])
 
 
-def _first_receipt(opened: pack.Opened) -> list[Check]:
-    names = sorted(name for name in opened.members if name.startswith(pack.RECEIPTS))
-    return list(verify_receipt(opened.members[names[0]], trust=None).checks) if names else []
+def _said_of(receipts: Mapping[str, Verdict]) -> list[Check]:
+    """What a reader has to know of receipts, of each: whose keys, and who is not witnessed.
+
+    Said once, with the names of those of which it is true, unless it is true of all.
+    """
+    said: dict[tuple[str, str], tuple[Check, list[str]]] = {}
+    for name, verdict in receipts.items():
+        for one in verdict.checks:
+            if one.outcome is Outcome.NOTE or one.code is NO_QUORUM:
+                said.setdefault((one.name, one.sentence()), (one, []))[1].append(shown(name))
+    return [one if len(names) == len(receipts) else _only_of(names, one) for one, names in said.values()]
+
+
+def _only_of(names: Sequence[str], check: Check) -> Check:
+    why = Both(check.sentence("en"), check.sentence("zh"))
+    return replace(check, code=pack.ONLY_OF, facts={"files": ", ".join(names), "why": why})
 
 
 def _judge(
@@ -259,7 +280,7 @@ def _judge(
 def _result(checks: Sequence[Check]) -> Result:
     """TAMPERED for any difference; a quorum that is not reached is no difference, and no soundness either."""
     failed = [check for check in checks if check.outcome is Outcome.BROKEN]
-    if any(check.code is not NO_QUORUM for check in failed):
+    if any(check.code not in {NO_QUORUM, pack.ONLY_OF} for check in failed):
         return Result.TAMPERED
     return Result.UNREADABLE if failed else Result.SOUND
 

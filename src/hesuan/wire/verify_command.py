@@ -13,8 +13,7 @@ from typing import Any, BinaryIO, NoReturn, Protocol, TextIO
 
 from hesuan.errors import Code, Faults, HesuanError, InputFault, Unavailable, declare
 from hesuan.wire import owned, pack, proof
-from hesuan.wire.checkpoint import LogKey
-from hesuan.wire.checks import Both, Check, Outcome
+from hesuan.wire.checks import Both, Check, Outcome, broken
 from hesuan.wire.evidence import Trust, read_trust
 from hesuan.wire.folder import Disk, Files
 from hesuan.wire.log_verdict import Seen
@@ -23,12 +22,12 @@ from hesuan.wire.reading import MAX_BYTES, read_json, shown
 from hesuan.wire.verdict import Result
 from hesuan.wire.verify import verify_pack, verify_proof, verify_receipt
 from hesuan.wire.verify_log import verify_log
-from hesuan.wire.witness import is_checkpoint_of, origin_hash
+from hesuan.wire.witness import claims_to_be_of, origin_hash
 
 MARKS = {Outcome.SOUND: "✓", Outcome.BROKEN: "✗", Outcome.NOTE: "!"}
 PLAIN_MARKS = {Outcome.SOUND: "ok  ", Outcome.BROKEN: "FAIL", Outcome.NOTE: "note"}
 MAX_AGE_S = 10_800
-"""Of the newest cosignature of a log read from an address: a hub renews it every hour."""
+"""Of the quorum's cosignatures of a log read from an address: a hub has them renewed every hour."""
 YOU = Both("you", "您")
 
 CANNOT_OPEN = declare("verify.cannot_open", en="{file}: {reason}", zh="{file}：{reason}")
@@ -44,8 +43,9 @@ POLICY_NEEDED = declare(
 )
 NOT_REMEMBERED = declare(
     "verify.not_remembered",
-    en="{file} does not hold a checkpoint signed by this log's key; it was left as it is.",
-    zh="{file} 中没有本日志密钥签名的检查点；未改动该文件。",
+    en="{file} does not hold a checkpoint signed by a key of this log, of now or before;"
+    " it was left as it is.",
+    zh="{file} 中没有以本日志现用或曾用密钥签名的检查点；未改动该文件。",
 )
 
 
@@ -126,8 +126,8 @@ def _parser(language: str) -> argparse.ArgumentParser:
         metavar="SECONDS",
         type=int,
         help=said(
-            "of a log: how old the newest known cosignature may be (default for an address: 10800)",
-            "日志：最近一次见证至多多少秒前（地址默认 10800）",
+            "of a log: how long ago the quorum may have cosigned (default for an address: 10800)",
+            "日志：法定数见证至多多少秒前（地址默认 10800）",
         ),
     )
     parser.add_argument(
@@ -166,9 +166,10 @@ def _verdict(arguments: argparse.Namespace) -> _Told:
             raise InputFault(POLICY_NEEDED)
         if arguments.leaf is None:
             raise InputFault(LEAF_NEEDED)
-        return verify_proof(data, _read(arguments.leaf).removesuffix(b"\n"), policy=policy)
+        leaf = _read(arguments.leaf).removesuffix(b"\n")
+        return verify_proof(data, leaf, policy=policy, trust=trust)
     if pack.is_pack(data):
-        return verify_pack(data, trust=trust)
+        return verify_pack(data, trust=trust, policy=policy)
     document = _document(data)
     if owned.is_owned(document):
         return owned.verify_owned(document, trust=trust, policy=policy)
@@ -185,18 +186,16 @@ def _document(data: bytes) -> Any:
 
 def _log(arguments: argparse.Namespace, policy: Policy | None, trust: Trust | None) -> _Told:
     online = not Path(arguments.file).is_dir()
-    if policy is None and trust is not None:
-        logs = "".join(f"log {key}\n" for key in dict.fromkeys([trust.log_key, *trust.former_log_keys]))
-        policy = parse_policy(f"{logs}quorum none\n".encode())
     age = arguments.max_age if arguments.max_age is not None or not online else MAX_AGE_S
     verdict = verify_log(
         _files(arguments.file) if online else Disk(Path(arguments.file)),
         policy=policy,
-        seen=lambda key: [
-            *_remembered(arguments.remember, key),
-            *_monitored(policy if online else None, key),
+        trusted=trust.log_keys() if trust else (),
+        seen=lambda origin: [
+            *_remembered(arguments.remember, origin),
+            *_monitored(policy if online else None, origin),
         ],
-        now=None if age is None else time.time(),
+        now=time.time(),
         max_age_s=age,
     )
     if arguments.remember and verdict.result is Result.SOUND:
@@ -210,16 +209,17 @@ def _files(url: str) -> Files:
     return Web(url)
 
 
-def _remembered(name: str | None, key: LogKey) -> Iterable[Seen]:
+def _remembered(name: str | None, origin: str) -> Iterable[Seen]:
     if name is None or not Path(name).exists():
         return ()
-    checkpoint = is_checkpoint_of(_read(name).decode(errors="replace"), key)
+    note = _read(name).decode(errors="replace")
+    checkpoint = claims_to_be_of(note, origin)
     if checkpoint is None:
         raise InputFault(NOT_REMEMBERED, file=shown(name))
-    return (Seen(YOU, checkpoint),)
+    return (Seen(YOU, checkpoint, note, broken("history", NOT_REMEMBERED, file=shown(name))),)
 
 
-def _monitored(policy: Policy | None, key: LogKey) -> Iterable[Seen | Check]:
+def _monitored(policy: Policy | None, origin: str) -> Iterable[Seen | Check]:
     """What the policy's witnesses serve of this log; one that does not answer is noted."""
     if policy is None:
         return
@@ -229,17 +229,18 @@ def _monitored(policy: Policy | None, key: LogKey) -> Iterable[Seen | Check]:
         if not witness.url:
             continue
         name = shown(witness.key.name)
+        en, zh = "Witness {name} did not show its view of this log.", "见证方 {name} 未给出其所见的本日志。"
+        silent = Check("history", Outcome.NOTE, Code("verify.witness_silent", en, zh), {"name": name})
         try:
-            note = web.fetch(f"{witness.url.rstrip('/')}/{origin_hash(key.name)}/checkpoint")
-            checkpoint = is_checkpoint_of(note.decode(errors="replace"), key) if note else None
+            note = web.fetch(f"{witness.url.rstrip('/')}/{origin_hash(origin)}/checkpoint")
         except (Unavailable, ValueError):
-            checkpoint = None
-        if checkpoint is not None:
-            yield Seen(Both(f"witness {name}", f"见证方 {name}"), checkpoint)
+            note = None
+        text = (note or b"").decode(errors="replace")
+        checkpoint = claims_to_be_of(text, origin)
+        if checkpoint is None:
+            yield silent
         else:
-            en = "Witness {name} did not show its view of this log."
-            zh = "见证方 {name} 未给出其所见的本日志。"
-            yield Check("history", Outcome.NOTE, Code("verify.witness_silent", en, zh), {"name": name})
+            yield Seen(Both(f"witness {name}", f"见证方 {name}"), checkpoint, text, silent)
 
 
 def _keep(file: Path, note: str) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hesuan.errors import Code, HesuanError, InputFault, Unavailable
-from hesuan.wire import cosignature, folder, tiles
-from hesuan.wire.checkpoint import Checkpoint, LogKey, open_note, parse_checkpoint, parse_log_key, split_note
+from hesuan.wire import folder, tiles
+from hesuan.wire.checkpoint import Checkpoint, LogKey, parse_log_key
 from hesuan.wire.checks import Both, Check, Outcome, broken, sound
 from hesuan.wire.folder import Disk, Files
 from hesuan.wire.leaves import read_leaf
@@ -30,8 +30,6 @@ from hesuan.wire.log_verdict import (
     SPLIT,
     STALE,
     TILE_DIFFERS,
-    TOO_OLD,
-    UNKNOWN_LOG,
     UNREACHABLE,
     LogVerdict,
     Seen,
@@ -42,22 +40,24 @@ from hesuan.wire.quorum import Policy
 from hesuan.wire.reading import shown
 from hesuan.wire.rotation import Chain
 from hesuan.wire.seals import Seals
+from hesuan.wire.signers import Signers
 from hesuan.wire.sum_faults import Fault
 from hesuan.wire.totals import Totals
 from hesuan.wire.verdict import Result
-from hesuan.wire.witnessed import NO_QUORUM, of_witnesses
+from hesuan.wire.witness import is_checkpoint_of
+from hesuan.wire.witnessed import NO_QUORUM, of_freshness, of_witnesses
 
 KEY_FILE = "key"
 MAX_NAMED = 20
 """Differences named one by one; the rest are counted."""
 
-Others = Callable[[LogKey], Iterable[Seen | Check]]
-"""From a log's key to what others saw of the log."""
+Others = Callable[[str], Iterable[Seen | Check]]
+"""From a log's origin to what others saw of the log."""
 
 
-def no_others(key: LogKey) -> Iterable[Seen | Check]:
+def no_others(origin: str) -> Iterable[Seen | Check]:
     """Nobody is asked."""
-    del key
+    del origin
     return ()
 
 
@@ -73,6 +73,7 @@ def verify_log(
     files: Files,
     *,
     policy: Policy | None = None,
+    trusted: Sequence[LogKey] = (),
     seen: Others = no_others,
     now: float | None = None,
     max_age_s: int | None = None,
@@ -81,16 +82,18 @@ def verify_log(
 
     Args:
         files: The log's files, from a folder or an address.
-        policy: Keys of logs and witnesses, and the quorum; ``None``: the key beside the checkpoint is used,
-            and the verdict says that it was compared with nothing.
-        seen: From the log's key to the checkpoints that others, or the reader, saw earlier.
-        now: POSIX seconds, for freshness; ``None``: how old the checkpoint is does not matter.
-        max_age_s: How old the newest known cosignature may be.
+        policy: Keys of logs and witnesses, and the quorum.
+        trusted: Keys of logs from a trust file. The policy's and these have to accept the log, each alone;
+            where neither names one, the key beside the checkpoint is used, and the verdict says that it was
+            compared with nothing.
+        seen: From the log's origin to the checkpoints that others, or the reader, saw earlier.
+        now: POSIX seconds, for freshness; ``None``: when anybody cosigned does not matter.
+        max_age_s: How long ago the quorum may have cosigned; ``None``: however long.
     """
-    run = _Run(files, policy)
+    run = _Run(files, policy, trusted)
     try:
-        key = run.open(now, max_age_s)
-        run.read(run.others(seen(key)))
+        run.open(now, max_age_s)
+        run.read(run.others(seen(run.checkpoint.origin)))
     except _Stop as stop:
         run.checks.append(stop.check)
         return run.verdict(stop.result)
@@ -103,9 +106,10 @@ def verify_log(
 class _Run:
     """One verification."""
 
-    def __init__(self, files: Files, policy: Policy | None) -> None:
+    def __init__(self, files: Files, policy: Policy | None, trusted: Sequence[LogKey]) -> None:
         self.files = files
         self.policy = policy
+        self.signers = Signers(policy, trusted)
         self.checks: list[Check] = []
         self.note = ""
         self.checkpoint = Checkpoint("", 0, EMPTY_ROOT)
@@ -113,8 +117,6 @@ class _Run:
         self.seals = Seals()
         self.notices = Notices()
         self.chain = Chain()
-        self.trusted: LogKey | None = None
-        """The key to start from, where another one signed the checkpoint."""
         self.stale = False
         self._differences = 0
 
@@ -133,7 +135,7 @@ class _Run:
             self.totals.document(),
         )
 
-    def open(self, now: float | None, max_age_s: int | None) -> LogKey:
+    def open(self, now: float | None, max_age_s: int | None) -> None:
         """The checkpoint: signed by a log that is accepted, cosigned by enough witnesses, fresh enough."""
         try:
             note = folder.read_note(self.files)
@@ -141,23 +143,16 @@ class _Run:
             raise self._tampered("checkpoint", BAD_CHECKPOINT, fault=fault) from None
         if note is None:
             raise _Stop(Result.UNREADABLE, broken("checkpoint", NO_CHECKPOINT))
-        key = self._key(note)
         try:
-            signers = {line.key_id for line in split_note(note)[1] if line.name == key.name}
-            if self.policy is not None and signers and key.key_id not in signers:
-                self.trusted = key  # a later key may have signed, which the leaves then have to announce
-                self.checkpoint = parse_checkpoint(split_note(note)[0])
-            else:
-                self.checkpoint = parse_checkpoint(open_note(note, key))
-            if self.checkpoint.origin != key.name:
-                raise InputFault(UNKNOWN_LOG, origin=shown(self.checkpoint.origin), known=shown(key.name))
+            self.checkpoint = self.signers.open(note, self._key_beside)
         except HesuanError as fault:
+            if fault.where == "keys":
+                raise self._tampered("keys", fault.code, **fault.facts) from None
             raise self._tampered("checkpoint", BAD_CHECKPOINT, fault=fault) from None
         self.note = note
-        if self.trusted is None:
-            self._signed(key)
+        if self.signers.key is not None:
+            self._signed(self.signers.key)
         self._witnesses(note, now, max_age_s)
-        return key
 
     def _signed(self, key: LogKey) -> None:
         en = "Checkpoint: log {origin} at {size} leaves, root {root}, signed with {key}."
@@ -167,14 +162,15 @@ class _Run:
         self.checks.append(sound("checkpoint", en, zh, key=key.key_id.hex(), **facts))
 
     def _announced(self) -> None:
-        """Whether the leaves lead from the trusted key to the one that signed."""
-        if self.trusted is None:
-            return
-        signer, check = self.chain.signer(self.trusted, self.note)
-        if signer is None:
-            self._differ(check.name, check.code, **check.facts)
-        else:
-            self._signed(signer)
+        """Whether the leaves lead from each accepted key to the one that signed."""
+        for key in self.signers.unsigned:
+            signer, check = self.chain.signer(key, self.note)
+            if signer is None:
+                self._differ(check.name, check.code, **check.facts)
+                continue
+            if self.signers.key is None:
+                self._signed(signer)
+                self.signers.key = signer
             self.checks.append(check)
 
     def others(self, found: Iterable[Seen | Check]) -> list[Seen]:
@@ -187,18 +183,7 @@ class _Run:
                 seen.append(one)
         return seen
 
-    def _key(self, note: str) -> LogKey:
-        try:
-            text, lines = split_note(note)
-            origin = parse_checkpoint(text).origin
-        except InputFault as fault:
-            raise self._tampered("checkpoint", BAD_CHECKPOINT, fault=fault) from None
-        if self.policy is not None and self.policy.logs:
-            known = self.policy.log_that_signed(origin, lines)
-            if known is None:
-                names = ", ".join(shown(log.key.name) for log in self.policy.logs)
-                raise self._tampered("keys", UNKNOWN_LOG, origin=shown(origin), known=names)
-            return known.key
+    def _key_beside(self) -> LogKey:
         data = self.files.read(KEY_FILE)
         if data is None:
             raise _Stop(Result.UNREADABLE, broken("keys", NO_KEY))
@@ -207,8 +192,8 @@ class _Run:
             key = parse_log_key(text if end and not rest else data.decode(errors="replace"))
         except InputFault as fault:
             raise self._tampered("keys", BAD_CHECKPOINT, fault=fault) from None
-        en = "Keys: the log's key {key} lies beside the log and was compared with nothing; pass --policy."
-        zh = "密钥：日志公钥 {key} 取自日志旁的文件，未与任何来源比对；请使用 --policy。"
+        en = "Keys: the log's key {key} lies beside the log, compared with nothing: no --policy names it."
+        zh = "密钥：日志公钥 {key} 取自日志旁的文件，未与任何来源比对：没有 --policy 列明它。"
         self.checks.append(
             Check("keys", Outcome.NOTE, Code("verify_log.key_inside", en, zh), {"key": key.text()})
         )
@@ -222,11 +207,11 @@ class _Run:
         self.stale |= check.outcome is Outcome.BROKEN
         if self.policy is None or check.outcome is not Outcome.SOUND:
             return
-        found = cosignature.of_note(note, self.policy.witness_keys)
-        age = None if now is None or not found else int(now) - max(one.time for one in found)
-        if age is not None and max_age_s is not None and age > max_age_s:
-            self.stale = True
-            self.checks.append(broken("freshness", TOO_OLD, age=age, limit=max_age_s))
+        if now is None:
+            return
+        fresh = of_freshness(note, self.policy, now=int(now), max_age_s=max_age_s)
+        self.checks += fresh
+        self.stale |= any(one.outcome is Outcome.BROKEN for one in fresh)
 
     def read(self, seen: Sequence[Seen]) -> None:
         """Every bundle and every tile; then the root, what others saw, and the sums."""
@@ -250,8 +235,13 @@ class _Run:
         self._root(edge.root())
         self._announced()
         self._old_tiles()
+        keys = self.chain.family(self.signers.named(self.checkpoint.origin))
         for one in seen:
-            self._compare(one, roots)
+            if not one.note or any(is_checkpoint_of(one.note, key) for key in keys):
+                self._compare(one, roots)
+            elif one.otherwise is not None:
+                self.checks.append(one.otherwise)
+                self.stale |= one.otherwise.outcome is Outcome.BROKEN
         self._sums()
 
     def _bundle(self, index: int, width: int) -> list[bytes]:

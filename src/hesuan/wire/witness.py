@@ -217,6 +217,15 @@ def origin_hash(origin: str) -> str:
     return hashlib.sha256(origin.encode()).hexdigest()
 
 
+def claims_to_be_of(note: str, origin: str) -> Checkpoint | None:
+    """The checkpoint of a note that names a log, its signature not checked; ``None`` for any other."""
+    try:
+        found = parse_checkpoint(split_note(note)[0])
+    except HesuanError:
+        return None
+    return found if found.origin == origin else None
+
+
 def is_checkpoint_of(note: str, key: LogKey) -> Checkpoint | None:
     """The checkpoint of a note signed by a log's key under its own origin; ``None`` for any other."""
     try:

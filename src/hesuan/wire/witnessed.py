@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from hesuan.errors import Code, HesuanError, InputFault, declare
 from hesuan.wire import cosignature, merkle
 from hesuan.wire.checkpoint import log_fingerprint, open_note, parse_checkpoint, split_note
-from hesuan.wire.checks import Check, Outcome, broken, sound
-from hesuan.wire.evidence import CHECKPOINT, LOG_KEY, NOT_IN_LOG, PROOF_MALFORMED
+from hesuan.wire.checks import Both, Check, Outcome, broken, sound
+from hesuan.wire.evidence import CHECKPOINT, LOG_KEY, NOT_IN_LOG, PROOF_MALFORMED, Trust
+from hesuan.wire.log_verdict import AHEAD, TOO_OLD
 from hesuan.wire.proof import parse_proof
-from hesuan.wire.quorum import NONE, Policy
+from hesuan.wire.quorum import NONE, Policy, key_that_signed
 from hesuan.wire.reading import shown
+
+MAX_AHEAD_S = 300
+"""How far a witness's clock may be ahead of the reader's."""
 
 NO_QUORUM = declare(
     "verify.unwitnessed",
-    en="Witnesses: UNWITNESSED: {count} known cosigned ({names}); the quorum `{quorum}` is not reached.",
-    zh="见证：未经见证：已知见证方 {count} 个（{names}）联署；未达到法定数“{quorum}”。",
+    en="Witnesses: UNWITNESSED: {count} known cosigned ({names});"
+    " the quorum `{quorum}` is not reached.{more}",
+    zh="见证：未经见证：已知见证方 {count} 个（{names}）联署；未达到法定数“{quorum}”。{more}",
 )
 LOG_NOT_IN_POLICY = declare(
     "verify.log_not_in_policy",
-    en="Keys: the policy names no log {origin}; it accepts {known}.",
-    zh="密钥：策略未列出日志 {origin}；所接受的为 {known}。",
+    en="Keys: log {origin} is not accepted; policy or trust file name {known}.",
+    zh="密钥：不接受日志 {origin}；策略或受信任的密钥所列为 {known}。",
 )
 
 
@@ -36,11 +42,56 @@ def of_witnesses(note: str, policy: Policy | None) -> Check:
         return _unknown(max(0, len(lines) - 1))
     names = ", ".join(shown(one.key.name) for one in found) or "–"
     facts: dict[str, object] = {"count": len(found), "names": names, "quorum": shown(policy.quorum)}
+    strange = [shown(one.name) for one in policy.witness_keys if not one.can_be_checked]
+    told = ", ".join(strange)
+    facts["more"] = Both(
+        f" Nothing here can check an ML-DSA-44 cosignature: {told}; none of them counts." if strange else "",
+        f"本机无法核验 ML-DSA-44 联署：{told}；均不计入。" if strange else "",
+    )
     if not policy.satisfied(found):
         return broken("witnesses", NO_QUORUM, **facts)
-    en = "Witnesses: {count} cosigned ({names}); the quorum `{quorum}` is reached."
-    zh = "见证：{count} 个见证方已联署（{names}）；达到法定数“{quorum}”。"
+    en = "Witnesses: {count} cosigned ({names}); the quorum `{quorum}` is reached.{more}"
+    zh = "见证：{count} 个见证方已联署（{names}）；达到法定数“{quorum}”。{more}"
     return sound("witnesses", en, zh, **facts)
+
+
+def of_freshness(note: str, policy: Policy, *, now: int, max_age_s: int | None) -> list[Check]:
+    """Whether the quorum, and not one witness of it, stood behind a checkpoint lately; nothing where it did.
+
+    Args:
+        note: A note whose cosignatures were checked, and make the quorum.
+        policy: With a quorum.
+        now: POSIX seconds, by the reader's clock.
+        max_age_s: How long ago is lately; ``None``: any time that is not ahead of the clock.
+    """
+    found = cosignature.of_note(note, policy.witness_keys)
+    here = [one for one in found if one.time <= now + MAX_AHEAD_S]
+    enough = policy.satisfied(here)
+    outcome = Outcome.NOTE if enough else Outcome.BROKEN
+    told = [
+        Check(
+            "freshness", outcome, AHEAD, {"name": shown(one.key.name), "time": _at(one.time), "now": _at(now)}
+        )
+        for one in found
+        if one.time > now + MAX_AHEAD_S
+    ]
+    if not enough or max_age_s is None:
+        return told
+    seen = max(
+        at for at in {one.time for one in here} if policy.satisfied(one for one in here if one.time >= at)
+    )
+    if now - seen > max_age_s:
+        quorum = shown(policy.quorum)
+        told.append(broken("freshness", TOO_OLD, quorum=quorum, age=now - seen, limit=max_age_s))
+    return told
+
+
+def _at(time: int) -> str:
+    """A time as people read it, or its number where no calendar goes so far."""
+    try:
+        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return f"{time} s"
 
 
 def _unknown(others: int) -> Check:
@@ -69,8 +120,8 @@ def of_policy_log(log_key: str, policy: Policy) -> list[Check]:
     return [broken("policy", LOG_KEY, found=found, trusted=fingerprints)]
 
 
-def of_proof(data: bytes, leaf: bytes, *, policy: Policy) -> list[Check]:
-    """Every check of a tlog-proof: a log that the policy accepts, its witnesses, and the path to its root.
+def of_proof(data: bytes, leaf: bytes, *, policy: Policy, trust: Trust | None) -> list[Check]:
+    """Every check of a tlog-proof: policy and trust file accept the log; its witnesses; the path to its root.
 
     Raises:
         InputFault: ``proof.malformed``.
@@ -79,15 +130,18 @@ def of_proof(data: bytes, leaf: bytes, *, policy: Policy) -> list[Check]:
     try:
         text, lines = split_note(proof.checkpoint)
         origin = parse_checkpoint(text).origin
-        known = policy.log_that_signed(origin, lines)
-        if known is None:
-            names = ", ".join(shown(log.key.name) for log in policy.logs) or "–"
-            return [broken("policy", LOG_NOT_IN_POLICY, origin=shown(origin), known=names)]
-        checkpoint = parse_checkpoint(open_note(proof.checkpoint, known.key))
+        trusted, named = trust.log_keys() if trust else [], [log.key for log in policy.logs]
+        for keys in [one for one in (named, trusted) if one] or [[]]:
+            key = key_that_signed(keys, origin, lines)
+            if key is None:
+                names = ", ".join(shown(one.name) for one in keys) or "–"
+                return [broken("policy", LOG_NOT_IN_POLICY, origin=shown(origin), known=names)]
+            open_note(proof.checkpoint, key)
+        checkpoint = parse_checkpoint(text)
     except HesuanError as fault:
         return [broken("checkpoint", CHECKPOINT, fault=fault)]
-    en = "Checkpoint: log {origin} at {size} entries, signed with the key of the policy."
-    zh = "检查点：日志 {origin}，共 {size} 条，以策略所列密钥签名。"
+    en = "Checkpoint: log {origin} at {size} entries, signed with the accepted key."
+    zh = "检查点：日志 {origin}，共 {size} 条，以所接受的密钥签名。"
     signed = sound("checkpoint", en, zh, origin=shown(origin), size=checkpoint.size)
     figures: dict[str, Any] = {"index": proof.index, "size": checkpoint.size, "count": len(proof.hashes)}
     root = merkle.root_from_inclusion(proof.index, checkpoint.size, merkle.leaf_hash(leaf), proof.hashes)

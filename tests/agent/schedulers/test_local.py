@@ -222,7 +222,7 @@ def test_a_supervisor_killed_before_it_started_the_job_leaves_unknown_and_no_sec
 
 def test_of_many_supervisors_for_one_run_one_takes_it(engine: LocalScheduler, tmp_path: Path) -> None:
     job = spec("sh", "-c", "echo started >> ../starts; sleep 1")
-    engine._create(job)
+    engine.folders.create(job)
     call = [sys.executable, "-m", "hesuan.agent.schedulers.supervisor", str(engine.root / job.run)]
     crowd = [subprocess.Popen(call, env=local._supervisor_environment()) for _ in range(5)]
     statuses = sorted(process.wait(timeout=60) for process in crowd)

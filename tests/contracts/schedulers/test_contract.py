@@ -6,16 +6,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.contracts.schedulers.harnesses import FakeHarness, Harness, LocalHarness
+from tests.contracts.schedulers.harnesses import (
+    FakeHarness,
+    Harness,
+    LocalHarness,
+    RayHarness,
+    SlurmHarness,
+)
 
 from hesuan.agent.schedulers.contract import Observation, RunState
 from hesuan.errors import Conflict, NotFound, Refused
 from hesuan.wire.ids import new_id
 
-ENGINES = {"fake": FakeHarness, "local": LocalHarness}
+ENGINES = {"fake": FakeHarness, "local": LocalHarness, "slurm": SlurmHarness, "ray": RayHarness}
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(
+    params=[
+        "fake",
+        "local",
+        pytest.param("slurm", marks=[pytest.mark.slurm, pytest.mark.processes]),
+        pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.processes]),
+    ]
+)
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
     yield ENGINES[request.param](tmp_path)
 

@@ -8,6 +8,7 @@ import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.test import Client, RequestFactory
 from django.utils import timezone
+from ninja import NinjaAPI
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tests.people import SIGN_IN, Person
 from tools.reference import import_everything
@@ -16,6 +17,7 @@ from hesuan import errors
 from hesuan.errors import Faults, InputFault
 from hesuan.hub.api import faults, problems
 from hesuan.hub.api.faults import MAX_BODY_BYTES, from_pydantic, read_json
+from hesuan.hub.api.site import api
 from hesuan.hub.identity import services
 from hesuan.hub.identity.models import ApiToken
 
@@ -292,6 +294,18 @@ def test_a_missing_key_and_a_wrong_type_are_told_together() -> None:
 
 def test_the_openapi_document_is_version_3_1(client: Client) -> None:
     assert client.get("/api/v1/openapi.json").json()["openapi"] == "3.1.0"
+
+
+def test_the_openapi_document_is_written_once_and_nobodys_copy_changes_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may ask for it, and writing it takes most of a second of computing."""
+    first = api.get_openapi_schema(path_prefix="/api/v1/")
+    whole = json.dumps(first)
+    first["paths"].clear()
+    monkeypatch.setattr(NinjaAPI, "get_openapi_schema", None)
+    assert client.get("/api/v1/openapi.json").json() == json.loads(whole)
+    assert json.dumps(api.get_openapi_schema(path_prefix="/api/v1/")) == whole
 
 
 # -- tokens ----------------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ from tests.hub.api.world import WORK, World, make_world, pay_in
 from tests.people import Person
 from tests.road import usage
 
+from hesuan.hub.audit import services as audit
 from hesuan.hub.ledger.models import Transfer
 from hesuan.hub.market.models import Order
 from hesuan.hub.settlement.models import Receipt
 from hesuan.wire.ids import new_id
+from hesuan.wire.leaves import opens
 from hesuan.wire.verify import verify_receipt
 
 pytestmark = pytest.mark.django_db
@@ -193,6 +195,10 @@ def test_usage_tells_who_observed_it(receipt: Receipt, owner: Person) -> None:
         "kernel:wait4",
         {"recall_ppm": 991_000, "note": "said by the program itself"},
     )
+    (attempt,) = told["attempts"]
+    assert attempt["key"] == f"run/{receipt.document['run']}/1"
+    assert (attempt["wall_ms"], attempt["core_s"], attempt["card_s"]) == (2500, 6, None)
+    assert (attempt["evidence_class"], attempt["raw_digest"]) == ("kernel", told["digest"])
 
 
 def test_two_records_that_do_not_agree_are_shown_and_the_first_stands(
@@ -253,7 +259,27 @@ def test_the_facts_of_an_order_are_found_by_order_and_by_receipt(receipt: Receip
         "order.settled",
         "receipt.issued",
     ]
-    assert all(fact["private"] is None for fact in by_order["facts"])
+    for fact in by_order["facts"]:
+        assert opens(fact["leaf"], **fact["private"]), fact["kind"]
+        assert fact["private"]["record"]["subject"] == fact["subject"]
+
+
+def test_whoever_else_sees_the_order_opens_nothing(receipt: Receipt, centre_operator: Person) -> None:
+    """The centre's people: they see that it is logged, and not what the firm ordered or from whom it is."""
+    facts = get(centre_operator, f"orders/{receipt.settlement.order_id}/facts").json()["facts"]
+    assert len(facts) == 6 and all(fact["private"] is None for fact in facts)
+
+
+def test_a_record_that_is_not_the_firms_own_stays_shut(
+    receipt: Receipt, owner: Person, auditor: Person
+) -> None:
+    order = receipt.settlement.order_id
+    said = {"reason": "looked into"}
+    audit.record(kind="finding.raised", subject=order, actor="system", private=said)
+    for person, opened in ((owner, False), (auditor, True)):
+        facts = get(person, f"orders/{order}/facts").json()["facts"]
+        one = next(fact for fact in facts if fact["kind"] == "finding.raised")
+        assert (one["private"] is not None) is opened
 
 
 def test_an_auditor_opens_what_a_leaf_commits_to(receipt: Receipt, auditor: Person) -> None:

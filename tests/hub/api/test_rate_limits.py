@@ -11,7 +11,8 @@ from django.test import Client
 from tests.people import Person
 
 from hesuan.hub.identity import limits, services
-from hesuan.hub.identity.limits import BURST_S, Gate, network_of
+from hesuan.hub.identity.limits import network_of
+from hesuan.hub.identity.rates import BURST_S, Gate
 
 ENGLISH = {"Accept-Language": "en"}
 

@@ -238,6 +238,7 @@ def test_what_the_document_does_not_say_is_noticed(
     people: dict[str, Any], monkeypatch: pytest.MonkeyPatch, damage: Any, operation: str, told: str
 ) -> None:
     monkeypatch.setattr(openapi, "complete", damage)
+    monkeypatch.setattr(api, "_written", {})
     asker = Asker(Requests({"organisation_id": "nobody"}), people)
     case = asker.right(operation)
     (wrong,) = asker.faults(operation, case, CONFORMS)

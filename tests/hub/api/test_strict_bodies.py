@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -48,6 +49,7 @@ RAW = ["1.5", "1e3", "-0.0", "NaN", "Infinity", "1E400"]
 """JSON numbers as text: a float never gets as far as Python."""
 
 
+@cache
 def document() -> dict[str, Any]:
     return api.get_openapi_schema(path_prefix="/api/v1/")
 

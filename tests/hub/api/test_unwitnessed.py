@@ -86,6 +86,12 @@ def said(answer: Any) -> list[bool]:
     return here + [one for part in answer.values() for one in said(part)]
 
 
+def say(monkeypatch: pytest.MonkeyPatch, seen: Witnessing) -> None:
+    """Of the newest checkpoint and of the one that proves a receipt."""
+    for name in ("witnessing", "witnessing_of"):
+        monkeypatch.setattr(selectors, name, lambda *_: seen)
+
+
 def test_every_answer_of_the_api_about_a_receipt_says_whether_it_is_witnessed(
     road: Road, ids: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,8 +99,7 @@ def test_every_answer_of_the_api_about_a_receipt_says_whether_it_is_witnessed(
     assert {"/api/v1/receipts", "/api/v1/receipts/{receipt_id}", "/api/v1/orders/{order_id}"} <= set(asked)
     asked = [path for path in asked if set(re.findall(r"{(\w+)}", path)) <= ids.keys()]
     for reached in (False, True):
-        names = ("w1", "w2") if reached else ()
-        monkeypatch.setattr(selectors, "witnessing", lambda *_, n=names, r=reached: Witnessing(n, reached=r))
+        say(monkeypatch, Witnessing(("w1", "w2") if reached else (), reached=reached))
         for path in asked:
             answer = road.owner.client.get(filled(path, ids)).json()
             assert said(answer) and set(said(answer)) == {reached}, path
@@ -106,7 +111,7 @@ def test_every_page_that_shows_a_receipt_says_unwitnessed(
 ) -> None:
     assert page in addresses()
     assert "<strong" in (told := _page(road, page, ids)) and "unwitnessed" in told
-    monkeypatch.setattr(selectors, "witnessing", lambda *_: Witnessing(("w1", "w2"), reached=True))
+    say(monkeypatch, Witnessing(("w1", "w2"), reached=True))
     assert "unwitnessed" not in _page(road, page, ids), "near miss: with a quorum it is not said"
 
 

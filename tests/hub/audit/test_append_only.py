@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import IntegrityError, connection, transaction
-from tests.append_only import trigger_names, triggers_lifted
+from tests.append_only import sweep, trigger_names, triggers_lifted
 
 from hesuan.hub.audit import services
 from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
@@ -89,3 +89,16 @@ def test_the_triggers_come_back_as_they_were_after_being_lifted() -> None:
     with triggers_lifted(connection):
         pass
     assert trigger_names(connection) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_sweep_after_a_test_leaves_no_row_and_every_trigger() -> None:
+    before = trigger_names(connection)
+    services.record(kind="test.happened", subject="S", actor="system", private={"amount_fen": 1})
+    services.sequence()
+    sweep(connection)
+    assert trigger_names(connection) == before
+    assert not any(model.objects.exists() for model in (Fact, Node, Checkpoint, Log))
+    services.record(kind="test.happened", subject="S", actor="system")
+    with pytest.raises(IntegrityError, match="append-only"):
+        attempt("DELETE FROM audit_fact")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.test import Client
+from tests import books
 from tests.append_only import triggers_lifted
 
 from hesuan.errors import NotFound
@@ -30,7 +31,7 @@ def record(number: int) -> Fact:
         kind="test.happened",
         subject=f"S{number}",
         actor="system",
-        public={"amount_fen": number, "名": "值"},
+        public={"amount_fen": number, "name": "值"},
         private={"who": "a firm", "fen": number},
     )
 
@@ -59,7 +60,7 @@ def test_anybody_recomputes_the_signed_root_from_published_lines(five: list[Fact
 
 def test_leaves_are_read_on_from_where_one_stopped(five: list[Fact], client: Client) -> None:
     rest = client.get("/log/leaves?from=3").content.split(b"\n")[:-1]
-    assert [json.loads(line)["subject"] for line in rest] == ["S3", "S4"]
+    assert [json.loads(line)["s"] for line in rest] == [3, 4]
     assert client.get("/log/leaves?from=5").content == b""
     assert len(public.leaves(1, 2).leaves) == 2
 
@@ -96,7 +97,11 @@ def test_the_private_record_behind_a_leaf_stays_shut_here_for_everybody_but_audi
     assert seen.leaf["amount_fen"] == 2 and seen.private is None
     for opener in (AUDITOR, SYSTEM):
         (opened,) = selectors.facts(opener, "S2")
-        assert opened.private is not None and opened.private["record"] == {"who": "a firm", "fen": 2}
+        assert opened.private is not None and opened.private["record"] == {
+            "who": "a firm",
+            "fen": 2,
+            "subject": "S2",
+        }
     assert selectors.facts(actor, "nothing of that name") == []
 
 
@@ -115,7 +120,7 @@ def test_growth_is_proven_to_whoever_kept_an_older_checkpoint(five: list[Fact]) 
 
 
 def test_a_leaf_is_proven_by_its_index(five: list[Fact]) -> None:
-    assert public.inclusion(3)["leaf"] == json.loads(bytes(five[3].leaf))
+    assert public.inclusion(3)["leaf"] == json.loads(bytes(five[3].leaf)) | {"s": 3}
     with pytest.raises(NotFound):
         public.inclusion(5)
 
@@ -141,6 +146,7 @@ BEHIND_ITS_BACK = {
 }
 
 
+@pytest.mark.broken_books("I8")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("invariant", BEHIND_ITS_BACK)
 def test_what_a_superuser_changed_past_the_triggers_is_found(invariant: str) -> None:
@@ -151,17 +157,19 @@ def test_what_a_superuser_changed_past_the_triggers_is_found(invariant: str) -> 
     with triggers_lifted(connection), connection.cursor() as cursor:
         cursor.execute(BEHIND_ITS_BACK[invariant])
     assert invariant in {finding.invariant for finding in checks.check()}
+    assert invariant in {finding.invariant for finding in books.findings()}, "and by the end of every test"
 
 
+@pytest.mark.broken_books("I8.roots")
 @pytest.mark.django_db(transaction=True)
 def test_a_rewritten_amount_is_found_and_no_further_checkpoint_hides_it() -> None:
     """A leaf rewritten together with its private record: only the signed roots still know."""
     for number in range(3):
         record(number)
     services.sequence()
-    forged = bytes(Fact.objects.get(leaf_index=1).leaf).replace(b'"amount_fen":1', b'"amount_fen":9')
+    forged = Fact.objects.get(leaf_index=1).logged.replace(b'"amount_fen":1', b'"amount_fen":9')
     with triggers_lifted(connection):
-        Fact.objects.filter(leaf_index=1).update(leaf=forged)
+        Fact.objects.filter(leaf_index=1).update(entry=forged)
     assert {finding.invariant for finding in checks.check()} == {"I8.roots"}
     record(3)
     services.sequence()

@@ -13,7 +13,7 @@ from hesuan.hub.audit import public, selectors, services
 from hesuan.wire import keys
 from hesuan.wire.checks import Outcome
 from hesuan.wire.evidence import Trust
-from hesuan.wire.receipt import LEAF_KIND, leaf_members, receipt_file, sign_receipt
+from hesuan.wire.receipt import LEAF_KIND, leaf_members, leaf_record, receipt_file, sign_receipt
 from hesuan.wire.verify import Result, verify_receipt
 
 SITE = keys.generate()
@@ -27,11 +27,16 @@ def issue(document: dict[str, Any]) -> bytes:
         subject=document["id"],
         actor=document["agent"],
         public=leaf_members(document, site_key=SITE_KEY),
+        private=leaf_record(document),
     )
     services.sequence()
     site = {"agent": document["agent"], "key": SITE_KEY, "signature": sign_receipt(document, SITE)}
     return receipt_file(
-        receipt=document, site=site, proof=selectors.inclusion(fact), log_key=selectors.log_key()
+        receipt=document,
+        site=site,
+        proof=selectors.inclusion(fact),
+        log_key=selectors.log_key(),
+        opened=selectors.opened(fact),
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from hesuan.errors import Refused
 from hesuan.hub.audit import selectors, services
@@ -25,7 +28,7 @@ def test_facts_get_gapless_indexes_and_a_signed_checkpoint() -> None:
     assert list(Fact.objects.order_by("seq").values_list("leaf_index", flat=True)) == [0, 1, 2, 3, 4]
     key = notes.parse_log_key(selectors.log_key())
     opened = notes.parse_checkpoint(notes.open_note(checkpoint.note, key))
-    leaves = [bytes(leaf) for leaf in Fact.objects.order_by("leaf_index").values_list("leaf", flat=True)]
+    leaves = [fact.logged for fact in Fact.objects.order_by("leaf_index")]
     nodes = merkle.tree(leaves)
     assert (opened.size, opened.root) == (5, merkle.root(5, lambda level, index: nodes[level, index]))
 
@@ -37,6 +40,19 @@ def test_nothing_new_makes_no_checkpoint() -> None:
     assert services.sequence() is not None
     assert services.sequence() is None
     assert Checkpoint.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_no_checkpoint_is_dated_before_its_predecessor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noon = timezone.now()
+    for hours in (0, -24, -1, 1):
+        monkeypatch.setattr(timezone, "now", lambda h=hours: noon + timedelta(hours=h))
+        record(f"S{hours}")
+        services.sequence()
+    at = list(Checkpoint.objects.order_by("size").values_list("at", flat=True))
+    assert at == [noon, noon, noon, noon + timedelta(hours=1)]
 
 
 @pytest.mark.django_db
@@ -58,7 +74,7 @@ def test_every_fact_is_provable_under_the_newest_checkpoint_in_however_many_batc
         assert merkle.verify_inclusion(
             index=fact.leaf_index or 0,
             size=8,
-            hash_of_leaf=merkle.leaf_hash(bytes(fact.leaf)),
+            hash_of_leaf=merkle.leaf_hash(fact.logged),
             path=[bytes.fromhex(str(value)) for value in hashes],
             expected_root=checkpoint.root,
         )

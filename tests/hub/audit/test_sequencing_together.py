@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import random
 import threading
 import time
@@ -55,7 +57,8 @@ def test_a_fact_whose_number_is_lower_and_whose_row_is_later_is_found() -> None:
     """The state that a late commit leaves behind, on either database."""
     first, second = record("first"), record("second")
     services.sequence()
-    same = {"kind": first.kind, "subject": first.subject, "actor": "system", "leaf": bytes(first.leaf)}
+    names = ("kind", "subject", "actor", "leaf", "private")
+    same = {name: getattr(first, name) for name in names}
     late = Fact.objects.create(seq=first.seq - 1, at=timezone.now(), **same)
     assert late not in Fact.objects.filter(seq__gt=second.seq), "a poller by number would never see it"
     services.sequence()
@@ -163,7 +166,8 @@ def test_a_second_sequencer_waits_for_the_first(locked: bool, monkeypatch: pytes
 
 
 WRITERS = 8
-EACH = 40
+OUTBOX_S = float(os.environ.get("HESUAN_OUTBOX_S", "3"))
+"""How long they write; ``make soak`` asks for ten minutes."""
 
 
 @pytest.mark.parametrize("poller", ["as built", "by `seq > last`"])
@@ -176,12 +180,15 @@ def test_eight_writers_with_random_rollbacks_lose_nothing(
     committed: list[str] = []
     polled: set[str] = set()
     done = threading.Event()
+    until = time.monotonic() + (OUTBOX_S if poller == "as built" else min(OUTBOX_S, 3))
 
     def write(number: int) -> Callable[[], None]:
         rng = random.Random(number)
 
         def run() -> None:
-            for place in range(EACH):
+            for place in itertools.count():
+                if time.monotonic() > until:
+                    return
                 subject = f"W{number}.{place}"
                 try:
                     with transaction.atomic():
@@ -221,6 +228,7 @@ def test_eight_writers_with_random_rollbacks_lose_nothing(
     assert indexes() == list(range(len(committed)))
     assert sorted(Fact.objects.values_list("subject", flat=True)) == sorted(committed)
     assert checks.check() == []
+    print(f"{WRITERS} writers for {OUTBOX_S:g} s: {len(committed)} facts, 0 missing, 0 doubled")
 
 
 class _Rollback(Exception):

@@ -36,6 +36,7 @@ PUBLIC = {
     "/gateway/v1/enrol": "takes a code and a proof, by POST only",
     "/gateway/v1/messages": "takes signed messages, by POST only",
     "/gateway/v1/commands": "takes a signed poll, by POST only",
+    "/gateway/v1/records": "takes a signed request, by POST only",
     "/i18n/language/": "the language switch",
 }
 """Addresses outside ``/accounts/`` that answer whoever has not signed in, and why."""

@@ -76,3 +76,11 @@ def test_without_its_database_a_page_says_so(owner: Person, gone: str) -> None:
         for answer in (browser.get("/orders/"), browser.post("/quotes/x/")):
             assert answer.status_code == 503 and answer.headers["Retry-After"] == "60"
             assert "console.database_away" in answer.content.decode()
+
+
+def test_with_its_database_no_verb_says_that_it_is_away(owner: Person) -> None:
+    """The negative control: the same requests to the same hub, and the database is there."""
+    _, text = services.issue_token(actor=owner.actor, label="laptop")
+    verbs = [one for one in operations() if not one.startswith("GET ")]
+    told = {one: asked(one, text) for one in verbs}
+    assert [one for one, answer in told.items() if answer[0] >= 500] == []

@@ -30,7 +30,7 @@ PROTECTED = "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowse
 
 PROTECTED_TABLES = """
     identity_membership market_deposit market_order market_quote market_quoterefusal market_quoterequest
-    metering_finding metering_meterreading metering_usagerecord programmes_application
+    metering_attempt metering_finding metering_meterreading metering_usagerecord programmes_application
     programmes_applicationstep programmes_count programmes_interest programmes_objection
     programmes_suspension programmes_voucher programmes_voucherstep registry_aidentry registry_document
     registry_numberuse registry_opening registry_organisationfact registry_relation registry_step

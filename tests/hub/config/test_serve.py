@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -55,23 +56,34 @@ def served(data_dir: Path, **environ: str) -> Iterator[tuple[subprocess.Popen[st
         process.communicate()
 
 
-@pytest.mark.processes
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_development_hub_starts_from_nothing_serves_and_stops_cleanly(
-    number: signal.Signals, tmp_path: Path
-) -> None:
-    with served(tmp_path) as (process, address):
+def serve_and_stop(data_dir: Path, number: signal.Signals) -> None:
+    """A hub serves from a data folder, and stops cleanly on a signal."""
+    with served(data_dir) as (process, address):
         assert httpx.get(address + "accounts/login/", timeout=20).status_code == 200
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
         assert process.returncode == 0
         assert err.splitlines()[-1] == "Stopped."
         assert "Traceback" not in err
+
+
+@pytest.mark.processes
+def test_a_development_hub_starts_from_nothing_serves_and_stops_cleanly(tmp_path: Path) -> None:
+    serve_and_stop(tmp_path, signal.SIGTERM)
     assert (tmp_path / "hub.sqlite3").exists()
 
 
 @pytest.mark.processes
-def test_a_request_that_never_ends_does_not_keep_the_hub_from_stopping(tmp_path: Path) -> None:
+def test_a_hub_stops_as_cleanly_on_ctrl_c(tmp_path: Path, migrated: Path) -> None:
+    shutil.copy(migrated, tmp_path)
+    serve_and_stop(tmp_path, signal.SIGINT)
+
+
+@pytest.mark.processes
+def test_a_request_that_never_ends_does_not_keep_the_hub_from_stopping(
+    tmp_path: Path, migrated: Path
+) -> None:
+    shutil.copy(migrated, tmp_path)
     with served(tmp_path) as (process, address):
         host, port = urlsplit(address).hostname, urlsplit(address).port
         with socket.create_connection((host, port)) as unfinished:
@@ -98,14 +110,11 @@ def production(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.processes
-def test_production_speaks_https_only_and_believes_its_own_proxy_alone(tmp_path: Path) -> None:
+def test_production_speaks_https_only_and_believes_its_own_proxy_alone(
+    tmp_path: Path, migrated: Path
+) -> None:
     environ = production(tmp_path)
-    subprocess.run(
-        [sys.executable, "-m", "hesuan.cli", "hub", "migrate"],
-        env={**os.environ, "HESUAN_DATA_DIR": str(tmp_path), **environ},
-        check=True,
-        capture_output=True,
-    )
+    shutil.copy(migrated, tmp_path)
     host = {"Host": "compute.example"}
     https = {**host, "X-Forwarded-Proto": "https"}
     with served(tmp_path, **environ) as (_, address):

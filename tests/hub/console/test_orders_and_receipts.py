@@ -76,6 +76,17 @@ def test_predicted_stands_beside_actual_with_the_kind_of_each(world: World, owne
     assert "the program&#x27;s own word" in text or "the program's own word" in text
 
 
+def test_each_attempt_stands_there_with_its_units_and_who_saw_it(world: World, owner: Person) -> None:
+    receipt = world.settled(owner)
+    page = f"/orders/{receipt.settlement.order_id}/"
+    text = english(owner, page)
+    assert "26 core-seconds" in text and "kernel:wait4 · kernel" in text
+    assert f"run/{receipt.document['run']}/1" in text and "card-seconds" not in text
+    owner.client.cookies["django_language"] = "zh-hans"
+    chinese = owner.client.get(page).content.decode()
+    assert "26 核秒" in chinese and "kernel:wait4 · 内核" in chinese
+
+
 def test_the_owner_may_cancel_twice_and_a_colleague_has_no_button(
     world: World, owner: Person, colleague: Person
 ) -> None:
@@ -83,7 +94,7 @@ def test_the_owner_may_cancel_twice_and_a_colleague_has_no_button(
     world.start(order)
     assert "Cancel the run" not in english(colleague, f"/orders/{order.id}/")
     for _ in range(2):
-        assert owner.client.post(f"/orders/{order.id}/", {"verb": "cancel"}).status_code == 302
+        assert owner.client.post(f"/orders/{order.id}/").status_code == 302
     text = english(owner, f"/orders/{order.id}/")
     assert "The end of the run was asked for" in text
 

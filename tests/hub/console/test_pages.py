@@ -122,8 +122,9 @@ def test_a_stranger_gets_404(scene: Scene, stranger: Person) -> None:
 
 
 def test_a_strangers_post_gets_404_and_changes_nothing(scene: Scene, stranger: Person) -> None:
-    for address in (scene.quote, scene.order, scene.application):
-        assert stranger.client.post(address, {"verdict": "pass"}).status_code == 404
+    sent = {scene.quote: {"quote_id": "1"}, scene.order: {}, scene.application: {"verdict": "pass"}}
+    for address, form in sent.items():
+        assert stranger.client.post(address, form).status_code == 404
 
 
 def test_nobody_is_sent_to_the_login_and_back(scene: Scene, nobody: Client) -> None:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from tests.append_only import triggers_lifted
 from tests.people import Person
 
-from hesuan.errors import Conflict, NotFound, Refused
+from hesuan.errors import Conflict, InputFault, NotFound, Refused
 from hesuan.hub.audit import checks, entries, publishing, selectors, signing
 from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
@@ -64,6 +64,20 @@ def test_an_incident_stands_in_the_log_as_it_was_written(held: Fact, platform_op
         notices.record_incident(actor=platform_operator.actor, reason="x", log="none")
 
 
+@pytest.mark.parametrize(
+    ("reason", "code"), [(" \n", "notices.reason_missing"), ("x" * 501, "notices.reason_too_long")]
+)
+def test_words_for_ever_are_neither_left_out_nor_cut(
+    reason: str, code: str, held: Fact, platform_operator: Person
+) -> None:
+    before = Fact.objects.count()
+    with pytest.raises(InputFault, match=code):
+        notices.record_incident(actor=platform_operator.actor, reason=reason)
+    with pytest.raises(InputFault, match=code):
+        notices.accept_restore(actor=platform_operator.actor, reason=reason)
+    assert Fact.objects.count() == before
+
+
 def test_whoever_is_no_administrator_puts_nothing_on_record(
     held: Fact, auditor: Person, owner: Person, platform_operator: Person
 ) -> None:
@@ -100,6 +114,7 @@ def test_a_database_that_lacks_a_published_leaf_is_never_accepted(
     """The negative control of the comparison: the same call, and one leaf of the folder is not there."""
     connection.check_constraints()
     with triggers_lifted(connection), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM audit_publication")
         cursor.execute("DELETE FROM audit_checkpoint WHERE size = 3")
         cursor.execute("DELETE FROM audit_fact WHERE leaf_index = 2")
         connection.check_constraints()
@@ -109,13 +124,14 @@ def test_a_database_that_lacks_a_published_leaf_is_never_accepted(
     assert Fact.objects.count() == before
 
 
+@pytest.mark.broken_books("I8")
 def test_a_database_whose_log_does_not_add_up_is_not_accepted(held: Fact, platform_operator: Person) -> None:
     connection.check_constraints()
     with triggers_lifted(connection), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE audit_fact SET private = %s WHERE leaf_index = 2", ['{"salt": "00", "record": 1}']
         )
-    with pytest.raises((Refused, ValueError, AssertionError)):
+    with pytest.raises(Refused, match=r"I8\.private"):
         notices.accept_restore(actor=platform_operator.actor, reason="spoilt")
     assert not Fact.objects.filter(kind="restore").exists()
 
@@ -158,6 +174,7 @@ def test_nothing_else_changes_while_a_record_is_erased(held: Fact, security_admi
         Fact.objects.filter(pk=other.pk).update(private={"erased_by": told_by.id})
 
 
+@pytest.mark.broken_books("I8.private")
 def test_a_record_that_vanished_behind_the_triggers_back_is_found(held: Fact) -> None:
     connection.check_constraints()
     with triggers_lifted(connection), connection.cursor() as cursor:

@@ -100,6 +100,7 @@ def test_what_is_not_told_yet_is_waited_for(world: World, days_pass: Pass) -> No
     assert seal(log) == 1
 
 
+@pytest.mark.broken_books("I8.seal")
 def test_a_seal_whose_root_differs_is_found_and_its_day_named(
     world: World, days_pass: Pass, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Collection
@@ -22,7 +23,7 @@ from tests.sites import Site, enrol_site, make_centre, proof
 from hesuan.hub.centres import selectors
 from hesuan.hub.centres import services as centres
 from hesuan.hub.centres.models import Agent, Centre
-from hesuan.hub.gateway.waiting import LOOK_EVERY_S, WATCH
+from hesuan.hub.gateway.waiting import LOOK_EVERY_S, WATCH, Watch
 from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.identity.models import Organisation
 from hesuan.wire import keys
@@ -207,3 +208,21 @@ def test_many_polls_wait_together_without_a_connection_of_their_own(site: Site) 
     assert took_s < 15, "all were woken by the one command, none ran out its time"
     assert len(set(looked)) == 1, "one thread looks for all"
     assert len(looked) <= took_s / LOOK_EVERY_S + 2, "and looks once for all"
+
+
+def test_when_the_process_stops_nobody_waits_any_more() -> None:
+    async def wait(watch: Watch) -> float:
+        start = time.monotonic()
+        await watch.wait("agent", after=0, timeout_s=25)
+        return time.monotonic() - start
+
+    async def stop() -> tuple[float, float]:
+        watch = Watch()
+        waiting = asyncio.create_task(wait(watch))
+        await asyncio.sleep(0.1)
+        assert watch.count() == 1
+        watch.end()
+        return await waiting, await wait(watch)
+
+    with mock.patch.object(selectors, "commands_left", lambda _: {"agent": 0}):
+        assert max(asyncio.run(stop())) < 20

@@ -2,167 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import hmac
-import json
-import secrets
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-import jwt
 import pytest
 import requests
-from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from django.core.cache import cache
 from django.test import Client
-from jwt.algorithms import RSAAlgorithm
 from pytest_django.fixtures import Settings
+from tests.hub.identity.issuer import LOGIN, Issuer, go_through
 from tests.people import Person
 
 from hesuan.hub.config.settings import single_sign_on
 from hesuan.hub.identity import fetching, services
-from hesuan.hub.identity import single_sign_on as single_sign_on_module
 from hesuan.hub.identity.models import Identity
 from hesuan.hub.identity.selectors import actor_of
 
 pytestmark = pytest.mark.django_db
-LOGIN = "/accounts/oidc/oidc/login/"
-
-
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def signed(claims: dict[str, Any], key: Any = KEY, algorithm: str = "RS256", kid: str = "first") -> str:
-    return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": kid})
-
-
-def public_jwk(key: rsa.RSAPrivateKey) -> dict[str, Any]:
-    return RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
-
-
-def public_pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-
-
-def shared(claims: dict[str, Any], secret: bytes) -> str:
-    """HS256 by hand: PyJWT refuses to sign with what is a public key."""
-    words = [json.dumps(one).encode() for one in ({"alg": "HS256", "typ": "JWT", "kid": "first"}, claims)]
-    head = ".".join(base64url(one) for one in words)
-    return f"{head}.{base64url(hmac.digest(secret, head.encode(), 'sha256'))}"
-
-
-def base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-class Issuer(BaseHTTPRequestHandler):
-    """As much of OpenID Connect as a client meets: discovery, token, userinfo."""
-
-    address: ClassVar[str]
-    person: ClassVar[dict[str, Any]] = {}
-    asked: ClassVar[list[dict[str, list[str]]]] = []
-    document: ClassVar[dict[str, str]] = {}
-    """What its own document says, over what is right."""
-    claims: ClassVar[dict[str, Any] | None] = {}
-    """What its ID token says, over what is right; ``None``: it sends none."""
-    nonce: ClassVar[str] = ""
-    gone: ClassVar[bool] = False
-    forge: ClassVar[Callable[[dict[str, Any]], str] | None] = None
-    """Makes the ID token of its claims in another way than the right one."""
-
-    def do_GET(self) -> None:
-        if self.gone:
-            self.close_connection = True
-        elif self.path == "/.well-known/openid-configuration":
-            paths = ("authorization", "token", "userinfo")
-            self.answer(
-                {
-                    "issuer": self.address,
-                    "jwks_uri": f"{self.address}/keys",
-                    **{f"{path}_endpoint": f"{self.address}/{path}" for path in paths},
-                    **self.document,
-                }
-            )
-        elif self.path == "/keys":
-            self.answer({"keys": [public_jwk(KEY) | {"kid": "first", "alg": "RS256", "use": "sig"}]})
-        elif self.headers.get("Authorization") == "Bearer access":
-            self.answer(self.person)
-        else:
-            self.send_error(401)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.asked.append(parse_qs(body))
-        told: dict[str, Any] = {"access_token": "access", "token_type": "Bearer", "expires_in": 60}
-        if self.claims is not None:
-            claims = {
-                name: value for name, value in (self.right_claims() | self.claims).items() if value != ()
-            }
-            told["id_token"] = type(self).forge(claims) if type(self).forge else signed(claims)
-        self.answer(told)
-
-    def right_claims(self) -> dict[str, Any]:
-        """What an ID token of this issuer for this client says."""
-        now = int(time.time())
-        return {
-            "iss": self.address,
-            "aud": "hesuan",
-            "sub": self.person["sub"],
-            "iat": now,
-            "exp": now + 60,
-            "jti": secrets.token_hex(),
-            "nonce": type(self).nonce,
-        }
-
-    def answer(self, value: object) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def issuer(settings: Settings) -> Iterator[type[Issuer]]:
-    """A running issuer, configured as the environment's three settings would."""
-    cache.clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Issuer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    Issuer.address = f"http://127.0.0.1:{server.server_port}"
-    Issuer.person = {"sub": "248289761001", "preferred_username": "jia", "email": "jia@id.example"}
-    Issuer.asked = []
-    Issuer.claims = {}
-    Issuer.forge, Issuer.gone = None, False
-    Issuer.document = {}
-    settings.SOCIALACCOUNT_PROVIDERS = single_sign_on(Issuer.address + "/", "hesuan", "its secret")
-    yield Issuer
-    server.shutdown()
-    server.server_close()
-
-
-def go_through(client: Client) -> str:
-    """From the sign-in button to the issuer and back; returns where the person ends up."""
-    away = client.post(LOGIN)
-    query = {name: value[0] for name, value in parse_qs(urlsplit(away.headers["Location"]).query).items()}
-    assert query["client_id"] == "hesuan" and "openid" in query["scope"].split()
-    assert query["code_challenge_method"] == "S256" and query["code_challenge"]
-    assert query["redirect_uri"].endswith(LOGIN + "callback/")
-    assert len(query["nonce"]) >= 32
-    Issuer.nonce = query["nonce"]
-    back = client.get(LOGIN + "callback/", {"code": "code", "state": query["state"]})
-    return back.headers.get("Location", "")
 
 
 def test_nothing_offers_it_where_it_is_not_configured(nobody: Client) -> None:
@@ -226,93 +85,6 @@ def test_a_link_alone_starts_nothing(nobody: Client, issuer: type[Issuer]) -> No
     """A page elsewhere cannot sign somebody in behind their back: the button is a form with a CSRF token."""
     assert nobody.get(LOGIN).status_code == 200
     assert Client(enforce_csrf_checks=True).post(LOGIN).status_code == 403
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"aud": "another client"},
-        {"aud": ["another client"]},
-        {"iss": "https://elsewhere.example"},
-        {"exp": int(time.time()) - 3600},
-        {"exp": "soon"},
-        {"exp": ()},
-        {"nbf": int(time.time()) + 3600},
-        {"iat": int(time.time()) + 3600},
-        {"aud": ["hesuan", "another client"]},
-        {"aud": ["hesuan", "another client"], "azp": "another client"},
-        {"nonce": "of another sign-in"},
-        {"nonce": ()},
-        {"sub": "somebody else"},
-    ],
-    ids=str,
-)
-def test_an_id_token_for_another_or_out_of_time_signs_nobody_in(
-    nobody: Client, issuer: type[Issuer], wrong: dict[str, Any]
-) -> None:
-    issuer.claims = wrong
-    go_through(nobody)
-    assert "_auth_user_id" not in nobody.session and not Identity.objects.exists()
-
-
-def test_the_right_id_token_signs_in_once_and_played_again_nobody(
-    nobody: Client, issuer: type[Issuer]
-) -> None:
-    """The control of the refusals above, and the replay of a token that was good."""
-    issuer.claims = {"jti": "1"}
-    assert go_through(nobody) == "/" and "_auth_user_id" in nobody.session
-    again = Client()
-    go_through(again)
-    assert "_auth_user_id" not in again.session
-
-
-FORGED: dict[str, Callable[[dict[str, Any]], str]] = {
-    "unsigned": lambda claims: jwt.encode(claims, None, algorithm="none", headers={"kid": "first"}),
-    "unsigned, said otherwise": lambda claims: signed(claims).rpartition(".")[0] + ".",
-    "another key": lambda claims: signed(claims, OTHER),
-    "another key under a name of its own": lambda claims: signed(claims, OTHER, kid="mine"),
-    "a shared key: the public one as PEM": lambda claims: shared(claims, public_pem(KEY)),
-    "a shared key: the public one as JWK": lambda claims: shared(
-        claims, json.dumps(public_jwk(KEY)).encode()
-    ),
-    "a shared key: the client's secret": lambda claims: shared(claims, b"its secret"),
-    "another algorithm than the key's": lambda claims: signed(claims, KEY, "PS256"),
-    "somebody else under an old signature": lambda claims: ".".join(
-        [
-            signed(claims).split(".")[0],
-            base64url(json.dumps(claims | {"sub": "admin"}).encode()),
-            signed(claims).split(".")[2],
-        ]
-    ),
-    "no token at all": lambda _: "e30",
-}
-
-
-@pytest.mark.parametrize("name", FORGED)
-def test_a_forged_id_token_signs_nobody_in(nobody: Client, issuer: type[Issuer], name: str) -> None:
-    issuer.forge = FORGED[name]
-    go_through(nobody)
-    assert "_auth_user_id" not in nobody.session and not Identity.objects.exists()
-
-
-def test_no_id_token_signs_nobody_in(nobody: Client, issuer: type[Issuer]) -> None:
-    issuer.claims = None
-    go_through(nobody)
-    assert "_auth_user_id" not in nobody.session and not Identity.objects.exists()
-
-
-@pytest.mark.parametrize("name", [name for name in FORGED if name != "no token at all"])
-def test_without_the_adapter_a_forged_id_token_would(
-    nobody: Client, issuer: type[Issuer], name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The control: what allauth alone makes of it, which trusts the issuer's address instead."""
-    if name.startswith("somebody else"):
-        issuer.person["sub"] = "admin"
-    monkeypatch.setattr(single_sign_on_module, "Adapter", OpenIDConnectOAuth2Adapter)
-    monkeypatch.setattr(single_sign_on_module, "require_own_nonce", lambda _: None)
-    issuer.forge = FORGED[name]
-    go_through(nobody)
-    assert "_auth_user_id" in nobody.session
 
 
 def demanding(settings: Settings, *words: str) -> None:

@@ -17,6 +17,7 @@ class Naive:
     overdraw: set[str]
     now: datetime
     entries: list[dict] = field(default_factory=list)
+    frozen: set[str] = field(default_factory=set)
     answered: dict[str, tuple[tuple[Event, ...], str]] = field(default_factory=dict)
 
     def ask(self, *journal: Event) -> list[str]:
@@ -96,6 +97,8 @@ class Naive:
             return "credit_account_not_found"
         if event.expires_at and event.expires_at <= self.now:
             return "hold_expired"
+        if event.debit in self.frozen:
+            return "debit_account_frozen"
         left = self.posted_in(event.debit) - self.posted_out(event.debit) - self.held_out(event.debit)
         return "" if event.debit in self.overdraw or event.amount_fen <= left else "available_exceeded"
 

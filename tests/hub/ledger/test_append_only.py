@@ -11,6 +11,7 @@ from hesuan.hub.ledger.services import Event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.broken_books]
 
+ACT = "INSERT INTO ledger_freezing (account_id, number, frozen, after_seq, actor, reason, at)"
 CHANGES = {
     "transfer: amount": "UPDATE ledger_transfer SET amount_fen = amount_fen - 1 WHERE kind = 'hold'",
     "transfer: time": "UPDATE ledger_transfer SET at = '2020-01-01'",
@@ -22,6 +23,18 @@ CHANGES = {
     "account: licence to overdraw": "UPDATE ledger_account SET may_overdraw = TRUE WHERE key = 'b'",
     "account: renamed": "UPDATE ledger_account SET key = 'x' WHERE key = 'b'",
     "account: deleted": "DELETE FROM ledger_account WHERE key = 'unused'",
+    "account: frozen by nobody": "UPDATE ledger_account SET frozen = TRUE WHERE key = 'b'",
+    "account: thawed by nobody": "UPDATE ledger_account SET frozen = FALSE WHERE key = 'ice'",
+    "account: opened frozen": "INSERT INTO ledger_account (ledger, key, kind, may_overdraw, debits_posted,"
+    " credits_posted, debits_pending, credits_pending, version, frozen)"
+    " VALUES ('l', 'new', 'test', FALSE, 0, 0, 0, 0, 0, TRUE)",
+    "freezing: reason": "UPDATE ledger_freezing SET reason = 'x'",
+    "freezing: place": "UPDATE ledger_freezing SET after_seq = 0",
+    "freezing: deleted": "DELETE FROM ledger_freezing",
+    "frozen twice": f"{ACT} SELECT account_id, 2, TRUE, after_seq, actor, reason, at FROM ledger_freezing",
+    "thawed out of turn": f"{ACT} SELECT account_id, 4, FALSE, after_seq, actor, reason, at"
+    " FROM ledger_freezing",
+    "thawed in the past": f"{ACT} SELECT account_id, 2, FALSE, 0, actor, reason, at FROM ledger_freezing",
 }
 INSERT = (
     "INSERT INTO ledger_transfer (id, kind, pending_id, debit_id, credit_id, amount_fen, code, journal, at)"
@@ -38,6 +51,7 @@ def insertion(**changed: str) -> str:
 
 
 OTHER_LEDGER = "(SELECT id FROM ledger_account WHERE ledger = 'other')"
+FROZEN = "(SELECT id FROM ledger_account WHERE key = 'ice')"
 INSERTIONS = {
     "no attempt": insertion(id="'never asked'"),
     "refused attempt": insertion(id="'refused'"),
@@ -49,6 +63,8 @@ INSERTIONS = {
     ),
     "capture of what is no hold": insertion(kind="'capture'", pending="'fund'"),
     "capture of nothing": insertion(kind="'capture'", pending="'nothing'"),
+    "transfer out of a frozen account": insertion(kind="'transfer'", debit=FROZEN),
+    "hold out of a frozen account": insertion(debit=FROZEN),
 }
 ON_SQLITE = {
     "transfer: replaced": "INSERT OR REPLACE INTO ledger_transfer SELECT * FROM ledger_transfer"
@@ -57,11 +73,13 @@ ON_SQLITE = {
     " FROM ledger_attempt",
     "account: replaced": "INSERT OR REPLACE INTO ledger_account SELECT * FROM ledger_account"
     " WHERE key = 'unused'",
+    "freezing: replaced": "INSERT OR REPLACE INTO ledger_freezing SELECT * FROM ledger_freezing",
 }
 ON_POSTGRESQL = {
     "transfers: truncated": "TRUNCATE ledger_transfer CASCADE",
     "attempts: truncated": "TRUNCATE ledger_attempt",
     "accounts: truncated": "TRUNCATE ledger_account CASCADE",
+    "freezings: truncated": "TRUNCATE ledger_freezing",
     "transfer: from no account": insertion(debit="-1"),
 }
 """On SQLite a transfer from no account meets a foreign key, on PostgreSQL the guard (migration 0005)."""
@@ -70,11 +88,14 @@ GUARDED = {**CHANGES, **INSERTIONS, **(ON_SQLITE if connection.vendor == "sqlite
 
 @pytest.fixture(autouse=True)
 def _rows(db: None) -> None:
-    for ledger, key in (("l", "bank"), ("l", "b"), ("l", "c"), ("l", "unused"), ("other", "o")):
+    for ledger, key in (("l", "bank"), ("l", "b"), ("l", "c"), ("l", "ice"), ("l", "unused"), ("other", "o")):
         services.open_account(ledger=ledger, key=key, kind="test", may_overdraw=key == "bank")
     services.post_or_raise([Event("fund", "transfer", "l", 500, "fund", "bank", "b")])
     services.post_or_raise([Event("H", "hold", "l", 300, "hold", "b", "c")])
     services.post([Event("refused", "hold", "l", 301, "hold", "b", "c")])
+    services.post_or_raise([Event("cold", "transfer", "l", 100, "fund", "bank", "ice")])
+    services.post_or_raise([Event("last", "transfer", "l", 50, "settle", "ice", "c")])
+    services.freeze([("l", "ice")], actor="a", reason="why")
     with connection.cursor() as cursor:
         # An accepted attempt without its transfer, for the insertions that try everything else.
         cursor.execute(

@@ -71,3 +71,5 @@ def test_a_payment_without_its_transfer_is_found() -> None:
     )
     (finding,) = soundness.check()
     assert (finding.invariant, finding.rows[0]["payment"]) == ("I12a", "pay:nobody:city:1")
+    assert [one.invariant for one in books.findings()] == ["I12a"], "and by the end of every test"
+    assert books.findings(but=("I12",)) == []

@@ -29,6 +29,8 @@ DAMAGE = {
     "I6a": RESOLVE.format(amount="amount_fen"),
     "I7": "UPDATE ledger_account SET ledger = 'other' WHERE key = 'c'",
     "I9": "UPDATE ledger_attempt SET result = 'ok' WHERE result <> 'ok'",
+    "I14a": "UPDATE ledger_account SET frozen = FALSE WHERE key = 'b'",
+    "I14b": "UPDATE ledger_freezing SET after_seq = after_seq - 1",
 }
 
 
@@ -42,6 +44,7 @@ def _rows(db: None) -> None:
     services.post_or_raise([Event("K", "capture", "l", 200, "capture", pending_id="H")])
     services.post_or_raise([Event("open", "hold", "l", 10, "hold", "b", "c", expires_at=soon)])
     services.post([Event("refused", "hold", "l", 301, "hold", "b", "c")])
+    services.freeze([("l", "b")], actor="a", reason="why")
 
 
 def constraints() -> list[str]:

@@ -7,13 +7,20 @@ and on SQLite a step forward is not believed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.utils import timezone
 
+import hesuan.hub
 from hesuan.hub.ledger import checks, selectors, services
 from hesuan.hub.ledger import clock as ledger_clock
 from hesuan.hub.ledger.clock import Guard
@@ -203,6 +210,41 @@ def test_on_sqlite_a_step_forward_is_not_believed_and_a_step_back_is(
     assert (one.now() - begin).total_seconds() == 90_000, "a process that begins believes what it finds"
 
 
+def imported_anew() -> ModuleType:
+    spec = spec_from_file_location("clock_anew", ledger_clock.__file__)
+    assert spec is not None and spec.loader is not None
+    made = module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def test_importing_the_clock_asks_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*_: object) -> None:
+        raise AssertionError("a clock was asked")
+
+    with monkeypatch.context() as clocks:
+        for owner, name in ((timezone, "now"), (time, "monotonic"), (time, "clock_gettime")):
+            clocks.setattr(owner, name, asked)
+        made = imported_anew()
+        with pytest.raises(AssertionError, match="a clock was asked"):
+            made.GUARD.begin()  # the control: what is left out of the import would have been found
+
+
+@pytest.mark.parametrize("begins_with_the_hub", [True, False])
+def test_the_hub_begins_it_and_not_the_first_question(
+    monkeypatch: pytest.MonkeyPatch, begins_with_the_hub: bool
+) -> None:
+    """Its control: begun by the first question, a step between the two would be believed."""
+    wall, counted = [0.0], [0.0]
+    one = guard(wall, counted)
+    monkeypatch.setattr(ledger_clock, "GUARD", one)
+    if begins_with_the_hub:
+        apps.get_app_config("ledger").ready()
+    wall[0], counted[0] = 86_400, 10
+    believed = one.now() - datetime(2026, 1, 1, tzinfo=UTC)
+    assert believed.total_seconds() == (10 if begins_with_the_hub else 86_400)
+
+
 def test_a_refusal_by_a_wrong_clock_is_remembered_as_any_other(time_passes: SetClock) -> None:
     now = time_passes(timedelta(0))
     assert hold("H", now + timedelta(minutes=10)) == "ok"
@@ -225,3 +267,29 @@ def test_a_time_that_a_client_sends_moves_nothing(time_passes: SetClock) -> None
     (outcome,) = services.post([Event("late", "capture", "l", 10, "capture", pending_id="H")])
     assert outcome.ok
     assert Transfer.objects.get(id="late").at == sent_at, "which is why no request carries a time"
+
+
+def holds_that_end(sources: Iterable[str]) -> list[str]:
+    """Events in some sources that are given an end."""
+    return [
+        ast.unparse(one)
+        for source in sources
+        for one in ast.walk(ast.parse(source))
+        if isinstance(one, ast.Call)
+        and ast.unparse(one.func).rpartition(".")[2] == "Event"
+        and (len(one.args) > 8 or any(part.arg in {"expires_at", None} for part in one.keywords))
+    ]
+
+
+def test_no_road_of_the_hub_opens_a_hold_that_ends() -> None:
+    """Its end would be a moment by the caller's clock, which may be behind: docs/model/ledger.md."""
+    hub = Path(hesuan.hub.__file__).parent
+    sources = [file.read_text() for file in sorted(hub.rglob("*.py"))]
+    assert sum("ledger.Event(" in one or " Event(" in one for one in sources) > 5, "they are looked at"
+    assert holds_that_end(sources) == []
+
+
+@pytest.mark.parametrize("end", ["expires_at=soon", "**more", "'', soon"])
+def test_such_a_road_would_be_found(end: str) -> None:
+    """The control."""
+    assert holds_that_end([f"ledger.Event('H', 'hold', 'l', 1, 'hold', 'a', 'b', {end})"])

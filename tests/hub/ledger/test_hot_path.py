@@ -47,10 +47,11 @@ def test_posting_touches_no_query_set(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the ORM is on the hot path")
 
-    monkeypatch.setattr(QuerySet, "_fetch_all", refuse)
-    with pytest.raises(AssertionError, match="hot path"):
-        list(Transfer.objects.all())  # what is refused is really what a query set does
-    assert all(answer[0].ok for answer in services.post_all(journals(3)))
+    with monkeypatch.context() as patch:
+        patch.setattr(QuerySet, "_fetch_all", refuse)
+        with pytest.raises(AssertionError, match="hot path"):
+            list(Transfer.objects.all())  # what is refused is really what a query set does
+        assert all(answer[0].ok for answer in services.post_all(journals(3)))
 
 
 @pytest.mark.parametrize("text", ['"', "\\", "{,}", "NULL", "", "算力券 '\\\"", "a\tb\n", "%s", "null"])

@@ -31,6 +31,8 @@ ACCOUNTS = {
     (L, "centre"): Counters(credits_pending=650),
     (L, "full"): Counters(credits_posted=MAX_COUNTER_FEN),
     (L, "bank"): Counters(may_overdraw=True),
+    (L, "frozen"): Counters(credits_posted=1000, debits_pending=300, frozen=True),
+    (L, "frozen bank"): Counters(may_overdraw=True, frozen=True),
 }
 PENDING = {
     "H": Target("H", "hold", L, "V", "centre", 300),
@@ -39,6 +41,7 @@ PENDING = {
     "released": Target("released", "hold", L, "V", "centre", 300, PAST, "release"),
     "late": Target("late", "hold", L, "V", "centre", 300, NOW),
     "in time": Target("in time", "hold", L, "V", "centre", 50, LATER),
+    "of frozen": Target("of frozen", "hold", L, "frozen", "centre", 300),
 }
 KNOWN = {"used": Remembered("sha256:other", Outcome("used", ok=True))}
 MOVE = Event("new", "transfer", L, 100, "settle", "V", "centre")
@@ -73,6 +76,7 @@ TABLE = [
     (Refusal.HOLD_EXPIRED, replace(CAPTURE, pending_id="late", amount_fen=301)),
     (Refusal.CAPTURE_ABOVE_HOLD, replace(CAPTURE, amount_fen=301)),
     (Refusal.RELEASE_NOT_WHOLE, replace(RELEASE, amount_fen=299)),
+    (Refusal.DEBIT_ACCOUNT_FROZEN, replace(MOVE, debit="frozen", credit="full", amount_fen=5000)),
     (Refusal.AVAILABLE_EXCEEDED, replace(MOVE, credit="full", amount_fen=351)),
     (Refusal.COUNTER_OVERFLOW, replace(MOVE, credit="full")),
 ]
@@ -95,6 +99,10 @@ ALSO = [
     (Refusal.HOLD_ACCOUNTS_DIFFER, replace(RELEASE, credit="bank")),
     (Refusal.HOLD_ALREADY_CAPTURED, replace(RELEASE, pending_id="captured")),
     (Refusal.HOLD_EXPIRED, replace(HOLD, expires_at=NOW, amount_fen=5000)),
+    (Refusal.HOLD_EXPIRED, replace(HOLD, expires_at=NOW, debit="frozen")),
+    (Refusal.DEBIT_ACCOUNT_FROZEN, replace(HOLD, debit="frozen", amount_fen=1)),
+    (Refusal.DEBIT_ACCOUNT_FROZEN, replace(MOVE, debit="frozen bank")),
+    (Refusal.DEBIT_ACCOUNT_FROZEN, replace(MOVE, debit="frozen", code="expire")),
     (Refusal.DEBIT_ACCOUNT_NOT_FOUND, replace(MOVE, ledger="programme:q")),
     (Refusal.AVAILABLE_EXCEEDED, replace(HOLD, amount_fen=351)),
 ]
@@ -116,12 +124,17 @@ ACCEPTED = [
     replace(RELEASE, amount_fen=300),
     replace(RELEASE, pending_id="late"),
     replace(CAPTURE, pending_id="in time", amount_fen=50),
+    replace(CAPTURE, pending_id="of frozen", amount_fen=300),
+    replace(RELEASE, pending_id="of frozen"),
+    replace(MOVE, credit="frozen"),
+    replace(HOLD, credit="frozen bank"),
 ]
 
 
 @pytest.mark.parametrize("event", ACCEPTED)
 def test_what_breaks_no_rule_is_accepted(event: Event) -> None:
-    """Up to the last fen and the last second; an expired hold can still be given back."""
+    """Up to the last fen and the last second; an expired hold can still be given back, a frozen account ends
+    its holds and is given to."""
     assert answer(event) == ["ok"]
 
 

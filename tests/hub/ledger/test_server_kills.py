@@ -102,10 +102,10 @@ def home() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-def worker(server: Server, what: str, log: Path) -> subprocess.Popen[str]:
+def worker(server: Server, what: str, log: Path, mode: str = "development") -> subprocess.Popen[str]:
     environment = os.environ | {
         "HESUAN_DATABASE_URL": server.address,
-        "HESUAN_MODE": "development",
+        "HESUAN_MODE": mode,
         "PYTHONPATH": os.pathsep.join(path for path in (str(Path.cwd()), *sys.path) if path),
     }
     command = [sys.executable, "-m", "tests.hub.ledger.server_load", what, str(log)]
@@ -119,10 +119,12 @@ def told(server: Server, what: str, log: Path) -> str:
     return out
 
 
-def killed_so_often(server: Server, log: Path, kills: int, *, backends: bool = True) -> float:
+def killed_so_often(
+    server: Server, log: Path, kills: int, *, backends: bool = True, mode: str = "development"
+) -> float:
     """Returns the longest time until the server was back [s]."""
     chance, longest = random.Random(SEED), 0.0
-    load = worker(server, "load", log)
+    load = worker(server, "load", log, mode)
     try:
         for number in range(kills):
             crashing.let_it_run(log, chance)
@@ -154,12 +156,12 @@ def test_whatever_was_answered_before_the_server_was_killed_is_on_the_books_once
 
 
 def test_a_server_that_answers_before_its_log_is_written_is_found_out(home: Path, tmp_path: Path) -> None:
-    """The negative control: ``synchronous_commit = off``."""
+    """The negative control: ``synchronous_commit = off``, which only the test mode lets a server choose."""
     server, log = Server(home, RISKY), tmp_path / "log"
     server.start()
     try:
         told(server, "open", log)
-        killed_so_often(server, log, 4, backends=False)
+        killed_so_often(server, log, 4, backends=False, mode="test")
         ended = worker(server, "settle", log)
         ended.communicate(timeout=300)
     finally:

@@ -124,6 +124,27 @@ def test_what_is_not_used_returns_to_the_budget_and_what_is_owed_is_paid() -> No
     """
 
 
+def test_a_frozen_account_gives_nothing_new_and_keeps_what_it_promised() -> None:
+    """
+    fund     budget   1000.00
+    issue    V1        500.00
+    hold     V1  H1    300.00
+    hold     V1  H2    100.00
+    freeze   V1
+    spend    V1         10.00   — debit_account_frozen
+    hold     V1  H3     10.00   — debit_account_frozen
+    expire   V1         10.00   — debit_account_frozen
+    capture  H1        180.00
+    release  H2
+    issue    V1        100.00
+    thaw     V1
+    hold     V1  H3     10.00   — debit_account_frozen
+    hold     V1  H4     10.00
+    ----
+    V1  available      410.00      V1  held           10.00      centre  payable  180.00
+    """
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -230,6 +230,33 @@ def test_a_lease_that_was_not_renewed_is_taken_over_although_its_holder_still_ha
     second.give_back()
 
 
+@pytest.mark.parametrize("renewed", [True, False], ids=["as built", "control: never renewed"])
+def test_who_took_over_from_one_that_stood_still_takes_its_lock_too_once_it_is_free(
+    writing: Writer, monkeypatch: pytest.MonkeyPatch, renewed: bool
+) -> None:
+    """Without it the lease of a holder that lives is free to anybody."""
+    with monkeypatch.context() as patch:
+        patch.setattr(lease, "STALE_S", -1)
+        second = Lease("another")
+        assert second.take()
+    writer.stop()
+    if renewed:
+        second.renew()
+    taken: list[bool] = []
+
+    def third() -> None:
+        try:
+            taken.append(Lease("third").take())
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=third)
+    thread.start()
+    thread.join()
+    assert taken == [not renewed]
+    second.give_back()
+
+
 def test_a_fenced_batch_leaves_nothing() -> None:
     old = Lease("old")
     assert old.take()

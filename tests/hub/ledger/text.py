@@ -10,6 +10,7 @@
     spend    V1        100.00            V1 → centre at once
     expire   V1        100.00            V1 → budget
     settle   centre    100.00            centre → appropriation
+    freeze   V1                          nothing new is taken from V1, until: thaw V1
     ----
     V1  available      320.00      centre  payable  180.00
 
@@ -65,6 +66,10 @@ class Story:
 
     def _post(self, line: str) -> None:
         told, _, refusal = line.partition("—")
+        verb, key, *_ = told.split()
+        if verb in ("freeze", "thaw"):
+            getattr(services, verb)([(LEDGER, key)], actor="auditor", reason=line)
+            return
         (outcome,) = services.post([self._event(told.split())])
         answer = outcome.refusal.value if outcome.refusal else ""
         assert answer == refusal.strip(), f"{line}: {outcome}"

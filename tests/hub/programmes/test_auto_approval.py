@@ -20,6 +20,8 @@ from hesuan.hub.worker.loop import tick
 
 from .office import Case, activate, henan_with
 
+pytestmark = pytest.mark.broken_books("I8")
+"""The keys that its log was signed with lie in a folder of the test's own."""
 AUTO = 'auto_approve: "request.gpu_hours <= 5000"'
 EVIDENCE = (
     "\nevidence_required:\n"

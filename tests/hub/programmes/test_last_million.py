@@ -205,6 +205,7 @@ def test_without_the_lock_the_accounts_still_hold(
     assert checks.check() == []
 
 
+@pytest.mark.broken_books("I10")
 def test_without_lock_and_limit_more_than_there_is_would_be_given(
     office: Office, claimants: list[Application], race: Race, monkeypatch: pytest.MonkeyPatch
 ) -> None:

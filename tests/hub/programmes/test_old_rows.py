@@ -36,7 +36,7 @@ def address(tmp_path: Path, db: None) -> Iterator[str]:
         link.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def brought_up(address: str, *words: str) -> dict[str, Any]:
+def brought_up(address: str, *words: str, module: str = "tests.hub.programmes.old_rows") -> dict[str, Any]:
     """What the script tells."""
     environment = {
         **os.environ,
@@ -45,7 +45,7 @@ def brought_up(address: str, *words: str) -> dict[str, Any]:
         "DJANGO_SETTINGS_MODULE": "hesuan.hub.config.settings",
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.hub.programmes.old_rows", *words],
+        [sys.executable, "-m", module, *words],
         env=environment,
         cwd=ROOT,
         capture_output=True,

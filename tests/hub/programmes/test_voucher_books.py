@@ -100,7 +100,8 @@ class Books:
                 services.expire_vouchers(voucher.expires_at - timedelta(days=which % 2))
 
     def _hold(self, voucher: Voucher, fen: int) -> None:
-        if Voucher.objects.get(pk=voucher.pk).state not in ("ACTIVE", "REDUCED"):
+        """What is suspended or revoked the ledger itself refuses."""
+        if Voucher.objects.get(pk=voucher.pk).state not in ("ACTIVE", "REDUCED", "SUSPENDED", "REVOKED"):
             return
         name = f"hold:{self.count}"
         source = accounts.voucher_account(voucher.id)
@@ -116,6 +117,10 @@ class Books:
             assert voucher.face_fen - returned - seen.redeemed_fen - seen.held_fen == seen.free_fen
             assert seen.free_fen >= 0 and seen.voucher.state == steps_end(voucher)
             assert seen.voucher.state != "CLOSED" or seen.free_fen == seen.held_fen == 0
+            frozen = balances.is_frozen(MONEY, accounts.voucher_account(voucher.id))
+            assert (
+                frozen == (seen.voucher.state in ("SUSPENDED", "REVOKED")) or seen.voucher.state == "CLOSED"
+            )
         given_fen = sum(one.face_fen - view(one).returned_fen for one in self.vouchers)
         counted = balances.balance(CAPS, accounts.COUNTED).posted_fen if self.vouchers else 0
         assert counted == given_fen, "a cap holds what was given and not returned"

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.people import Person
 from tests.road import Road, commands, history, make_site, state, tell, usage
+from tests.sites import inventory_body
 
 from hesuan.errors import NotFound, Refused
 from hesuan.hub.audit import selectors as audit
@@ -18,6 +19,7 @@ from hesuan.hub.runs import selectors, services
 from hesuan.hub.runs.models import Run, RunLog, RunState
 from hesuan.hub.settlement.models import Settlement
 from hesuan.hub.worker.loop import tick
+from hesuan.wire.messages import TAKES
 
 
 def facts(subject: str) -> list[str]:
@@ -34,6 +36,14 @@ def test_a_run_follows_its_agents_reports(road: Road) -> None:
         seen.append(run.state)
     assert seen == ["SUBMITTED", "RUNNING", "RUNNING", "RUNNING", "COMPLETED", "COMPLETED"]
     assert run.exit_status == 0 and run.started_at < run.ended_at
+
+
+def test_an_agent_that_takes_it_is_told_whose_work_it_runs(road: Road) -> None:
+    road.place()
+    road.say([("inventory", inventory_body(software={"python": "3.11.7", TAKES: "2"}))])
+    road.place()
+    silent, told = (one.body for one in commands(road.site, "run"))
+    assert "organisation" not in silent and told["organisation"] == road.owner.organisation.id
 
 
 def test_the_log_is_read_as_far_as_it_lies_without_a_gap(road: Road) -> None:

@@ -64,6 +64,7 @@ def test_a_batch_that_dies_at_any_statement_pays_nothing_and_then_everything_onc
     assert soundness.check() == []
 
 
+@pytest.mark.broken_books("I12")
 def test_without_the_one_transaction_a_batch_that_dies_has_paid_a_part(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,6 +100,7 @@ def test_the_next_quarter(period: str, then: str) -> None:
     assert gate.next_quarter(period) == then
 
 
+@pytest.mark.broken_books("I12c")
 def test_a_second_instruction_for_a_period_is_refused_by_the_database(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hub.disclosure.logs import agree
 from tests.hub.settlement.claim_world import ClaimWorld
 from tests.hub.settlement.test_claims import paid, posted
 
@@ -106,6 +107,8 @@ def test_a_note_on_a_whole_line_equals_never_having_had_it(world: World) -> None
     assert claim_selectors.totals(second).net_fen == 84
     effects = Adjustment.objects.order_by("id").values_list("effect", "before_fen", "after_fen")
     assert list(effects) == [("reduced", 84, 0), ("raised", 16, 84)]
+    made = agree(here.version.programme_id)
+    assert made.beside.beyond_fen == 84 - 16, "what no hold had set aside is told, under its claim"
     here.pay_batch(second)
     assert sum(paid(here).values()) == 84
     # The voucher was used up and is over: what no later line takes is the budget's again.

@@ -177,6 +177,37 @@ def test_whatever_ends_a_claim_gives_the_limit_back(here: ClaimWorld, limit: Lim
     assert checks.check() == []
 
 
+def released(holds: dict[str, int]) -> dict[str, int]:
+    """Hold → what was released of it under that code [fen]."""
+    rows = Transfer.objects.filter(pending_id__in=holds, kind="release", code="release")
+    return dict(rows.values_list("pending_id", "amount_fen"))
+
+
+def test_a_withdrawn_claim_releases_voucher_and_limit_whole(here: ClaimWorld, limit: Limit) -> None:
+    here.settle()
+    claim = submitted(here, opened(here, 0))
+    rows = Transfer.objects.filter(kind="hold", id__startswith="claim:")
+    holds = dict(rows.values_list("id", "amount_fen"))
+    assert list(holds.values()) == [84, 84] and released(holds) == {}
+    claims.withdraw(actor=here.claimant.actor, claim_id=claim.id, reason="wrong invoice")
+    assert released(holds) == holds
+    assert limit.now == (0, 0, 100)
+
+
+def test_an_order_that_costs_nothing_releases_what_it_held_of_a_limit(world: World) -> None:
+    """Where orders draw the voucher: a fifth of the most it could have cost was held of the limit."""
+    here = world(**{CAP: CAP + USED})
+    used, run = Limit(here), here.road.place()
+    counted, held, free = used.now
+    rows = Transfer.objects.filter(kind="hold", id__contains=":count:")
+    holds = dict(rows.values_list("id", "amount_fen"))
+    assert counted == 0 < held == sum(holds.values()) == 100 - free
+    here.road.finish(run, "KILLED")
+    assert released(holds) == holds
+    assert used.now == (0, 0, 100)
+    assert checks.check() == []
+
+
 def test_a_draft_that_comes_back_gets_what_others_left_it(here: ClaimWorld, limit: Limit) -> None:
     for _ in range(2):
         here.settle()

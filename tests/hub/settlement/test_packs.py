@@ -6,12 +6,15 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from tests.hub.audit.quorum import ask_three, cosigned
 from tests.hub.settlement.claim_world import ClaimWorld
 from tests.people import Person
 from tests.road import tell
 from tests.sites import inventory_body
+from tests.wire import logs
 
 from hesuan.errors import NotFound, Refused
 from hesuan.hub.audit import selectors as audit
@@ -19,8 +22,10 @@ from hesuan.hub.settlement import cells, claims
 from hesuan.hub.settlement.packing import evidence_pack
 from hesuan.hub.worker.loop import tick
 from hesuan.wire import pack, verify
+from hesuan.wire.cosignature import of_note
 from hesuan.wire.evidence import Trust
 from hesuan.wire.ids import new_id
+from hesuan.wire.quorum import Policy, parse_policy
 
 World = Callable[..., ClaimWorld]
 
@@ -57,6 +62,64 @@ def test_a_pack_is_sound_offline_and_the_same_for_the_same_claim(
     assert "SOUND: evidence pack" in capsys.readouterr().out
     here.approve(claim)
     assert evidence_pack(here.claimant.actor, claim.id).content != made.content
+
+
+def test_a_pack_rests_on_what_witnesses_saw_and_stays_so(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = world()
+    claim = here.claim(here.settle())
+    policy = ask_three(tmp_path, monkeypatch)
+    assert not any(quorums(evidence_pack(here.claimant.actor, claim.id).content, policy))
+    newest = audit.latest_checkpoint()
+    assert newest is not None
+    cosigned(newest, 3, 1)
+    made = evidence_pack(here.claimant.actor, claim.id).content
+    assert all(quorums(made, policy))
+    tell(here.road.site, ("inventory", inventory_body()))
+    tick()
+    cosigned(newest, 2)
+    assert evidence_pack(here.claimant.actor, claim.id).content == made
+
+
+def test_each_receipt_that_is_not_witnessed_is_named_with_trusted_keys_too(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first receipt's checkpoint reached the quorum, the second's has no line but the log's own."""
+    here = world()
+    policy = ask_three(tmp_path, monkeypatch)
+    first = here.settle()
+    newest = audit.latest_checkpoint()
+    assert newest is not None
+    cosigned(newest, 3, 1)
+    second = here.settle()
+    made = evidence_pack(here.claimant.actor, here.claim(first, second).id).content
+    seen, alone = (f"receipts/{one.receipt.id}.json" for one in (first, second))
+    trust = Trust(log_key=audit.log_key(), site_keys=(here.road.site.agent.public_key,))
+    for known in (None, trust):
+        said = witness_lines(made, trust=known, policy=None)
+        assert [line for line in said if "UNWITNESSED" in line and alone in line], said
+        assert not [line for line in said if "UNWITNESSED" in line and seen in line], said
+        (line,) = witness_lines(made, trust=known, policy=policy)
+        assert "UNWITNESSED" in line and alone in line and seen not in line
+    asks_nobody = parse_policy(b"quorum none\n")
+    assert "UNWITNESSED" in "".join(witness_lines(made, trust=trust, policy=asks_nobody))
+
+
+def witness_lines(content: bytes, *, trust: Trust | None, policy: Policy | None) -> list[str]:
+    """What a verdict says of witnesses."""
+    verdict = verify.verify_pack(content, trust=trust, policy=policy)
+    assert verdict.result == (1 if policy and policy.witnesses else 0)
+    return [one.sentence() for one in verdict.checks if one.name == "witnesses"]
+
+
+def quorums(content: bytes, policy: Policy) -> list[bool]:
+    """Of each receipt in a pack, whether its checkpoint reached the quorum."""
+    opened = pack.open_pack(content, trust=None)
+    files = [json.loads(data) for name, data in opened.members.items() if name.startswith(pack.RECEIPTS)]
+    assert files
+    notes = [file["proof"]["checkpoint"] for file in files]
+    return [policy.satisfied(of_note(note, policy.witness_keys)) for note in notes]
 
 
 def test_what_is_in_it(world: World) -> None:
@@ -108,6 +171,19 @@ def test_an_added_a_missing_and_a_resigned_member_are_found(world: World) -> Non
     assert verify.verify_pack(made.content, trust=other).result is verify.Result.TAMPERED
     known = Trust(log_key=audit.log_key(), site_keys=(here.road.site.agent.public_key,))
     assert verify.verify_pack(made.content, trust=known).result is verify.Result.SOUND
+
+
+def test_a_policy_is_asked_about_a_pack_and_its_receipts_too(world: World) -> None:
+    here = world()
+    made = evidence_pack(here.claimant.actor, here.claim(here.settle()).id)
+    own, witness = f"log {audit.log_key()}\n", f"witness w1 {logs.witness(1)[1].text()}\n"
+    for text, result in (
+        (f"{own}quorum none\n", verify.Result.SOUND),
+        (f"{own}{witness}quorum w1\n", verify.Result.UNREADABLE),
+        (f"log {logs.LOG_KEY.text()}\nquorum none\n", verify.Result.TAMPERED),
+    ):
+        verdict = verify.verify_pack(made.content, trust=None, policy=parse_policy(text.encode()))
+        assert verdict.result is result, [one.sentence() for one in verdict.checks]
 
 
 def test_a_zip_that_is_none_of_ours_is_unreadable() -> None:

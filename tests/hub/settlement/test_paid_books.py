@@ -76,6 +76,7 @@ def any_sequence(here: ClaimWorld) -> None:
     assert wanted <= seen, "the verbs were really carried out"
 
 
+@pytest.mark.broken_books("I12a")
 def test_the_whole_road_is_walked_and_a_fen_too_many_would_be_seen(world: World) -> None:
     """Negative control: every verb in a row where it is allowed, then a payment that nothing captured."""
     here = world()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from fractions import Fraction
@@ -13,6 +14,7 @@ from django.utils import timezone
 from tests.hub.settlement.claim_world import ClaimWorld
 
 from hesuan.errors import InputFault, Refused
+from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.ledger import selectors as ledger
 from hesuan.hub.programmes import accounts as programme_accounts
@@ -20,6 +22,7 @@ from hesuan.hub.settlement import claim_review, claims, clawing, closing, credit
 from hesuan.hub.settlement.models import AuditPlan, Claim, Clawback, Payment, SampledAudit
 from hesuan.money import decimal_yuan
 from hesuan.policy.auditing import drawn_number
+from hesuan.wire.canonical import canonical
 from hesuan.wire.ids import new_id
 
 World = Callable[..., ClaimWorld]
@@ -75,7 +78,12 @@ def test_the_draw_is_made_again_from_the_public_leaf(world: World) -> None:
     number = drawn_number(row.seed, claim.id)
     assert row.number == f"0.{int(number * 10**18):018d}"
     assert (row.share, row.said_by, row.drawn) == ("1/1", "document", True)
-    assert b'"private"' in bytes(fact.leaf), "without a salt the verifier could foresee the draw"
+    assert b'"h":"sha256:' in bytes(fact.leaf), "without a salt the verifier could foresee the draw"
+    audit.sequence()
+    fact.refresh_from_db()
+    public = json.loads(fact.logged)
+    del public["s"]
+    assert row.seed == sha256(canonical(public)).hexdigest(), "as anybody makes it from the public log"
 
 
 def test_without_a_share_nobody_is_drawn_and_the_draw_is_on_record_all_the_same(world: World) -> None:

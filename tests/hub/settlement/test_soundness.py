@@ -1,4 +1,4 @@
-"""I10, I11 and I13 find the damage they are there for; each damage is done behind the database's back."""
+"""I10 to I13 and I14c find the damage they are there for; each is done behind the database's back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from tests.append_only import triggers_lifted
 from tests.hub.settlement.claim_world import ClaimWorld
 
-from hesuan.hub.settlement import soundness
+from hesuan.errors import Refused
+from hesuan.hub.settlement import payment, soundness
 from hesuan.hub.settlement.models import Settlement
 
 pytestmark = [pytest.mark.django_db, pytest.mark.broken_books]
@@ -50,6 +51,11 @@ DAMAGE = {
         "I13",
         "UPDATE ledger_transfer SET amount_fen = 1 WHERE debit_id IN " + OF_KIND.format("appropriation"),
     ),
+    "suspended and not frozen": (
+        "I14c",
+        "UPDATE programmes_voucher SET state = 'SUSPENDED' WHERE state = 'ACTIVE'",
+    ),
+    "good and frozen": ("I14c", "UPDATE ledger_account SET frozen = TRUE WHERE kind = 'voucher'"),
 }
 
 
@@ -63,7 +69,24 @@ def paid(world: Callable[..., ClaimWorld]) -> ClaimWorld:
     return made
 
 
-def damaged(statement: str) -> list[str]:
+Found = Callable[[], list[str]]
+
+
+def by_the_check() -> list[str]:
+    return [finding.invariant for finding in soundness.check()]
+
+
+def by_who_pays() -> list[str]:
+    """What a payment is refused for."""
+    try:
+        payment.need_sound()
+    except Refused as refused:
+        assert refused.code.name == "ledger.unsound"
+        return str(refused.facts["invariants"]).split(", ")
+    return []
+
+
+def damaged(statement: str, found_by: Found = by_the_check) -> list[str]:
     """Names of the invariants found broken after a change that nothing stopped; all of it goes back."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -81,7 +104,7 @@ def damaged(statement: str) -> list[str]:
             with triggers_lifted(connection):
                 cursor.execute(statement)
                 assert cursor.rowcount > 0, "the damage must reach a row"
-        found = [finding.invariant for finding in soundness.check()]
+        found = found_by()
         transaction.set_rollback(True)
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
@@ -94,6 +117,26 @@ def test_each_damage_is_found_and_paid_books_are_sound(paid: ClaimWorld) -> None
     for what, (invariant, statement) in DAMAGE.items():
         assert invariant in damaged(statement), what
     assert soundness.check() == []
+
+
+PAID_OTHERWISE = "UPDATE settlement_payment SET amount_fen = amount_fen + 1"
+
+
+def test_nothing_is_paid_while_what_was_issued_captured_and_paid_does_not_add_up(paid: ClaimWorld) -> None:
+    assert by_who_pays() == []
+    for what, (invariant, statement) in DAMAGE.items():
+        if invariant != "I11":
+            assert invariant in damaged(statement, by_who_pays), what
+    assert damaged(PAID_OTHERWISE, by_who_pays) == ["I12a", "I12c"]
+    assert by_who_pays() == []
+
+
+def test_the_ledgers_own_invariants_would_let_it_be_paid(
+    paid: ClaimWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Negative control: asked as it was, for I1 to I9, a payment of another amount than was moved is none."""
+    monkeypatch.setattr(soundness, "BEFORE_PAYING", ())
+    assert damaged(PAID_OTHERWISE, by_who_pays) == []
 
 
 def test_the_row_of_a_finding_says_where_and_how_much(paid: ClaimWorld) -> None:

@@ -1,6 +1,5 @@
 """A quarter's batch of ten thousand transfers: five thousand claims of five centres, each paid by two payers.
 
-That many on SQLite; a tenth of them on PostgreSQL, where the whole was never seen to end on a busy machine.
 The claims are copies of one that was truly settled, claimed and approved; paying them is the real verb. How
 often it is killed: ``HESUAN_BATCH_CRASHES`` (`make soak` asks for more than the tests do).
 """
@@ -28,6 +27,8 @@ from hesuan.hub.settlement import accounts, batches, soundness
 from hesuan.hub.settlement.models import Batch, Claim, ClaimLine, Dispute, Instruction, Payment, Settlement
 from hesuan.wire.ids import new_id
 
+pytestmark = pytest.mark.broken_books("I11")
+"""The copies' orders have no run that was metered."""
 World = Callable[..., ClaimWorld]
 CENTRES = 5
 CRASHES = int(os.environ.get("HESUAN_BATCH_CRASHES", "3"))
@@ -50,9 +51,21 @@ def many(here: ClaimWorld, claims: int) -> str:
         ),
         batch_size=500,
     )
+    looked_at()
     batches.close(actor=here.officer.actor, batch_id=batch_id)
     batches.review(actor=here.second.actor, batch_id=batch_id)
     return batch_id
+
+
+def looked_at() -> None:
+    """PostgreSQL counts rows anew once others can see them, and these nobody will.
+
+    Until then it plans for the empty tables that it met, and each foreign key that is asked for at the end of
+    the test reads all of another table.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
 
 
 def _copy(row, **changes):  # type: ignore[no-untyped-def]
@@ -99,7 +112,7 @@ def payer(person: Person, batch_id: str) -> Callable[[], Batch]:
 
 def test_ten_thousand_transfers_are_all_paid_or_none_wherever_it_dies(world: World) -> None:
     """Killed at places from the first read to the last write: nothing is paid. Then all of it, once."""
-    here, claims = world(), 5_000 if connection.vendor == "sqlite" else 500
+    here, claims = world(), 5_000
     batch_id = many(here, claims - 1)
     pay = payer(here.payer, batch_id)
     owed = batches.payers_of(Batch.objects.get(pk=batch_id))
@@ -109,6 +122,7 @@ def test_ten_thousand_transfers_are_all_paid_or_none_wherever_it_dies(world: Wor
         assert not Payment.objects.exists() and not Instruction.objects.exists()
         assert not Transfer.objects.filter(id__startswith="pay:").exists()
     pay()
+    looked_at()
     pay()  # a double click
     batches.pay(actor=here.third.actor, batch_id=batch_id, reference="another officer")
     assert Payment.objects.count() == Transfer.objects.filter(id__startswith="pay:").count() == 2 * claims

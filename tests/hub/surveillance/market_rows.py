@@ -14,6 +14,16 @@ from tests.hub.settlement.claim_world import ClaimWorld
 
 from hesuan.hub.flags.models import Flag
 from hesuan.hub.identity.models import Organisation
+from hesuan.hub.ledger import services as ledger
+from hesuan.hub.ledger.services import Event
+from hesuan.hub.market.accounts import (
+    BANK,
+    CNY,
+    centre_account,
+    copay_end_id,
+    copay_hold_id,
+    organisation_account,
+)
 from hesuan.hub.market.models import Offering, Order, Quote, QuoteRequest
 from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.programmes.models import Application, Voucher
@@ -93,8 +103,11 @@ class MarketRows:
         return order
 
     def settle(self, order: Order, at: datetime, *, voucher_fen: int = 0, own_fen: int = 0) -> Settlement:
-        """What became of an order: captured from the voucher, and from the firm's own money."""
+        """What became of an order: captured from the voucher, by rows alone, and from the firm's own money,
+        which truly moves, since nothing is paid from books in which it did not."""
         document = order.quote.document
+        if own_fen:
+            pay_own(order, own_fen)
         made = Settlement.objects.create(
             order=order,
             state="COMPLETED",
@@ -147,14 +160,30 @@ class MarketRows:
             recorded_at=begin + timedelta(milliseconds=wall_ms),
         )
 
-    def application(self, at: datetime, subsidy_fen: int) -> Application:
-        """Another application of the owner for so much."""
+    def application(self, at: datetime, subsidy_fen: int, *, firm: Organisation | None = None) -> Application:
+        """Another application for so much, of the owner or somebody else."""
         row = self.here.voucher.application  # type: ignore[union-attr]
         again = Application.objects.get(pk=row.pk)
         again.pk, again.submitted_at = new_id(), at
+        again.organisation = firm or row.organisation
         again.decision = {**row.decision, "subsidy_fen": subsidy_fen}
         again.save(force_insert=True)
         return again
+
+
+def pay_own(order: Order, fen: int) -> None:
+    """Money that the firm paid in for this, held for the order and captured by its end."""
+    firm, centre = organisation_account(order.organisation_id), centre_account(order.centre_id)
+    for key in (firm, centre):
+        ledger.open_account(ledger=CNY, key=key, kind=key.partition(":")[0])
+    held = copay_hold_id(order.id)
+    ledger.post_or_raise(
+        [
+            Event(f"{order.id}:paid-in", "transfer", CNY, fen, "deposit", BANK, firm),
+            Event(held, "hold", CNY, fen, "hold", firm, centre),
+            Event(copay_end_id(order.id), "capture", CNY, fen, "capture", pending_id=held),
+        ]
+    )
 
 
 def raised(until: datetime) -> dict[str, list[Flag]]:

@@ -22,6 +22,8 @@ from hesuan.money import format_yuan
 from hesuan.surveillance.flags import Action
 from hesuan.surveillance.flags import flag as verdict
 
+pytestmark = pytest.mark.broken_books("I11")
+"""Rows stand for orders that no run was metered for."""
 World = Callable[..., ClaimWorld]
 HOUR = timedelta(hours=1)
 

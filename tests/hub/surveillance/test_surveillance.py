@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -12,6 +13,7 @@ from tests.hub.settlement.claim_world import ClaimWorld
 from tests.people import Person, make_organisation
 
 from hesuan.errors import InputFault, NotFound, Refused
+from hesuan.hub.audit.entries import log_of
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.flags.models import Flag, FlagStep, Round
 from hesuan.hub.identity.actors import SYSTEM
@@ -226,6 +228,10 @@ def test_a_programme_tunes_a_threshold_on_record_and_is_judged_by_it(world: Worl
     assert services.run(timezone.now()).flags == 1
     told = selectors.tunings(here.officer.actor, programme)
     assert [(one.value, one.reason) for one in told] == [(2, "one town"), (1, "one town")]
+    rules = Fact.objects.filter(log=log_of(programme), kind="rule", subject__startswith="threshold:")
+    leaves = [json.loads(fact.logged) for fact in rules.order_by("seq")]
+    assert [one["what"] for one in leaves] == ["threshold a6_hold_distance=1", "threshold a6_hold_distance=2"]
+    assert "one town" not in str(leaves), "the reason stands behind the salt"
 
 
 def test_the_numbers_are_told_to_who_sees_flags_with_what_a_programme_tuned(

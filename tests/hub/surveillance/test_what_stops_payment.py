@@ -30,6 +30,8 @@ from hesuan.hub.settlement.models import Claim
 from hesuan.hub.surveillance import services
 from hesuan.wire.ids import new_id
 
+pytestmark = pytest.mark.broken_books("I11")
+"""Rows stand for orders that no run was metered for."""
 World = Callable[..., ClaimWorld]
 Made = tuple[ClaimWorld, Claim]
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -155,7 +155,7 @@ def test_a_step_that_fails_is_named_and_the_others_run(road: Road, monkeypatch: 
 
 def test_the_loop_wakes_at_the_bell_and_stops_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[float] = []
-    monkeypatch.setattr(loop, "tick", lambda: rounds.append(time.monotonic()) or loop.Round(0, ()))
+    monkeypatch.setattr(loop, "tick", lambda _: rounds.append(time.monotonic()) or loop.Round(0, ()))
     bell = Bell()
     worker = loop.Loop(bell=bell, every_s=60)
     worker.start()
@@ -168,7 +168,7 @@ def test_the_loop_wakes_at_the_bell_and_stops_cleanly(monkeypatch: pytest.Monkey
 
 def test_a_missed_bell_costs_a_second_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
-    monkeypatch.setattr(loop, "tick", lambda: rounds.append(1) or loop.Round(0, ()))
+    monkeypatch.setattr(loop, "tick", lambda _: rounds.append(1) or loop.Round(0, ()))
     worker = loop.Loop(bell=Bell(), every_s=0.01)
     worker.start()
     wait_for(lambda: len(rounds) > 3)
@@ -218,7 +218,7 @@ def _pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
                 worker._stopping.set()
             return False
 
-    monkeypatch.setattr(loop, "tick", lambda: loop.Round(0, ("inbox",)))
+    monkeypatch.setattr(loop, "tick", lambda _: loop.Round(0, ("inbox",)))
     worker = loop.Loop(bell=Clock())
     worker.start()
     worker.join(30)
@@ -250,6 +250,51 @@ def test_one_round_publishes_what_is_new_though_every_other_step_fails(
     assert "log" not in loop.tick().failed
     assert publishing.published_size() == before + 1
     assert loop.tick().handled == 0, "and nothing new makes no new checkpoint"
+
+
+def published(size: int) -> Callable[[], bool]:
+    return lambda: publishing.published_size() == size
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("slow", ["books", "surveillance", "anchors"])
+def test_a_slow_step_holds_up_no_checkpoint(slow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint comes although a step goes on.
+
+    Negative control: with every step in one thread it does not come.
+    """
+    for running in ([loop.Loop(bell=Bell(), every_s=0.05)], loop.loops()):
+        begun, over = threading.Event(), threading.Event()
+
+        def dawdle(begun: threading.Event = begun, over: threading.Event = over) -> int:
+            begun.set()
+            return int(not over.wait(300))
+
+        own = {slow: dawdle, "log": loop.sequence_log}
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "STEPS", tuple((name, own.get(name, lambda: 0)) for name, _ in loop.STEPS))
+            for one in running:
+                one.start()
+            try:
+                assert begun.wait(10)
+                before = publishing.published_size()
+                audit.record(kind="test.happened", subject="S1", actor="system")
+                if len(running) == 1:
+                    threading.Event().wait(3)
+                    assert publishing.published_size() == before
+                else:
+                    wait_for(published(before + 1), 120)  # a busy disk may be slow to write
+                assert not over.is_set()
+            finally:
+                over.set()
+                assert loop.stop_all(running, 20)
+        loop.sequence_log()  # what waited for the anchors of the one thread is no news for the others
+
+
+def test_every_step_has_one_thread_and_the_anchors_come_after_all_logs() -> None:
+    names = [name for name, _ in loop.STEPS]
+    assert set(loop.APART) <= set(names)
+    assert names.index("lag") < names.index("log") < names.index("anchors")
 
 
 @pytest.mark.django_db

@@ -17,17 +17,19 @@ An engine starts *runs* at this site and knows what became of them. Its promises
    nothing; before the start it means that nothing starts.
 6. **One usage a run.** ``usage`` is None until the state is final and the engine's own accounting is
    complete, then the same record on every call. It comes from the scheduler or the kernel, never from the
-   job's own word; what the job says of itself travels beside, as ``result``.
+   job's own word; what the job says of itself travels beside, as ``result``. Each time that the scheduler
+   ran the job again is an attempt of its own in it, once, however often the scheduler's books repeat it.
 7. **Logs are bounded.** ``log`` returns bytes from an offset; the same offset returns the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hesuan.errors import declare
 from hesuan.wire.canonical import Json
@@ -47,11 +49,31 @@ TOO_MANY_CORES = declare(
     en="The run asks for {asked} cores; this site has {available}. Ask for at most {available}.",
     zh="该运行需要 {asked} 核，本站点只有 {available} 核。请至多申请 {available} 核。",
 )
+NO_CARD = declare(
+    "agent.no_such_card",
+    en="The run asks for {cards} × {card}; this site has {known}.",
+    zh="该运行需要 {cards} × {card}；本站点有 {known}。",
+)
+TOO_MANY_CARDS = declare(
+    "agent.too_many_cards",
+    en="The run asks for {asked} × {card} on one node; the largest node here has {available}.",
+    zh="该运行需要在一个节点上使用 {asked} × {card}；本站点最大的节点有 {available}。",
+)
+TOO_MUCH_MEMORY = declare(
+    "agent.too_much_memory",
+    en="The run asks for {asked} MiB of memory; the largest node here gives {available} MiB.",
+    zh="该运行需要 {asked} MiB 内存；本站点最大的节点可提供 {available} MiB。",
+)
 FOLDER_DIFFERS = declare(
     "agent.folder_differs",
     en="The application's folder here has the digest {found}; the run was ordered with {ordered}."
     " Ask for a new quote.",
     zh="此处应用文件夹的摘要为 {found}，而订购时为 {ordered}。请重新询价。",
+)
+NO_BOOKS = declare(
+    "agent.no_books",
+    en="The engine {engine} has no books that can be asked for all jobs of a time: nothing can be compared.",
+    zh="引擎 {engine} 没有可按时间查询全部作业的账目，无从比对。",
 )
 
 
@@ -85,15 +107,33 @@ class RunSpec:
     time_limit_s: int
     folder: Path | None = None
     folder_digest: str = ""
+    organisation: str = ""
+    """Whose work it is, by the hub's id; a site that has users of its own maps it to one of them."""
+    cards: int = 0
+    """Accelerator cards to hold; 0: none."""
+    card: str = ""
+    """Their name in the planner's catalogue."""
+    memory_bytes: int = 0
+    """Memory to hold; 0: what the site gives by default."""
 
     def document(self) -> dict[str, Json]:
-        """What makes two specifications the same; where the folder lies here is no part of it."""
+        """What makes two specifications the same; where the folder lies here is no part of it.
+
+        What is not asked for is left out, so that a run from before a member existed is the same run.
+        """
+        asked: dict[str, Json] = {
+            "organisation": self.organisation,
+            "cards": self.cards,
+            "card": self.card,
+            "memory_bytes": self.memory_bytes,
+        }
         return {
             "run": self.run,
             "command": list(self.command),
             "cores": self.cores,
             "time_limit_s": self.time_limit_s,
             "folder_digest": self.folder_digest,
+            **{name: value for name, value in asked.items() if value},
         }
 
 
@@ -107,6 +147,42 @@ class Observation:
     reason: str = ""
     exit_status: int | None = None
     signal: int | None = None
+    over: bool = False
+    """Nothing is held any more, though how it ended is not on the engine's books yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One time that a scheduler ran the job, from its own accounting. Times RFC 3339 UTC."""
+
+    key: str
+    """Names it for ever, such as cluster, job and start: the same again is the same attempt."""
+    state: str
+    """In the scheduler's own word."""
+    started_at: str
+    ended_at: str
+    wall_ms: int
+    core_s: int
+    """Cores that were set aside × seconds, busy or not; likewise cards, nodes and memory."""
+    card_s: int
+    node_s: int
+    memory_mib_s: int
+    energy_j: int | None
+    """None where nobody reads it."""
+    raw: str
+    """The line it was read from, as the scheduler wrote it."""
+    raw_digest: str
+
+
+def each_once(attempts: Iterable[Attempt]) -> tuple[Attempt, ...]:
+    """Attempts by their key, oldest first: whatever came twice, in whatever order, counts once.
+
+    Of two with one key the longer stands: the other was read while the job still ran.
+    """
+    kept: dict[str, Attempt] = {}
+    for one in sorted(attempts, key=lambda row: (row.wall_ms, row.ended_at, row.raw)):
+        kept[one.key] = one
+    return tuple(sorted(kept.values(), key=lambda row: (row.started_at, row.key)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +204,20 @@ class Usage:
     output_digest: str
     result: Mapping[str, Json] = field(default_factory=dict)
     attempt: int = 1
+    accounting: tuple[Attempt, ...] = ()
+    """From a scheduler with books of its own: each time it ran the job, oldest first."""
 
     def body(self) -> dict[str, Json]:
         """The body of the ``usage`` message."""
-        return {**asdict(self), "result": dict(self.result)}
+        body = {**asdict(self), "result": dict(self.result)}
+        body["accounting"] = [asdict(attempt) for attempt in self.accounting]
+        return body if self.accounting else {key: body[key] for key in body if key != "accounting"}
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Usage:
+        """The record that a body was made from."""
+        attempts = tuple(Attempt(**attempt) for attempt in body.get("accounting", ()))
+        return cls(**{**body, "accounting": attempts})
 
 
 class Scheduler(Protocol):
@@ -154,3 +240,28 @@ class Scheduler(Protocol):
 
     def log(self, run: str, offset: int, limit: int) -> bytes:
         """At most ``limit`` bytes of the run's output from ``offset``. Raises NotFound, Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """An attempt as the books have it now, under the run that its job is named by."""
+
+    run: str
+    attempt: Mapping[str, Json]
+    """In the words of :mod:`hesuan.wire.attempts`."""
+
+
+@runtime_checkable
+class Books(Protocol):
+    """Books that can be asked for all jobs of a time, also those of runs that nobody here remembers.
+
+    An engine need not have them; without, it cannot be reconciled.
+    """
+
+    def booked(self, since: datetime, until: datetime) -> Iterable[Booked]:
+        """Every attempt that ended from ``since`` on and before ``until``, each once, in any order.
+
+        Raises:
+            Refused: ``agent.no_books``.
+            Unavailable: the books do not answer.
+        """

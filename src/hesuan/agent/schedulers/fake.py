@@ -1,9 +1,8 @@
 """An engine for tests that misbehaves on command, the way real ones do.
 
 ``FakeCentre`` is the scheduler outside: it numbers its jobs itself, knows nothing of our runs but the comment
-they were submitted with, and has a clock that only tests move. ``FakeScheduler`` is the adapter, written as
-one for a real scheduler must be: it notes its intent before it asks, and when an answer was lost it looks for
-its comment, and looks again after jobs have had time to become visible, before it asks a second time.
+they were submitted with, and has a clock that only tests move. ``FakeEngine`` asks it in the words of
+``engine``; the adapter around it is the one that every real scheduler has.
 
 A command is one word for how the job ends: ``exit:3``, ``signal:9``, ``forever``; a second word is how many
 seconds it runs.
@@ -11,26 +10,17 @@ seconds it runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from hesuan.agent.schedulers.contract import (
-    RUN_CONFLICT,
-    RUN_UNKNOWN,
-    TOO_MANY_CORES,
-    Observation,
-    RunSpec,
-    RunState,
-    Usage,
-)
-from hesuan.errors import Conflict, NotFound, Refused, Unavailable, declare
+from hesuan.agent.schedulers.contract import TOO_MANY_CORES, Attempt, Booked, RunSpec, RunState, each_once
+from hesuan.agent.schedulers.engine import Account, Seen
+from hesuan.agent.schedulers.outside import OutsideScheduler
+from hesuan.agent.schedulers.rundir import RunDirectory
+from hesuan.errors import Refused
 from hesuan.wire.canonical import digest
-
-NO_ANSWER = declare(
-    "agent.engine_silent",
-    en="The engine gave no answer for run {run}; whether it has the job is not known yet.",
-    zh="引擎未就运行 {run} 作出答复；尚不知其是否已接收该作业。",
-)
+from hesuan.wire.messages import format_at
 
 VISIBLE_WITHIN_S = 10
 """A job that was taken can be seen after this long; what an adapter may rely on."""
@@ -50,6 +40,8 @@ class FakeJob:
     runs_s: int
     cancelled_s: int | None = None
     forgotten: bool = False
+    requeued: int = 0
+    """How many times it was started anew, each time for as long."""
 
 
 @dataclass(slots=True)
@@ -62,6 +54,9 @@ class FakeCentre:
     lost_replies: int = 0
     lost_requests: int = 0
     delay_s: int = 0
+    skew_s: int = 0
+    books_late_s: int = 0
+    repeats: int = 1
 
     def lose_replies(self, count: int) -> None:
         """The next submissions are taken, and their answers lost."""
@@ -79,6 +74,31 @@ class FakeCentre:
         """The jobs of a run vanish, and nobody says how they ended."""
         for job in self.jobs:
             job.forgotten = job.forgotten or job.comment == comment
+
+    def set_clock_ahead(self, seconds: int) -> None:
+        """Its clock is wrong: every time it writes is off by so much."""
+        self.skew_s = seconds
+
+    def write_books_late(self, seconds: int) -> None:
+        """How a job ended is on its books only after a while."""
+        self.books_late_s = seconds
+
+    def repeat_records(self, times: int) -> None:
+        """Each record is on its books several times, the last one first, some of them from before the end."""
+        self.repeats = times
+
+    def requeue(self, comment: str) -> None:
+        """The job of a run loses its node and is started anew under its number."""
+        for job in self.jobs:
+            job.requeued += job.comment == comment
+
+    def at(self, seconds: int) -> str:
+        """A moment of its clock as it writes it."""
+        return format_at(_EPOCH + timedelta(seconds=seconds + self.skew_s))
+
+    def clock(self) -> datetime:
+        """The agent's own clock, which moves with it and is right."""
+        return _EPOCH + timedelta(seconds=self.now_s)
 
     def advance(self, seconds: int) -> None:
         """Lets time pass."""
@@ -125,107 +145,110 @@ class FakeCentre:
         return min(ends_s, job.submitted_s + job.spec.time_limit_s, cancelled_s)
 
 
-@dataclass(slots=True)
-class FakeJournal:
-    """What the adapter has on disk: the specification and when it last asked, by run."""
-
-    specs: dict[str, RunSpec] = field(default_factory=dict)
-    asked_s: dict[str, int] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
-
-
-class FakeScheduler:
-    """The adapter; a new one over the same journal and centre is the agent restarted."""
+class FakeEngine:
+    """The centre in the words of every engine."""
 
     name: str = "fake"
     isolation: tuple[str, ...] = ("Nothing is run at all.",)
+    visible_within_s: float = VISIBLE_WITHIN_S
 
-    def __init__(self, centre: FakeCentre, journal: FakeJournal | None = None) -> None:
+    def __init__(self, centre: FakeCentre) -> None:
         self.centre = centre
-        self.journal = journal or FakeJournal()
 
-    def submit(self, spec: RunSpec) -> None:
-        """Notes the intent, looks for the comment, asks only when nothing can be on its way."""
+    def check(self, spec: RunSpec) -> None:
+        """Its cores are all it has."""
         if spec.cores > self.centre.cores:
             raise Refused(TOO_MANY_CORES, asked=spec.cores, available=self.centre.cores)
-        known = self.journal.specs.setdefault(spec.run, spec)
-        if known.document() != spec.document():
-            given = digest(spec.document())
-            raise Conflict(RUN_CONFLICT, run=spec.run, known=digest(known.document()), given=given)
-        if spec.run in self.journal.seen or self._look(spec.run) is not None:
-            return
-        asked_s = self.journal.asked_s.get(spec.run)
-        if asked_s is not None and self.centre.now_s < asked_s + VISIBLE_WITHIN_S:
-            raise Unavailable(NO_ANSWER, run=spec.run)
-        self.journal.asked_s[spec.run] = self.centre.now_s
-        try:
-            self.centre.submit(spec)
-        except TimeoutError:
-            raise Unavailable(NO_ANSWER, run=spec.run) from None
-        self.journal.seen.add(spec.run)
 
-    def poll(self, run: str) -> Observation:
-        """Just taken and not visible is SUBMITTED; seen or long taken and gone is UNKNOWN."""
-        asked_s = self._asked(run)
-        job = self._look(run)
-        if job is None and self.centre.now_s < asked_s + VISIBLE_WITHIN_S:
-            return Observation(run, RunState.SUBMITTED, _at(asked_s))
-        if job is None:
-            reason = "The engine no longer lists the job and gives no account of its end."
-            return Observation(run, RunState.UNKNOWN, _at(self.centre.now_s), reason)
-        state, status, number = self.centre.state(job)
-        at = self.centre.ended_s(job) if state.final else job.submitted_s
-        return Observation(run, state, _at(at), "", status, number)
+    def ask(self, spec: RunSpec, directory: RunDirectory) -> str:
+        """Whatever is lost on the way is lost here."""
+        return str(self.centre.submit(spec))
 
-    def cancel(self, run: str) -> None:
-        """Asks the centre; it keeps the first request."""
-        self._asked(run)
-        job = self._look(run)
-        if job is None:
-            raise Unavailable(NO_ANSWER, run=run)
-        if job.cancelled_s is None:
-            job.cancelled_s = self.centre.now_s
-
-    def usage(self, run: str) -> Usage | None:
-        """From the centre's own books."""
-        observed = self.poll(run)
-        job = self._look(run)
-        if job is None or not observed.state.final:
+    def look(self, directory: RunDirectory, job: str, *, fresh: bool) -> Seen | None:
+        """By the comment, as after a lost answer."""
+        found = self.centre.find(directory.run)
+        if found is None:
             return None
-        wall_ms = (self.centre.ended_s(job) - job.submitted_s) * 1000
-        return Usage(
-            run=run,
-            state=observed.state.value,
-            exit_status=observed.exit_status,
-            signal=observed.signal,
-            started_at=_at(job.submitted_s),
-            ended_at=_at(self.centre.ended_s(job)),
-            wall_ms=wall_ms,
-            cpu_ms=wall_ms * job.spec.cores,
-            cores=job.spec.cores,
+        state, _, _ = self.centre.state(found)
+        since_s = self.centre.ended_s(found) if state.final else found.submitted_s
+        now = RunState.RUNNING if state.final else state
+        return Seen(str(found.number), now, self.centre.at(since_s), over=state.final)
+
+    def end(self, directory: RunDirectory, job: str) -> None:
+        """It keeps the first request."""
+        found = self.centre.find(directory.run)
+        if found is not None and found.cancelled_s is None:
+            found.cancelled_s = self.centre.now_s
+
+    def account(self, directory: RunDirectory, job: str) -> Account | None:
+        """One line a start, and more of them where it repeats itself."""
+        found = self.centre.find(directory.run)
+        if found is None or self.centre.now_s < self.centre.ended_s(found) + self.centre.books_late_s:
+            return None
+        state, status, number = self.centre.state(found)
+        return Account(
+            state=state,
+            exit_status=status,
+            signal=number,
+            reason="",
+            attempts=tuple(self._lines(found)),
+            cores=found.spec.cores,
+            cpu_ms=self._held_s(found) * 1000 * found.spec.cores,
             peak_memory_bytes=1 << 20,
             evidence="fake:clock",
-            output_digest=digest({"files": []}),
         )
 
-    def log(self, run: str, offset: int, limit: int) -> bytes:
-        """The job's number, once it can be seen."""
-        self._asked(run)
-        job = self._look(run)
-        text = b"" if job is None else f"job {job.number}\n".encode()
+    def log(self, directory: RunDirectory, job: str, offset: int, limit: int) -> bytes:
+        """The job's number, once it is known."""
+        text = f"job {job}\n".encode() if job else b""
         return text[offset : offset + limit]
 
-    def _asked(self, run: str) -> int:
-        if run not in self.journal.specs:
-            raise NotFound(RUN_UNKNOWN, run=run)
-        return self.journal.asked_s.get(run, self.centre.now_s)
+    def booked(self, since: datetime, until: datetime) -> list[Booked]:
+        """Every job that is over and on its books, whoever asked for it."""
+        over = (job for job in self.centre.jobs if self.centre.state(job)[0].final)
+        late_s = self.centre.books_late_s
+        told = [job for job in over if self.centre.now_s >= self.centre.ended_s(job) + late_s]
+        window = format_at(since), format_at(until)
+        return [
+            Booked(job.comment, asdict(one))
+            for job in told
+            for one in each_once(self._lines(job))
+            if window[0] <= one.ended_at < window[1] and one.wall_ms
+        ]
 
-    def _look(self, run: str) -> FakeJob | None:
-        job = self.centre.find(run)
-        if job is not None:
-            self.journal.seen.add(run)
-        return job
+    def _held_s(self, job: FakeJob) -> int:
+        return self.centre.ended_s(job) - job.submitted_s
+
+    def _lines(self, job: FakeJob) -> list[Attempt]:
+        """An earlier start of a requeued job held as much as the last one, before it."""
+        held_s = self._held_s(job)
+        starts = [job.submitted_s - back * held_s for back in range(job.requeued, -1, -1)]
+        whole = [self._line(job, start_s, held_s) for start_s in starts]
+        early = [self._line(job, start_s, held_s // 2) for start_s in starts]
+        return [*reversed(whole), *early * (self.centre.repeats - 1), *whole * (self.centre.repeats - 1)]
+
+    def _line(self, job: FakeJob, start_s: int, held_s: int) -> Attempt:
+        raw = f"{job.number}|{start_s}|{held_s}|{job.spec.cores}"
+        return Attempt(
+            key=f"fake/{job.number}/{start_s}",
+            state=job.end,
+            started_at=self.centre.at(start_s),
+            ended_at=self.centre.at(start_s + held_s),
+            wall_ms=held_s * 1000,
+            core_s=held_s * job.spec.cores,
+            card_s=held_s * job.spec.cards,
+            node_s=held_s,
+            memory_mib_s=0,
+            energy_j=None,
+            raw=raw,
+            raw_digest=digest(raw),
+        )
 
 
-def _at(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+class FakeScheduler(OutsideScheduler):
+    """The adapter of every engine over the fake; a new one over the same folder and centre is the agent
+    restarted."""
+
+    def __init__(self, centre: FakeCentre, root: Path) -> None:
+        super().__init__(FakeEngine(centre), root, clock=centre.clock)
+        self.centre = centre

@@ -11,36 +11,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
 from hesuan.agent import durable
-from hesuan.agent.manifests import IGNORED, folder_digest
 from hesuan.agent.meters import kernel
 from hesuan.agent.schedulers.contract import (
-    FOLDER_DIFFERS,
-    RUN_CONFLICT,
-    RUN_UNKNOWN,
     TOO_MANY_CORES,
+    Booked,
     Observation,
     RunSpec,
     RunState,
     Usage,
 )
-from hesuan.agent.schedulers.rundir import RunDirectory, utc_now
-from hesuan.errors import Conflict, NotFound, Refused
-from hesuan.wire.canonical import digest
+from hesuan.agent.schedulers.folders import RunFolders
+from hesuan.agent.schedulers.rundir import RunDirectory
+from hesuan.errors import Refused
+from hesuan.wire.attempts import attempts
+from hesuan.wire.messages import format_at
 
 _SUPERVISOR = "hesuan.agent.schedulers.supervisor"
-_STAGING = ".new-"
-_STALE_STAGING_S = 600
 _RELAUNCH_MAX_S = 60.0
 
 
@@ -73,36 +69,31 @@ class LocalScheduler:
     def __init__(self, root: Path, *, cores: int) -> None:
         self.root = root
         self.cores = cores
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folders = RunFolders(root)
         self._launches: dict[str, _Launch] = {}
         self._over: set[str] = set()
         self._swept: set[str] = set()
-        self._clear_staging()
 
     def submit(self, spec: RunSpec) -> None:
         """Makes the run's directory, if it is not there, and starts it when its turn comes."""
         if spec.cores > self.cores:
             raise Refused(TOO_MANY_CORES, asked=spec.cores, available=self.cores)
-        if not self._directory_exists(spec.run):
-            self._create(spec)
-        known = self._known(spec.run).document()
-        if known != spec.document():
-            raise Conflict(RUN_CONFLICT, run=spec.run, known=digest(known), given=digest(spec.document()))
+        self.folders.take(spec)
         self.advance()
 
     def poll(self, run: str) -> Observation:
         """What the run's files say; a supervisor that vanished leaves UNKNOWN, and its job is ended."""
-        observed = self._known(run).observe()
+        observed = self.folders.known(run).observe()
         if observed.state == RunState.SUBMITTED:
             self.advance()
-            observed = self._known(run).observe()
+            observed = self.folders.known(run).observe()
         if observed.state == RunState.UNKNOWN:
             self._sweep(run)
         return observed
 
     def cancel(self, run: str) -> None:
         """Leaves the request beside the run, where its supervisor looks."""
-        directory = self._known(run)
+        directory = self.folders.known(run)
         if directory.final() is None and not directory.cancel_requested():
             durable.write(directory.path / "cancel", b"")
         if directory.claim() is None:
@@ -110,13 +101,13 @@ class LocalScheduler:
 
     def usage(self, run: str) -> Usage | None:
         """The record its supervisor left with the last word."""
-        final = self._known(run).final()
+        final = self.folders.known(run).final()
         return final[0] if final else None
 
     def log(self, run: str, offset: int, limit: int) -> bytes:
         """The job's standard output and error, as they came, up to their bound."""
         try:
-            with self._known(run).log.open("rb") as file:
+            with self.folders.known(run).log.open("rb") as file:
                 file.seek(offset)
                 return file.read(limit)
         except FileNotFoundError:
@@ -124,7 +115,17 @@ class LocalScheduler:
 
     def output(self, run: str) -> Path:
         """The folder where the job left what it has made."""
-        return self._known(run).output
+        return self.folders.known(run).output
+
+    def booked(self, since: datetime, until: datetime) -> list[Booked]:
+        """What the supervisors left of each run that ended in the time, for as long as its folder is kept."""
+        window, found = (format_at(since), format_at(until)), list[Booked]()
+        for path in sorted(self.root.iterdir()):
+            final = None if path.name.startswith(".") else RunDirectory(path).final()
+            for one in attempts(final[0].body()) if final else ():
+                if window[0] <= str(one["ended_at"]) < window[1]:
+                    found.append(Booked(path.name, one))
+        return found
 
     def advance(self) -> None:
         """Starts waiting runs, oldest first, while their cores are free; never one before an older one."""
@@ -191,28 +192,6 @@ class LocalScheduler:
             )
         self._launches[directory.run] = _Launch(process, cpus, now, before.number + 1 if before else 0)
 
-    def _clear_staging(self) -> None:
-        """Removes what an agent killed while preparing a run has left."""
-        for path in self.root.glob(f"{_STAGING}*"):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _STALE_STAGING_S:
-                    shutil.rmtree(path)
-
-    def _create(self, spec: RunSpec) -> None:
-        """Prepares the directory under another name and renames it; a lost race is a run that is there."""
-        staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.root))
-        try:
-            for name in ("work", "output", "tmp"):
-                (staging / name).mkdir(mode=0o700)
-            if spec.folder is not None:
-                _copy_folder(spec, staging / "app")
-            durable.write_json(staging / "spec.json", {**spec.document(), "submitted_at": utc_now()})
-            with contextlib.suppress(OSError):
-                staging.rename(self.root / spec.run)
-            durable.sync_directory(self.root)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
-
     def _sweep(self, run: str) -> None:
         """Ends what a vanished supervisor left running: nobody meters it, and nobody is to pay for it."""
         if run in self._swept:
@@ -222,15 +201,6 @@ class LocalScheduler:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
 
-    def _directory_exists(self, run: str) -> bool:
-        assert run and not run.startswith(".") and Path(run).name == run, f"{run!r} cannot name a run"
-        return (self.root / run).is_dir()
-
-    def _known(self, run: str) -> RunDirectory:
-        if not self._directory_exists(run):
-            raise NotFound(RUN_UNKNOWN, run=run)
-        return RunDirectory(self.root / run)
-
     def wait(self, run: str, *, timeout_s: float) -> Observation:
         """Polls until the run has ended or the time is over; for command lines and tests."""
         deadline = time.monotonic() + timeout_s
@@ -239,15 +209,6 @@ class LocalScheduler:
             if observed.state.final or time.monotonic() > deadline:
                 return observed
             time.sleep(0.05)
-
-
-def _copy_folder(spec: RunSpec, target: Path) -> None:
-    """Copies the application and digests the copy: what is digested is what will run."""
-    assert spec.folder is not None
-    shutil.copytree(spec.folder, target, ignore=shutil.ignore_patterns(*IGNORED), symlinks=True)
-    found = folder_digest(target)
-    if found != spec.folder_digest:
-        raise Refused(FOLDER_DIFFERS, found=found, ordered=spec.folder_digest)
 
 
 def _supervisor_environment() -> dict[str, str]:

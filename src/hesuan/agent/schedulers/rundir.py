@@ -22,6 +22,7 @@ import os
 import stat
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, cast
 
@@ -85,8 +86,7 @@ class RunDirectory:
         value = durable.read_json(self.path / "final.json")
         if value is None:
             return None
-        usage = cast("dict[str, Json]", value["usage"])
-        return Usage(**usage), str(value["reason"])  # type: ignore[arg-type]
+        return Usage.of(cast("dict[str, Json]", value["usage"])), str(value["reason"])
 
     def supervised(self) -> bool:
         """Whether the supervisor that took the run is alive."""
@@ -100,7 +100,7 @@ class RunDirectory:
         supervised = self.supervised()
         # The last word is read last: it may have been written while we looked.
         if (final := self.final()) is not None:
-            return _final_observation(*final)
+            return final_observation(*final)
         if claim is None:
             return Observation(self.run, RunState.SUBMITTED, str(self.spec()["submitted_at"]))
         if not supervised:
@@ -110,10 +110,20 @@ class RunDirectory:
         return Observation(self.run, RunState.RUNNING, str(started["at"]))
 
 
-def _final_observation(usage: Usage, reason: str) -> Observation:
+def final_observation(usage: Usage, reason: str) -> Observation:
+    """A run that is over, as its record says."""
     return Observation(
         usage.run, RunState(usage.state), usage.ended_at, reason, usage.exit_status, usage.signal
     )
+
+
+def read_log(directory: RunDirectory, offset: int, limit: int) -> bytes:
+    """A piece of the log that lies in the run's folder; of anything but a plain file, nothing."""
+    file = _opened(directory.log)
+    if file is None:
+        return b""
+    with file:
+        return os.pread(file.fileno(), limit, offset)
 
 
 def _vanished(claim: dict[str, object], started: dict[str, object] | None) -> str:
@@ -125,34 +135,56 @@ def _vanished(claim: dict[str, object], started: dict[str, object] | None) -> st
 
 
 def output_digest(folder: Path) -> str:
-    """The digest of a folder's regular files: names, sizes, SHA-256; links and devices by their kind."""
-    entries: list[Json] = []
-    for path in sorted(folder.rglob("*"), key=os.fsencode):
-        name = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
-        mode = path.lstat().st_mode
-        if stat.S_ISREG(mode):
-            entries.append([name, path.stat().st_size, _sha256(path)])
-        elif not stat.S_ISDIR(mode):
-            entries.append([name, 0, "link" if stat.S_ISLNK(mode) else "special"])
-    return digest({"files": entries})
+    """The digest of a folder's regular files: names, sizes, SHA-256; links and devices by their kind.
+
+    The folder is its job's: whatever changes while we look, no link is followed and no pipe is waited for.
+    """
+    entries: dict[str, Json] = {}
+    for at, folders, files, fd in os.fwalk(folder, follow_symlinks=False):
+        for file in (*folders, *files):
+            path = Path(at, file)
+            name = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
+            mode = os.stat(file, dir_fd=fd, follow_symlinks=False).st_mode
+            if stat.S_ISREG(mode):
+                data = _opened(file, fd)
+                entries[os.fspath(path)] = [name, 0, "special"] if data is None else [name, *_sized(data)]
+            elif not stat.S_ISDIR(mode):
+                entries[os.fspath(path)] = [name, 0, "link" if stat.S_ISLNK(mode) else "special"]
+    return digest({"files": [entries[path] for path in sorted(entries, key=os.fsencode)]})
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _opened(file: str | Path, folder: int | None = None) -> BufferedReader | None:
+    """A plain file, opened; None for anything else that stands under its name by now."""
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        return None
+    return os.fdopen(fd, "rb")
+
+
+def _sized(file: BufferedReader) -> tuple[int, str]:
+    with file:
+        return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def self_reported(folder: Path) -> dict[str, Json]:
     """What the job says of itself in ``output/result.json``: whole numbers and short texts, a bounded few.
 
-    Anything else in the file is left out; a missing or broken file says nothing.
+    Anything else in the file is left out; a missing or broken file, a link or a pipe says nothing.
     """
-    path = folder / "result.json"
+    file = _opened(folder / "result.json")
+    if file is None:
+        return {}
+    with file:
+        data = file.read(_RESULT_LIMIT_BYTES + 1)
+    if len(data) > _RESULT_LIMIT_BYTES:
+        return {}
     try:
-        if path.is_symlink() or path.stat().st_size > _RESULT_LIMIT_BYTES:
-            return {}
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        value = json.loads(data)
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(value, dict):
         return {}

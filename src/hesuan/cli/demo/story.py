@@ -5,6 +5,7 @@ Every figure comes from the hub's own answers; nothing here computes what it tel
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -184,7 +185,7 @@ class Story:
             receipt = self.tale.order["receipt"]
             self.tale.receipt = hub.get(f"receipts/{receipt}")
             self.tale.receipt_path = self.stage.folder / "receipt.json"
-            self.tale.receipt_path.write_bytes(hub.get_bytes(f"receipts/{receipt}/file"))
+            self.tale.receipt_path.write_bytes(proven_receipt(hub, receipt))
             self.tale.balance = hub.get(f"organisations/{self.people['owner'].organisation}")["balance"]
 
     def audit(self) -> None:
@@ -259,6 +260,20 @@ def wait_for(what: str, ask: Callable[[], Any], ready: Callable[[Any], object]) 
         if time.monotonic() > deadline:
             raise Unavailable(WAITED, what=what, waited_s=WAIT_LIMIT_S, last=answer)
         time.sleep(300 / MS_PER_SECOND)
+
+
+def proven_receipt(hub: Hub, receipt: str) -> bytes:
+    """The receipt's file once it has the log's proof: the log first promises an entry.
+
+    Raises:
+        Unavailable: ``demo.waited`` while the log publishes nothing.
+    """
+    content: bytes = wait_for(
+        "the log's proof",
+        lambda: hub.get_bytes(f"receipts/{receipt}/file"),
+        lambda file: "proof" in json.loads(file),
+    )
+    return content
 
 
 SEALED = """

@@ -15,7 +15,7 @@ PROGRAMS = ("/api/", "/gateway/", "/log/")
 
 
 class AddressRateMiddleware:
-    """Answers 429 with ``Retry-After``, before anything is read from the database."""
+    """Answers 429 with ``Retry-After``, before anybody asks who it is."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
@@ -49,11 +50,22 @@ class Readable(JSONRenderer):
 class Api(NinjaAPI):
     """NinjaAPI whose validation errors are our faults, each with its place and the nearest right key."""
 
-    def get_openapi_schema(self, **how: Any) -> Any:
-        """The document with what may be refused."""
-        document = super().get_openapi_schema(**how)
-        openapi.complete(document)
-        return document
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self._written: dict[str, dict[str, Any]] = {}
+
+    def get_openapi_schema(self, *, path_prefix: str | None = None, path_params: Any = None) -> Any:
+        """The document with what may be refused; whoever asks has a copy of their own.
+
+        Written once for each address the API lies at: it takes most of a second of computing, and anybody
+        may ask for it.
+        """
+        prefix = self.get_root_path(path_params or {}) if path_prefix is None else path_prefix
+        if prefix not in self._written:
+            document = dict(super().get_openapi_schema(path_prefix=prefix))
+            openapi.complete(document)
+            self._written[prefix] = document
+        return copy.deepcopy(self._written[prefix])
 
     def validation_error_from_error_contexts(self, error_contexts: list[ValidationErrorContext[Any]]) -> Any:
         """Every fault of path, query, header and body together."""

@@ -56,3 +56,16 @@ def _same_row_exists(history: History) -> str:
         "(" + " AND ".join(f"{column} = NEW.{column}" for column in key) + ")" for key in history.keys
     )
     return f"WHEN EXISTS (SELECT 1 FROM {history.table} WHERE {matches})"  # noqa: S608 - our own names
+
+
+def whole(table: str, columns: Sequence[str]) -> list[str]:
+    """SQLite's triggers that refuse in these columns what is no integer: it would keep 1.5 or 'abc' there.
+
+    PostgreSQL's columns have their type. Before the row, so that nothing else is asked of it first.
+    """
+    loose = " OR ".join(f"typeof(NEW.{column}) NOT IN ('integer', 'null')" for column in columns)
+    says = f"BEGIN SELECT RAISE(ABORT, '{table}: fen are whole numbers'); END"
+    return [
+        f"CREATE TRIGGER {table}_whole_{name} BEFORE {event} ON {table} FOR EACH ROW WHEN {loose} {says}"
+        for name, event in (("insert", "INSERT"), ("update", f"UPDATE OF {', '.join(columns)}"))
+    ]

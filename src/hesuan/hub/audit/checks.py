@@ -17,7 +17,7 @@ from hesuan.hub.audit.models import Checkpoint, Fact
 from hesuan.wire import merkle
 from hesuan.wire.canonical import canonical, digest
 from hesuan.wire.checkpoint import open_note, parse_checkpoint
-from hesuan.wire.leaves import VERSION, is_entry, private_digest
+from hesuan.wire.leaves import VERSION, is_entry, is_fact, private_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ GAPLESS = Invariant(
 )
 CANONICAL = Invariant(
     "I8.leaf",
-    "Each leaf is canonical JSON and speaks of the kind and subject of its fact.",
-    "每个条目均为规范 JSON，且类别与对象和其事实一致。",
+    "Each leaf is canonical JSON and speaks, in public or behind its salt, of its fact's kind and subject.",
+    "每个条目均为规范 JSON，且其公开内容或私有记录所载类别与对象和其事实一致。",
 )
 PRIVATE = Invariant(
     "I8.private",
@@ -92,7 +92,7 @@ def _leaf_faults(fact: Fact) -> Iterator[tuple[Invariant, dict[str, object]]]:
     try:
         leaf = json.loads(stored)
         sound = canonical(leaf) == stored and _speaks_of(leaf, fact)
-    except (ValueError, KeyError, TypeError, HesuanError):
+    except (ValueError, KeyError, TypeError, AttributeError, HesuanError):
         leaf, sound = None, False
     if not sound:
         yield CANONICAL, {"fact": fact.id, "leaf_index": fact.leaf_index}
@@ -108,8 +108,16 @@ def _leaf_faults(fact: Fact) -> Iterator[tuple[Invariant, dict[str, object]]]:
 
 def _speaks_of(leaf: dict[str, Any], fact: Fact) -> bool:
     if leaf["v"] == VERSION:
-        return (leaf["k"], leaf["s"]) == (fact.kind, fact.leaf_index) and is_entry(leaf)
+        if (leaf["k"], leaf["s"]) != (fact.kind, fact.leaf_index):
+            return False
+        return is_entry(leaf) or (is_fact(leaf) and _is_its_subject(fact))
     return bool((leaf["kind"], leaf["subject"]) == (fact.kind, fact.subject))
+
+
+def _is_its_subject(fact: Fact) -> bool:
+    """Whether the record that the leaf commits to names the fact's subject; erased, nobody can say."""
+    record = (fact.private or {}).get("record")
+    return record is None or record.get("subject") == fact.subject
 
 
 def _private_digest(fact: Fact) -> str | None:
@@ -117,7 +125,10 @@ def _private_digest(fact: Fact) -> str | None:
         return None
     if fact.entry is None:
         return digest(fact.private)
-    return private_digest(bytes.fromhex(fact.private["salt"]), fact.private["record"])
+    try:
+        return private_digest(bytes.fromhex(fact.private["salt"]), fact.private["record"])
+    except (ValueError, KeyError, TypeError, AssertionError, HesuanError):
+        return "unreadable"
 
 
 def _is_erased(fact: Fact) -> bool:

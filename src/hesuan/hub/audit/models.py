@@ -115,9 +115,21 @@ class Cosignature(models.Model):
         return f"{self.witness} {self.checkpoint_id}"
 
 
+class Publication(models.Model):
+    """A checkpoint stood in the published folder: a folder that has less by now is not the one it was."""
+
+    checkpoint = models.OneToOneField(Checkpoint, on_delete=models.PROTECT, related_name="publication")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.checkpoint_id)
+
+
 class Anchor(models.Model):
     """One day's hand-over of a checkpoint's hash to the operator's anchoring command, and what came of it."""
 
+    log = models.CharField(max_length=100, null=True)
+    """Name of the checkpoint's log; rows of before have none."""
     checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="anchors")
     day = models.DateField()
     digest = models.CharField(max_length=64)
@@ -125,6 +137,13 @@ class Anchor(models.Model):
     succeeded = models.BooleanField()
     said = models.TextField(blank=True)
     at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["log", "day"], condition=models.Q(succeeded=True), name="audit_anchor_once_a_day"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.day} {self.digest[:8]}"

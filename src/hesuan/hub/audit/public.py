@@ -19,6 +19,7 @@ from hesuan.hub.audit.models import Fact
 from hesuan.wire.canonical import Json
 from hesuan.wire.leaves import read_leaf
 from hesuan.wire.proof import Proof
+from hesuan.wire.quorum import without_logs
 from hesuan.wire.totals import Totals
 
 MAX_LEAVES = 1_000
@@ -81,8 +82,8 @@ def policy() -> str:
     names = selectors.logs() or [signing.PLATFORM]
     lines = [f"log {one.text()}" for log in names for one in signing.public_keys(log)]
     name: str = settings.ENVIRONMENT.log_policy
-    rest = Path(name).read_text().splitlines() if name else ["quorum none"]
-    return "\n".join([*lines, *(line for line in rest if not line.startswith("log "))]) + "\n"
+    rest = Path(name).read_bytes().decode(errors="replace") if name else "quorum none\n"
+    return "\n".join([*lines, *without_logs(rest)]) + "\n"
 
 
 def trust(site_keys: Mapping[str, str], log: str = signing.PLATFORM) -> dict[str, Json]:

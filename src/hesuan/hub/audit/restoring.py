@@ -17,7 +17,7 @@ from hesuan.errors import Refused, declare
 from hesuan.hub.audit import publishing
 from hesuan.hub.audit.checks import Finding, Invariant
 from hesuan.hub.audit.models import Checkpoint
-from hesuan.hub.audit.selectors import latest_checkpoint
+from hesuan.hub.audit.selectors import latest_checkpoint, logs
 from hesuan.wire import checkpoint as notes
 from hesuan.wire.folder import Disk, read_note
 from hesuan.wire.tiles import WIDTH, bundle_path, bundles_of, unpack_bundle
@@ -69,14 +69,19 @@ def missing(log: str) -> Iterator[Missing]:
 
 
 def refuse() -> None:
-    """Before the hub serves and before money leaves: no published log is ahead of the database.
+    """Before the hub serves and before money leaves: no published log is ahead of the database, and none of
+    those that the database remembers as published is gone.
 
     Raises:
-        Refused: ``audit.behind_the_published_log``, ``audit.published_otherwise``.
+        Refused: ``audit.behind_the_published_log``, ``audit.behind_the_key``,
+            ``audit.published_otherwise``, ``audit.folder_lost``.
     """
-    for log in published_logs():
+    published = published_logs()
+    for log in dict.fromkeys([*published, *logs()]):
+        if log in published:
+            _refuse_another_history(log)
         publishing.refuse_behind(log)
-        _refuse_another_history(log)
+        publishing.refuse_lost(log)
 
 
 def check() -> list[Finding]:

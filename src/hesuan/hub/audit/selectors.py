@@ -6,18 +6,20 @@ Leaves are public by nature; the private record behind a leaf opens to auditors 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.db.models import Count, OuterRef, Subquery
 
 from hesuan.errors import NotFound, Refused, declare
 from hesuan.hub.audit import signing
-from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
+from hesuan.hub.audit.models import Checkpoint, Cosignature, Fact, Log, Node
 from hesuan.wire import cosignature, merkle
 from hesuan.wire.canonical import Json
+from hesuan.wire.notices import INCIDENT, RESTORE
 from hesuan.wire.promise import make as make_promise
 from hesuan.wire.quorum import NONE, Policy
 from hesuan.wire.witness_server import read_policy
@@ -26,6 +28,11 @@ NOT_SEQUENCED = declare(
     "audit.not_sequenced",
     en="Fact {fact} is recorded and not yet in the log; the next checkpoint covers it. Ask again shortly.",
     zh="事实 {fact} 已记录，尚未进入日志；下一个检查点将包含它，请稍后再取。",
+)
+ERASED = declare(
+    "audit.record_erased",
+    en="What stood behind leaf {leaf} (fact {fact}) was erased: nobody is shown it any more.",
+    zh="第 {leaf} 条（事实 {fact}）的私有记录已抹去，不再向任何人出示。",
 )
 NO_CHECKPOINT = declare(
     "audit.no_checkpoint",
@@ -79,7 +86,7 @@ def latest_checkpoint(log: str = signing.PLATFORM) -> Checkpoint | None:
 
 @dataclass(frozen=True, slots=True)
 class Witnessing:
-    """What others said of the newest checkpoint of a log."""
+    """What others said of one checkpoint of a log."""
 
     witnesses: tuple[str, ...]
     """Names of those who cosigned it."""
@@ -99,12 +106,73 @@ def trust_policy() -> Policy | None:
 
 def witnessing(log: str = signing.PLATFORM) -> Witnessing:
     """Who cosigned the newest checkpoint, and whether that is a quorum."""
-    newest, policy = latest_checkpoint(log), trust_policy()
-    if newest is None or policy is None:
+    return _seen(latest_checkpoint(log))
+
+
+def witnessing_of(fact: Fact | None) -> Witnessing:
+    """Who cosigned the checkpoint that proves a fact; nobody, while none covers it."""
+    if fact is None or fact.leaf_index is None:
         return Witnessing((), reached=False)
-    found = cosignature.of_note(published_note(newest), policy.witness_keys)
-    reached = policy.quorum != NONE and policy.satisfied(found)
-    return Witnessing(tuple(one.key.name for one in found), reached)
+    return _seen(covering(fact.log, fact.leaf_index))
+
+
+def _seen(checkpoint: Checkpoint | None) -> Witnessing:
+    policy = trust_policy()
+    if checkpoint is None or policy is None:
+        return Witnessing((), reached=False)
+    found = cosignature.of_note(published_note(checkpoint), policy.witness_keys)
+    return Witnessing(tuple(one.key.name for one in found), _is_quorum(policy, found))
+
+
+def _is_quorum(policy: Policy, found: Iterable[cosignature.Cosignature]) -> bool:
+    return policy.quorum != NONE and policy.satisfied(found)
+
+
+def covering(log: str, leaf_index: int) -> Checkpoint | None:
+    """The checkpoint that proves a leaf: the newest that reached the quorum and covers it, else the newest.
+
+    The newest of all is often seconds old and no witness was asked yet; a proof against it would pass and
+    fail by turns.
+    """
+    policy = trust_policy()
+    witnessed = None if policy is None else _witnessed(log, leaf_index, policy, "-size")
+    return witnessed or latest_checkpoint(log)
+
+
+def _witnessed(log: str, leaf_index: int, policy: Policy, order: str) -> Checkpoint | None:
+    """The first checkpoint, in this order, that covers a leaf and reached the quorum."""
+    if policy.quorum == NONE:
+        return None
+    names = {key.name for key in policy.witness_keys}
+    lines = Cosignature.objects.filter(checkpoint=OuterRef("pk"), witness__in=names).order_by()
+    seen = lines.values("checkpoint").annotate(names=Count("witness", distinct=True)).values("names")
+    rows = Checkpoint.objects.filter(log_id=log, size__gt=leaf_index).annotate(seen=Subquery(seen))
+    enough = rows.filter(seen__gte=policy.fewest).order_by(order)  # only these are worth their signatures
+    for one in enough.iterator(chunk_size=20):
+        if _is_quorum(policy, cosignature.of_note(published_note(one), policy.witness_keys)):
+            return one
+    return None
+
+
+def _lasting(fact: Fact) -> tuple[Checkpoint | None, str]:
+    """The first witnessed checkpoint that covers a fact, with the lines that first made the quorum.
+
+    Neither changes any more, whoever signs later. While there is none: the first that covers it, by itself.
+    """
+    assert fact.leaf_index is not None
+    policy = trust_policy()
+    checkpoint = None if policy is None else _witnessed(fact.log, fact.leaf_index, policy, "size")
+    if policy is None or checkpoint is None:
+        rows = Checkpoint.objects.filter(log_id=fact.log, size__gt=fact.leaf_index)
+        first = rows.order_by("size").first()
+        return first, first.note if first else ""
+    note, met = checkpoint.note, set[str]()
+    for witness, line in checkpoint.cosignatures.order_by("at", "pk").values_list("witness", "line"):
+        if witness not in met and cosignature.of_note(checkpoint.note + line, policy.witness_keys):
+            note, met = note + line, met | {witness}
+        if _is_quorum(policy, cosignature.of_note(note, policy.witness_keys)):
+            break
+    return checkpoint, note
 
 
 def published_note(checkpoint: Checkpoint) -> str:
@@ -134,33 +202,48 @@ def log_key_of(note: str, log: str = signing.PLATFORM) -> str:
     return signing.key_of(note, log).text()
 
 
-def inclusion(fact: Fact, *, earliest: bool = False) -> dict[str, Json]:
+def inclusion(fact: Fact, *, earliest: bool = False, under: Checkpoint | None = None) -> dict[str, Json]:
     """The proof that a fact is in the log, as a receipt file carries it.
 
-    ``{"leaf": {...}, "index": n, "size": n, "hashes": [hex…], "checkpoint": note}``, newest checkpoint.
+    ``{"leaf": {...}, "index": n, "size": n, "hashes": [hex…], "checkpoint": note}``, see :func:`covering`.
 
     Args:
         fact: The fact.
-        earliest: Against the first checkpoint that covers it, so that the same proof is given for ever.
+        earliest: Against the first witnessed checkpoint that covers it, so that the same proof is given for
+            ever; against the first that covers it, while none of them is witnessed.
+        under: Against this one, which covers it.
 
     Raises:
         Refused: ``audit.not_sequenced``.
     """
     fact.refresh_from_db(fields=["leaf_index", "entry"])
-    checkpoint = latest_checkpoint(fact.log)
-    if earliest and fact.leaf_index is not None:
-        covering = Checkpoint.objects.filter(log_id=fact.log, size__gt=fact.leaf_index)
-        checkpoint = covering.order_by("size").first()
+    checkpoint, note = under, ""
+    if fact.leaf_index is not None and under is None:
+        checkpoint, note = _lasting(fact) if earliest else (covering(fact.log, fact.leaf_index), "")
     if fact.leaf_index is None or checkpoint is None:
         raise Refused(NOT_SEQUENCED, fact=fact.id)
+    assert checkpoint.size > fact.leaf_index, "the checkpoint covers the leaf"
     path = merkle.inclusion_proof(fact.leaf_index, checkpoint.size, NodeReader(fact.log))
     return {
         "leaf": json.loads(fact.logged),
         "index": fact.leaf_index,
         "size": checkpoint.size,
         "hashes": [value.hex() for value in path],
-        "checkpoint": checkpoint.note if earliest else published_note(checkpoint),
+        "checkpoint": note or published_note(checkpoint),
     }
+
+
+def opened(fact: Fact) -> dict[str, Json] | None:
+    """Salt and record behind a fact's leaf; ``None`` where nothing private stands there.
+
+    Raises:
+        Refused: ``audit.record_erased``.
+    """
+    if fact.private is None:
+        return None
+    if "salt" not in fact.private:
+        raise Refused(ERASED, fact=fact.id, leaf=fact.leaf_index)
+    return dict(fact.private)
 
 
 def promise(fact: Fact) -> dict[str, Json]:
@@ -181,10 +264,17 @@ def consistency(first: int, second: int, log: str = signing.PLATFORM) -> list[by
     return merkle.consistency_proof(first, second, NodeReader(log))
 
 
-def facts(actor: Reader, subject: str) -> list[FactView]:
-    """All facts about one object, oldest first."""
-    opens = actor.is_system or actor.has("auditor")
-    return [view(fact, opens=opens) for fact in Fact.objects.filter(subject=subject).order_by("seq")]
+def facts(actor: Reader, subject: str, *, own: Collection[str] = ()) -> list[FactView]:
+    """All facts about one object, oldest first.
+
+    Args:
+        actor: Who reads; an auditor opens every record.
+        subject: The object's id.
+        own: Kinds of fact that this reader opens too, because the caller knows them to be their own.
+    """
+    every = actor.is_system or actor.has("auditor")
+    rows = Fact.objects.filter(subject=subject).order_by("seq")
+    return [view(fact, opens=every or fact.kind in own) for fact in rows]
 
 
 def view(fact: Fact, *, opens: bool) -> FactView:
@@ -192,6 +282,18 @@ def view(fact: Fact, *, opens: bool) -> FactView:
     private: dict[str, Any] | None = fact.private if opens else None
     leaf: dict[str, Json] = json.loads(fact.logged)
     return FactView(fact.id, fact.kind, fact.subject, fact.at, fact.leaf_index, leaf, private)
+
+
+def notices(count: int) -> list[Fact]:
+    """The newest incidents and restores that stand in any log."""
+    told = Fact.objects.filter(kind__in=(INCIDENT, RESTORE), leaf_index__isnull=False)
+    return list(told.order_by("-at", "-seq")[:count])
+
+
+def waiting_notices() -> list[Fact]:
+    """Incidents and restores that were recorded and have no place in their log yet, newest first."""
+    told = Fact.objects.filter(kind__in=(INCIDENT, RESTORE), leaf_index__isnull=True)
+    return list(told.order_by("-at", "-seq"))
 
 
 def sequenced(log: str, indexes: Iterable[int]) -> list[Fact]:

@@ -12,12 +12,20 @@ from hesuan.errors import Refused, declare
 from hesuan.hub.audit import signing
 from hesuan.hub.audit.entries import log_of, number_entries, pseudonym, record_entry
 from hesuan.hub.audit.models import Checkpoint, Fact, Log, Node
-from hesuan.hub.audit.publishing import publish, refuse_behind
+from hesuan.hub.audit.publishing import publish, refuse_behind, refuse_lost
 from hesuan.hub.audit.selectors import NodeReader, latest_checkpoint
 from hesuan.hub.audit.witnessing import anchor, ask
 from hesuan.wire import checkpoint as notes
 from hesuan.wire import merkle
-from hesuan.wire.canonical import Json, canonical, digest
+from hesuan.wire.canonical import Json, canonical
+from hesuan.wire.leaves import (
+    MAX_LEAF_BYTES,
+    SALT_BYTES,
+    VERSION,
+    is_fact,
+    names_an_id,
+    private_digest,
+)
 
 __all__ = [
     "anchor",
@@ -31,10 +39,9 @@ __all__ = [
     "sequence",
 ]
 
-MAX_LEAF_BYTES = 4096
 BATCH = 2_000
 """Facts sequenced in one transaction, under one checkpoint."""
-RESERVED = frozenset({"v", "kind", "subject", "at", "private", "w"})
+RESERVED = frozenset({"v", "p", "s", "k", "t", "w", "h"})
 
 FORKED = declare(
     "audit.log_forked",
@@ -83,33 +90,31 @@ def drafted(
 
     Args:
         kind: What happened, ``room.verb`` in the past tense, such as ``run.finished``.
-        subject: Id of the object it happened to.
+        subject: Id of the object it happened to; it stands in the private record.
         actor: Identity id, agent id, or ``system``.
-        public: Members of the public leaf: amounts in fen, states, rule versions; no names of people.
-        private: What only parties and auditors may open; the leaf carries its salted digest.
+        public: Members of the public leaf: amounts in fen, states, rule versions, ``c`` a centre; no names of
+            people. What holds an id, such as one typed into a reason, goes behind the salt all the same.
+        private: What only parties and auditors may open; the leaf carries the salted digest of the record.
         firm: Id of an organisation that the fact is about: it stands in the private record, and the public
             leaf shows its pseudonym of the year.
         log: Name of the log.
     """
-    at = timezone.now()
-    if firm:
-        private = {**(private or {}), "organisation": firm}
-    sealed = None if private is None else {"salt": secrets.token_hex(16), "record": dict(private)}
-    members = dict(public or {})
+    at, members = timezone.now(), dict(public or {})
+    hidden = {name: value for name, value in members.items() if names_an_id(value)}
+    record: dict[str, Json] = {**hidden, **(private or {})}
+    assert "subject" not in record, f"{kind}: a record says its subject itself"
+    record |= {"subject": subject, **({"organisation": firm} if firm else {})}
     assert RESERVED.isdisjoint(members), f"{RESERVED & set(members)} are the log's own members of a leaf"
-    leaf: dict[str, Json] = {
-        "v": 1,
-        "kind": kind,
-        "subject": subject,
-        "at": at.strftime("%Y-%m-%dT%H:%MZ"),
-        **members,
-    }
+    leaf: dict[str, Json] = {"v": VERSION, "p": log, "k": kind, "t": at.strftime("%Y-%m-%dT%H:%MZ")}
+    leaf |= {name: value for name, value in members.items() if name not in hidden}
     if firm:
         leaf["w"] = pseudonym(firm, at.year)
-    if sealed is not None:
-        leaf["private"] = digest(sealed)
+    salt = secrets.token_bytes(SALT_BYTES)
+    leaf["h"] = private_digest(salt, record)
     content = canonical(leaf)
-    assert len(content) <= MAX_LEAF_BYTES, f"a leaf of {len(content)} bytes; at most {MAX_LEAF_BYTES}"
+    assert is_fact(leaf | {"s": 0}), f"{leaf} is no fact"
+    assert len(content) <= MAX_LEAF_BYTES - 64, f"a leaf of {len(content)} bytes and its number"
+    sealed = {"salt": salt.hex(), "record": record}
     return Fact(log=log, kind=kind, subject=subject, actor=actor, at=at, leaf=content, private=sealed)
 
 
@@ -123,13 +128,20 @@ def sequence(log: str = signing.PLATFORM) -> Checkpoint | None:
         The newest checkpoint made, or ``None`` when there was nothing new.
 
     Raises:
-        Refused: ``audit.log_forked``, ``audit.behind_the_published_log``: nothing inconsistent with an
-            earlier checkpoint is ever signed.
+        Refused: ``audit.log_forked``, ``audit.behind_the_published_log``, ``audit.behind_the_key``,
+            ``audit.folder_lost``: nothing inconsistent with an earlier checkpoint is ever signed, nor
+            anything while that cannot be told.
     """
     refuse_behind(log)
+    refuse_lost(log)
+    newest = latest_checkpoint(log)
+    if newest is not None:  # a process killed between commit and mark
+        signing.set_mark(log, newest.size, bytes(newest.root))
     newest = None
     while made := _sequence_batch(log):
         newest = made
+        # After the commit: what was rolled back was shown to nobody, and may be signed otherwise.
+        signing.set_mark(log, made.size, bytes(made.root))
     return newest
 
 
@@ -151,7 +163,9 @@ def _sequence_batch(log: str) -> Checkpoint | None:
     root = merkle.root(size, reader)
     text = notes.Checkpoint(signing.origin(log), size, root).text()
     note = notes.sign_note(text, name=signing.origin(log), private=signing.private_key(log))
-    return Checkpoint.objects.create(log_id=log, size=size, root=root, note=note, at=timezone.now())
+    # Never before the one that it follows: the application's clock may have been set back.
+    at = max(timezone.now(), previous.at) if previous else timezone.now()
+    return Checkpoint.objects.create(log_id=log, size=size, root=root, note=note, at=at)
 
 
 def _append(log: str, facts: Sequence[Fact], size: int, reader: NodeReader) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -73,6 +75,35 @@ def key_of(note: str, log: str = PLATFORM) -> LogKey:
     except InputFault:
         return known[0]
     return next((key for key in known if key.key_id in signers), known[0])
+
+
+def mark_file(log: str = PLATFORM) -> Path:
+    """How far a log's key has signed, beside the key: a backup of the database does not take it back."""
+    return key_file(log).with_suffix(".signed")
+
+
+def mark(log: str = PLATFORM) -> tuple[int, bytes]:
+    """Size and root of the longest checkpoint this log's key is known to have signed; 0 before the first."""
+    try:
+        size, root = mark_file(log).read_text().split()
+    except FileNotFoundError:
+        return 0, b""
+    return int(size), bytes.fromhex(root)
+
+
+def set_mark(log: str, size: int, root: bytes) -> None:
+    """Notes that a checkpoint was signed; the mark only ever grows, whoever comes first."""
+    file = mark_file(log)
+    with file.with_suffix(".signed-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if mark(log)[0] >= size:
+            return
+        draft = file.with_suffix(".signed-draft")
+        with draft.open("w") as made:
+            made.write(f"{size} {root.hex()}\n")
+            made.flush()
+            os.fsync(made.fileno())
+        draft.replace(file)
 
 
 @lru_cache(maxsize=1_000)

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
-from hesuan.errors import HesuanError
+from hesuan.errors import HesuanError, Refused, declare
 from hesuan.hub.audit import signing
 from hesuan.hub.audit.models import Anchor, Checkpoint, Cosignature
 from hesuan.hub.audit.selectors import NodeReader, latest_checkpoint, trust_policy
@@ -34,7 +35,24 @@ PAUSE_AFTER_FAILURE = timedelta(seconds=60)
 TIMEOUT_S = 3.0
 MAX_ANSWER_BYTES = 65_536
 ANCHOR_TIMEOUT_S = 60
+ANCHOR_AGAIN_AFTER = timedelta(hours=1)
+"""After an anchoring command that failed."""
 MAX_SAID = 2_000
+
+AHEAD = declare(
+    "audit.behind_a_witness",
+    en="Witness {witness} has cosigned {size} leaves of log {log}; the database has {stored}. Nothing was"
+    " written: restore the database further, or open a new log.",
+    zh="见证方 {witness} 已为日志 {log} 的 {size} 条联署；数据库仅有 {stored} 条。"
+    "未写入任何内容：请恢复更新的备份，或另立新日志。",
+)
+OTHERWISE = declare(
+    "audit.witnessed_otherwise",
+    en="Witness {witness} has cosigned {size} leaves of log {log} with another root than the database's."
+    " Nothing was written: compare the database with the witness's copy.",
+    zh="见证方 {witness} 已为日志 {log} 的 {size} 条联署，其根与数据库不同。"
+    "未写入任何内容：请将数据库与见证方的副本比对。",
+)
 
 log_of_this = logging.getLogger(__name__)
 ANY_LOG = ""
@@ -52,11 +70,13 @@ class _Question:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """Signature lines; or the size that the witness has; or nothing, and whether it answered."""
+    """Signature lines; or the size that the witness has; or nothing, and whether it answered, and that it has
+    seen another history."""
 
     lines: str = ""
     size: int | None = None
     reached: bool = True
+    differs: bool = False
 
 
 def ask(log: str = signing.PLATFORM) -> int:
@@ -80,6 +100,31 @@ def ask(log: str = signing.PLATFORM) -> int:
         if not answer.reached:
             _paused[ANY_LOG, one.witness.key.name] = timezone.now() + PAUSE_AFTER_FAILURE
     return _keep(newest, [one.witness for one in questions], "".join(one.lines for one in answers))
+
+
+def refuse_behind_witnesses(log: str = signing.PLATFORM) -> list[str]:
+    """Asks every witness whether it has seen more than the database has.
+
+    Returns:
+        Names of the witnesses who could not say.
+
+    Raises:
+        Refused: ``audit.behind_a_witness``, ``audit.witnessed_otherwise``.
+    """
+    newest, policy = latest_checkpoint(log), trust_policy()
+    silent = []
+    for witness in [one for one in policy.witnesses if one.url] if newest and policy else []:
+        assert newest is not None
+        # From the newest size on: whoever has less says how much, and needs no proof for that.
+        answer = _put(_question(newest, witness, newest.size))
+        facts: dict[str, Any] = {"witness": witness.name, "log": log, "stored": newest.size}
+        if answer.size is not None and answer.size > newest.size:
+            raise Refused(AHEAD, size=answer.size, **facts)
+        if answer.differs:
+            raise Refused(OTHERWISE, size=newest.size, **facts)
+        if answer.size is None and not answer.lines:
+            silent.append(witness.name)
+    return silent
 
 
 def _is_due(newest: Checkpoint, witness: KnownWitness) -> bool:
@@ -125,7 +170,7 @@ def _put(question: _Question) -> _Answer:
     size = int(text) if status == 409 and text.strip().isdecimal() and len(text) < 18 else None
     if size is None:
         log_of_this.warning("witness %s answered %s: %s", question.witness.name, status, ascii(text)[:200])
-    return _Answer(size=size)
+    return _Answer(size=size, differs=status == 422)
 
 
 def _keep(newest: Checkpoint, asked: Sequence[KnownWitness], lines: str) -> int:
@@ -152,24 +197,37 @@ def _keep(newest: Checkpoint, asked: Sequence[KnownWitness], lines: str) -> int:
 def anchor(log: str = signing.PLATFORM) -> int:
     """Once a day, hands the newest checkpoint's hash to the configured command and keeps what came of it.
 
-    The command gets three words: the log's origin, its size, and the SHA-256 of the signed note.
+    The command gets three words: the log's origin, its size, and the SHA-256 of the signed note. One that
+    failed is tried again after an hour.
 
     Returns:
         1 when the command ran, whatever it said; else 0.
     """
-    newest = latest_checkpoint(log)
     command = settings.ENVIRONMENT.anchor_command.split()
-    if newest is None or not command:
-        return 0
-    day = timezone.now().date()
-    if Anchor.objects.filter(checkpoint__log_id=log, day=day).exists():
+    newest = latest_checkpoint(log) if command else None
+    now = timezone.now()
+    if newest is None or not _anchor_is_due(log, now):
         return 0
     told = hashlib.sha256(newest.note.encode()).hexdigest()
     outcome, said = _run([*command, signing.origin(log), str(newest.size), told])
-    Anchor.objects.create(
-        checkpoint=newest, day=day, digest=told, succeeded=outcome, said=said[:MAX_SAID], at=timezone.now()
+    kept = Anchor(
+        log=log,
+        checkpoint=newest,
+        day=now.date(),
+        digest=told,
+        succeeded=outcome,
+        said=said[:MAX_SAID],
+        at=timezone.now(),
     )
+    # Another process may have anchored the same day meanwhile: one of them is kept.
+    Anchor.objects.bulk_create([kept], ignore_conflicts=True)
     return 1
+
+
+def _anchor_is_due(log: str, now: datetime) -> bool:
+    tried = Anchor.objects.filter(checkpoint__log_id=log)
+    done = tried.filter(day=now.date(), succeeded=True)
+    return not done.exists() and not tried.filter(succeeded=False, at__gt=now - ANCHOR_AGAIN_AFTER).exists()
 
 
 def _run(words: list[str]) -> tuple[bool, str]:

@@ -85,6 +85,6 @@ def request_benchmark(*, actor: Actor, centre_id: str, app: str, request_id: str
                 kind="centre.benchmark_requested",
                 subject=centre_id,
                 actor=actor.identity_id,
-                public={"app": app},
+                public={"c": f"centre:{centre_id}", "app": app},
             )
         return left

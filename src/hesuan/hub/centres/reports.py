@@ -136,7 +136,11 @@ def _add_inventory(
         kind=f"centre.inventory_{source}",
         subject=centre_id,
         actor=by,
-        public={"before": newest.digest if newest else None, "after": fingerprint},
+        public={
+            "c": f"centre:{centre_id}",
+            "before": newest.digest if newest else None,
+            "after": fingerprint,
+        },
     )
     return row
 
@@ -166,6 +170,11 @@ def _add_evidence(
             kind=kind,
             subject=agent.centre_id,
             actor=agent_id,
-            public={"app": row.app, "app_digest": row.app_digest, "digest": fingerprint},
+            public={
+                "c": f"centre:{agent.centre_id}",
+                "app": row.app,
+                "app_digest": row.app_digest,
+                "digest": fingerprint,
+            },
         )
         return row

@@ -15,9 +15,11 @@ from django.db.models import Q, QuerySet
 
 from hesuan.errors import NotFound, declare
 from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, Inventory
+from hesuan.hub.centres.once import remembered
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
 from hesuan.wire.canonical import Json
+from hesuan.wire.messages import TAKES
 from hesuan.wire.receipt import SIGNS
 
 NEWEST_RUNS = 50
@@ -155,6 +157,7 @@ def roles_in(actor: Actor, organisation_id: str) -> frozenset[str]:
 # What other rooms ask on behalf of no person.
 
 
+@remembered
 def agent_for(centre_id: str) -> Agent | None:
     """The agent that takes a centre's commands: the one enrolled last and not revoked."""
     return (
@@ -164,6 +167,7 @@ def agent_for(centre_id: str) -> Agent | None:
     )
 
 
+@remembered
 def newest_inventory(centre_id: str, source: str = Inventory.Source.OBSERVED) -> Inventory | None:
     """The newest inventory of one source."""
     return Inventory.objects.filter(centre_id=centre_id, source=source).order_by("-at", "-id").first()
@@ -177,8 +181,17 @@ def allows_scripts(centre_id: str) -> bool:
 
 def signs_receipts(centre_id: str) -> int:
     """The newest version of receipts that the centre's agent says it signs; 1 where it is silent."""
+    return _version(centre_id, SIGNS)
+
+
+def takes_orders(centre_id: str) -> int:
+    """The newest version of ``run`` commands that the centre's agent says it takes; 1 where it is silent."""
+    return _version(centre_id, TAKES)
+
+
+def _version(centre_id: str, name: str) -> int:
     newest = newest_inventory(centre_id)
-    told = str(newest.body.get("software", {}).get(SIGNS, "")) if newest else ""
+    told = str(newest.body.get("software", {}).get(name, "")) if newest else ""
     return int(told) if told.isdecimal() and len(told) < 4 else 1
 
 
@@ -197,9 +210,12 @@ def evidence(centre_id: str, app: str, cores: int, *, app_digest: str | None = N
     The newest benchmark, which spans sizes, and the newest ``NEWEST_RUNS`` finished runs; newest first.
     """
     wanted = app_digest or app_digest_at(centre_id, app)
-    if wanted is None:
-        return []
-    rows = Benchmark.objects.filter(centre_id=centre_id, app=app, app_digest=wanted, cores=cores)
+    return _points(centre_id, app, cores, wanted) if wanted is not None else []
+
+
+@remembered
+def _points(centre_id: str, app: str, cores: int, app_digest: str) -> list[EvidencePoint]:
+    rows = Benchmark.objects.filter(centre_id=centre_id, app=app, app_digest=app_digest, cores=cores)
     newest = rows.order_by("-at", "-id")
     chosen = [*newest.filter(source="benchmark")[:1], *newest.exclude(source="benchmark")[:NEWEST_RUNS]]
     return [
@@ -209,6 +225,7 @@ def evidence(centre_id: str, app: str, cores: int, *, app_digest: str | None = N
     ]
 
 
+@remembered
 def measured_cores(centre_id: str, app: str, app_digest: str) -> list[int]:
     """The core counts at which an app of this digest was ever measured at a centre, ascending."""
     rows = Benchmark.objects.filter(centre_id=centre_id, app=app, app_digest=app_digest)

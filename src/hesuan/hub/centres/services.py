@@ -105,7 +105,8 @@ def register_centre(*, actor: Actor, organisation_id: str, name: str, city: str)
             kind="centre.registered",
             subject=centre.id,
             actor=actor.identity_id,
-            public={"organisation": organisation.id, "name": name, "city": city},
+            public={"c": f"centre:{centre.id}", "name": name, "city": city},
+            private={"organisation": organisation.id},
         )
         return centre
 
@@ -131,7 +132,8 @@ def admit_centre(*, actor: Actor, centre_id: str) -> Centre:
             kind="centre.admitted",
             subject=centre.id,
             actor=actor.identity_id,
-            public={"organisation": centre.organisation_id},
+            public={"c": f"centre:{centre.id}"},
+            private={"organisation": centre.organisation_id},
         )
         return centre
 
@@ -157,7 +159,8 @@ def issue_enrolment_code(*, actor: Actor, centre_id: str) -> str:
             kind="centre.code_issued",
             subject=centre.id,
             actor=actor.identity_id,
-            public={"code_id": row.id},
+            public={"c": f"centre:{centre.id}"},
+            private={"code_id": row.id},
         )
     return code
 
@@ -201,7 +204,8 @@ def enrol(*, code: str, name: str, key: str, proof: str) -> Agent:
             kind="agent.enrolled",
             subject=agent.id,
             actor=agent.id,
-            public={"centre": row.centre_id, "code_id": row.id, "key": key},
+            public={"c": f"centre:{row.centre_id}", "key": key},
+            private={"code_id": row.id},
         )
         return agent
 
@@ -226,7 +230,7 @@ def revoke_agent(*, actor: Actor, agent_id: str, reason: str) -> Agent:
             kind="agent.revoked",
             subject=agent.id,
             actor=actor.identity_id,
-            public={"centre": agent.centre_id},
+            public={"c": f"centre:{agent.centre_id}"},
             private={"reason": reason},
         )
         return agent

@@ -1,8 +1,8 @@
 """The ASGI entry point: ``uvicorn hesuan.hub.config.asgi:application``.
 
 Whoever loads it, by ``hesuan hub serve`` or a server of their own, serves no database that is behind what was
-published: a server that tells of its start (lifespan) does not start, and one that does not tell answers
-nothing but 503 until that is mended.
+published, and in production none that loses what it wrote: a server that tells of its start (lifespan) does
+not start, and one that does not tell answers nothing but 503 until that is mended.
 """
 
 from __future__ import annotations
@@ -65,8 +65,10 @@ def _refusal() -> str:
     from django.db import DatabaseError, connection
 
     from hesuan.hub.audit import restoring
+    from hesuan.hub.config import server
 
     try:
+        server.require_durable()
         restoring.refuse()
     except HesuanError as error:
         return f"{error} / {error.sentence('zh')}"

@@ -39,7 +39,7 @@ VARIABLES = {
     "HESUAN_UPLOAD_MAX_BYTES": "largest document anybody may upload [byte]; default 20971520 (20 MiB)",
     "HESUAN_UPLOADS_PER_ORGANISATION": "how many documents one organisation may keep; default 2000",
     "HESUAN_UPLOAD_BYTES_PER_ORGANISATION": "how large all of them may be [byte]; default 10 GiB",
-    "HESUAN_RATE_PER_TOKEN": "API requests a minute of one token or session, per web process; default 1200",
+    "HESUAN_RATE_PER_TOKEN": "API requests a minute of one token or session, all web processes; default 1200",
     "HESUAN_RATE_PER_ORGANISATION": "the same of all tokens of one organisation together; default 3600",
     "HESUAN_RATE_PER_ADDRESS": "requests a minute of one network address to any page; default 6000",
     "HESUAN_EMAIL_URL": "smtp://host:25, smtp+tls://user@host:587 or smtps://…; empty: no mail",

@@ -1,8 +1,8 @@
 """One hub process: prepares the database, binds the port, runs pages, API, gateway and the worker together.
 
-The process stops cleanly on SIGTERM and SIGINT: no new request is taken, requests in progress have
-``GRACE_S`` seconds, the worker ends its round. Whatever is then left (an agent's long poll) is cut, as a
-kill would cut it: nothing that matters lives outside the database.
+The process stops cleanly on SIGTERM and SIGINT: no new request is taken, agents that wait for commands are
+answered, requests in progress have ``GRACE_S`` seconds, the worker ends its round. Whatever is then left is
+cut, as a kill would cut it: nothing that matters lives outside the database.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from hesuan.errors import Refused, Unavailable, declare
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import uvicorn
+
 GRACE_S = 5
 """How long requests in progress may take to end when the process is told to stop [s]."""
 
@@ -50,6 +52,13 @@ DATABASE_SILENT = declare(
     "hub.database_unavailable",
     en="The database {database} did not answer: {reason}. Check HESUAN_DATABASE_URL and that it runs.",
     zh="数据库 {database} 没有应答：{reason}。请检查 HESUAN_DATABASE_URL 及数据库是否运行。",
+)
+DATABASE_LOSES = declare(
+    "hub.database_loses_writes",
+    en="The PostgreSQL server runs with {settings} off: a power cut takes money that was answered for, or the"
+    " whole database. Switch it on in postgresql.conf and restart that server. Nothing was started.",
+    zh="PostgreSQL 服务器关闭了 {settings}：断电会丢失已应答的资金，乃至整个数据库。"
+    "请在 postgresql.conf 中打开并重启该服务器。未启动任何服务。",
 )
 
 Say = Callable[[str, str], None]
@@ -118,17 +127,36 @@ def require_migrated() -> None:
         raise Refused(NOT_MIGRATED, count=len(missing), first=missing[0])
 
 
+def require_durable() -> None:
+    """In production mode the database server waits for its disk; elsewhere its rows may be thrown away.
+
+    Raises:
+        Refused: ``hub.database_loses_writes``.
+    """
+    if not settings.PRODUCTION or connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'"
+            " ORDER BY name"
+        )
+        off = [str(name) for (name,) in cursor.fetchall()]
+    if off:
+        raise Refused(DATABASE_LOSES, settings=", ".join(off))
+
+
 def prepare(say: Say) -> None:
     """Before serving: an up-to-date database (made so, except in production) that is not behind what was
     published, and compiled translations.
 
     Raises:
-        Refused: ``hub.not_migrated`` in production; ``audit.behind_the_published_log``,
-            ``audit.published_otherwise`` after a restore that went too far back.
+        Refused: ``hub.not_migrated``, ``hub.database_loses_writes`` in production;
+            ``audit.behind_the_published_log``, ``audit.published_otherwise`` after a restore too far back.
     """
     from hesuan.hub.audit import restoring
     from hesuan.hub.console.translations import compile_catalogues
 
+    require_durable()
     if settings.PRODUCTION:
         require_migrated()
     elif missing := missing_migrations():
@@ -137,8 +165,23 @@ def prepare(say: Say) -> None:
             f"正在准备数据库：{len(missing)} 个迁移……",
         )
         migrate()
+    if settings.PRODUCTION:
+        say_if_owner(say)
     restoring.refuse()
     compile_catalogues()
+
+
+def say_if_owner(say: Say) -> None:
+    """Tells that the server could lift its own triggers; the operator decides whether that is so wanted."""
+    from hesuan.hub.config import grants
+
+    if grants.serves_as_owner():
+        say(
+            "The hub serves as the owner of its tables: nothing but triggers keeps rows of money as they are."
+            " Let it serve as a user of its own: see `hesuan hub db-roles --help`.",
+            "平台以数据表所有者的身份提供服务：资金记录仅由触发器保护。"
+            "请改用专门的数据库用户，见 `hesuan hub db-roles --help`。",
+        )
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -165,7 +208,7 @@ def serve(*, host: str, port: int, access_log: bool, say: Say) -> None:
     import uvicorn
 
     from hesuan.hub.ledger import writer
-    from hesuan.hub.worker.loop import Loop
+    from hesuan.hub.worker.loop import loops, stop_all
 
     bound = bind(host, port)
     with database_errors_told():
@@ -182,14 +225,15 @@ def serve(*, host: str, port: int, access_log: bool, say: Say) -> None:
         forwarded_allow_ips=settings.TRUSTED_PROXIES,
         timeout_graceful_shutdown=GRACE_S,
     )
-    web = uvicorn.Server(config)
+    web = _server(config)
     # Uvicorn answers signals while it runs and raises them once more at its end. Ours catches that one, and
     # one that comes before uvicorn listens to them.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(web, "should_exit", True))
     writer.start()
-    worker = Loop()
-    worker.start()
+    workers = loops()
+    for worker in workers:
+        worker.start()
     address = f"http://{'[' + host + ']' if ':' in host else host}:{bound.getsockname()[1]}/"
     say(
         f"Hesuan is at {address} ({settings.MODE}; {database_address()}). Stop it with Ctrl-C.",
@@ -198,10 +242,24 @@ def serve(*, host: str, port: int, access_log: bool, say: Say) -> None:
     try:
         web.run(sockets=[bound])
     finally:
-        worker.stop(GRACE_S)
+        stop_all(workers, GRACE_S)
         writer.stop(GRACE_S)
     say("Stopped.", "已停止。")
     _leave()
+
+
+def _server(config: uvicorn.Config) -> uvicorn.Server:
+    """Uvicorn's, which lets agents that wait for commands go as soon as it stops."""
+    import uvicorn
+
+    from hesuan.hub.gateway.waiting import WATCH
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            WATCH.end()
+            await super().shutdown(sockets)
+
+    return Server(config)
 
 
 def _leave() -> None:

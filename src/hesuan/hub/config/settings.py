@@ -165,7 +165,10 @@ MFA_TOTP_TOLERANCE = 0  # allauth forgets a used code after one step; tolerating
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an address is neither a name to sign in by nor a way to reset a factor
 REQUIRE_MFA = ENVIRONMENT.require_mfa
 
-# Requests a minute, in each web process; see identity/limits.py.
+# Used one-time codes and ID tokens, and attempts to sign in: known to every web process.
+CACHES = {"default": {"BACKEND": "hesuan.hub.identity.remembering.SharedCache"}}
+
+# Requests a minute, of the whole installation; see identity/limits.py.
 RATE_LIMITS = {
     "token": ENVIRONMENT.rate_per_token,
     "organisation": ENVIRONMENT.rate_per_organisation,

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from hesuan.errors import Faults, HesuanError, InputFault, declare
+from hesuan.hub.console import fields
 from hesuan.hub.console.views.pages import error_page
 
 NOT_TEXT = declare(
@@ -58,12 +59,16 @@ class ErrorPageMiddleware:
     def process_view(
         self, request: HttpRequest, _view: object, _words: object, named: dict[str, Any]
     ) -> HttpResponse | None:
-        """A character that no database keeps is refused before the view breaks on it."""
+        """What no page reads is refused before the view sees it: a character that no database keeps, and a
+        field that the page's form does not know."""
         match = request.resolver_match
-        if match is None or "console" not in match.app_names:
+        page = str(match.url_name) if match else ""
+        if match is None or not fields.judged(page, match.app_names):
             return None
         sent = [*named.items(), *_texts(request.GET), *_texts(request.POST)]
         wrong = [InputFault(NOT_TEXT, where=_shown(name)) for name, text in sent if "\0" in f"{name}{text}"]
+        if not wrong:
+            wrong = fields.unknown(page, [*request.POST, *request.FILES])
         return error_page(request, Faults(wrong)) if wrong else None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

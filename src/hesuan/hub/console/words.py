@@ -23,6 +23,11 @@ RUN: Words = {
     "REFUSED": _("refused by the agent"),
     "UNKNOWN": _("unknown"),
 }
+EVIDENCE: Words = {
+    "kernel": _("kernel"),
+    "accounting": _("the scheduler's accounting"),
+    "self-reported": _("the engine's own word"),
+}
 ORDER: Words = {"PLACED": _("placed"), "SETTLED": _("settled")}
 QUOTE: Words = {
     "OPEN": pgettext_lazy("quote", "open"),
@@ -266,6 +271,7 @@ ASKED: Words = {
 
 TABLES: dict[str, Words] = {
     "run": RUN,
+    "evidence": EVIDENCE,
     "order": ORDER,
     "quote": QUOTE,
     "version": VERSION,

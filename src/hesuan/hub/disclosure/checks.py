@@ -10,12 +10,15 @@ from collections.abc import Iterator
 
 from hesuan.hub.audit import entries
 from hesuan.hub.audit.models import Fact, Log
-from hesuan.hub.disclosure import rules, sealing
+from hesuan.hub.disclosure import batching, sealing, services
 from hesuan.hub.disclosure.models import Disclosed
 from hesuan.hub.ledger import checks as books
 from hesuan.hub.ledger import selectors as journal
 from hesuan.hub.ledger.checks import Finding, Invariant
+from hesuan.hub.ledger.selectors import TransferRow
 from hesuan.wire import seals
+from hesuan.wire.canonical import Json
+from hesuan.wire.leaves import VERSION
 
 UNTOLD = Invariant(
     "I8.untold",
@@ -31,8 +34,8 @@ UNTOLD = Invariant(
 )
 OTHERWISE = Invariant(
     "I8.otherwise",
-    "An entry has the kind and the amount of its transfer, and is of its programme.",
-    "条目的类别与金额和其转账一致，且属于该计划。",
+    "An entry says of its transfer all that is to be said: kind, amount, centre, payer, matter, firm, time.",
+    "条目所载与其转账应载者全部一致：类别、金额、算力中心、出资方、事由、企业、时间。",
     "",
 )
 SEALED = Invariant(
@@ -41,8 +44,16 @@ SEALED = Invariant(
     "每个日志最近一次封存的根，与当日终了时凭证所得余额的根一致。",
     "",
 )
-INVARIANTS = (UNTOLD, OTHERWISE, SEALED)
+BATCHES = Invariant(
+    "I8.batch",
+    "The leaf of a paid batch names its payments, their number and their sum, and no payment else.",
+    "已付批次的条目载明其各笔支付、笔数与合计，且仅限于此。",
+    "",
+)
+INVARIANTS = (UNTOLD, OTHERWISE, SEALED, BATCHES)
 CHUNK = 1_000
+FRAME = frozenset({"v", "p", "s", "k", "t", "h"})
+"""Members that the log gives an entry of its own."""
 
 
 def check() -> list[Finding]:
@@ -51,6 +62,7 @@ def check() -> list[Finding]:
         (UNTOLD, books.rows(UNTOLD.sql, [])),
         (OTHERWISE, tuple(_otherwise())),
         (SEALED, tuple(_sealed_otherwise())),
+        (BATCHES, tuple(_batches_otherwise())),
     ]
     return [Finding(one.name, one.en, one.zh, rows) for one, rows in found if rows]
 
@@ -59,16 +71,33 @@ def _otherwise() -> list[dict[str, object]]:
     faults, last = list[dict[str, object]](), 0
     while rows := list(_told_after(last)):
         last = rows[-1].transfer_id
-        moves = {one.seq: one for one in journal.by_number(row.transfer_id for row in rows)}
+        moves = journal.by_number(row.transfer_id for row in rows)
+        told = {move.seq: (move, tells) for move, tells in zip(moves, services.said(moves), strict=True)}
         for row in rows:
-            move, fact = moves[row.transfer_id], row.entry
-            assert fact is not None
-            leaf = json.loads(fact.logged)
-            said = rules.told(rules.Move(move.kind, move.code, move.debit, move.credit, move.amount_fen))
-            wanted = (said.kind, move.amount_fen, move.id)
-            if (leaf.get("k"), leaf.get("a"), fact.subject) != wanted:
-                faults.append({"transfer": move.id, "leaf": leaf.get("k"), "leaf_fen": leaf.get("a")})
+            assert row.entry is not None
+            move, tells = told[row.transfer_id]
+            leaf = json.loads(row.entry.logged)
+            if differs := _differing(
+                leaf, row.entry, _wanted(entries.log_of(row.programme), move, tells), move
+            ):
+                said = {"leaf": leaf.get("k"), "leaf_fen": leaf.get("a"), "differs": ", ".join(differs)}
+                faults.append({"transfer": move.id, **said})
     return faults
+
+
+def _wanted(log: str, move: TransferRow, tells: services.Said) -> dict[str, Json]:
+    """All that the leaf says in public but its numbers and the digest of its record."""
+    at = move.at.strftime("%Y-%m-%dT%H:%MZ")
+    wanted: dict[str, Json] = {"v": VERSION, "p": log, "k": tells.kind, "t": at, **tells.public}
+    return wanted | ({"w": entries.pseudonym(tells.firm, move.at.year)} if tells.firm else {})
+
+
+def _differing(leaf: dict[str, Json], fact: Fact, wanted: dict[str, Json], move: TransferRow) -> list[str]:
+    names = (wanted.keys() | leaf.keys()) - {"s", "h", "ref"}
+    differs = sorted(name for name in names if leaf.get(name) != wanted.get(name))
+    if (fact.log, fact.subject, fact.refers or "") != (wanted["p"], move.id, move.pending_id or ""):
+        differs.append("ref")
+    return differs
 
 
 def _sealed_otherwise() -> Iterator[dict[str, object]]:
@@ -80,6 +109,23 @@ def _sealed_otherwise() -> Iterator[dict[str, object]]:
         computed = made.root() if made.balances else None
         if (leaf.get("root"), leaf.get("day")) != (computed, made.day):
             yield {"log": log, "day": leaf.get("day"), "sealed": leaf.get("root"), "computed": computed}
+
+
+def _batches_otherwise() -> Iterator[dict[str, object]]:
+    """What waits for its leaf is no finding, unless rows and payments differ and it will never get one."""
+    for batch in batching.paid():
+        where, leaves = batching.found(batch), [json.loads(one.logged) for one in batching.of_batch(batch)]
+        told = [{name: leaf[name] for name in leaf.keys() - FRAME} for leaf in leaves]
+        if where.waits and not leaves:
+            continue
+        if where.told != where.owed or (leaves and told != list(batching.said(batch, where))):
+            owed, said = sum(where.owed.values()), sum(leaf.get("a", 0) for leaf in leaves)
+            yield {
+                "batch": batch.id,
+                "paid_fen": owed,
+                "in_the_log_fen": sum(where.told.values()),
+                "said_fen": said,
+            }
 
 
 def _told_after(last: int) -> list[Disclosed]:

@@ -68,7 +68,7 @@ def sealed_balances(actor: Actor, voucher_id: str, day: str = "") -> bytes:
     assert isinstance(leaf, dict)
     if leaf.get("root") != made.root():
         raise Refused(SEAL_DIFFERS, day=made.day, sealed=str(leaf.get("root")), computed=made.root())
-    return _file({"balances": _paths(made, mine), "proof": proof}, log)
+    return _file({"balances": _paths(made, mine), "proof": proof}, log, str(proof["checkpoint"]))
 
 
 def opened_entries(actor: Actor, voucher_id: str) -> bytes:
@@ -81,10 +81,14 @@ def opened_entries(actor: Actor, voucher_id: str) -> bytes:
     log = _log_of(voucher)
     about = Fact.objects.filter(log=log, private__record__voucher=voucher.id, leaf_index__isnull=False)
     rows = [fact for fact in about.order_by("-leaf_index")[:MAX_ENTRIES] if fact.private]
-    if not rows or selectors.latest_checkpoint(log) is None:
+    # One checkpoint for all of them: the file names one key.
+    under = selectors.covering(log, max((fact.leaf_index or 0 for fact in rows), default=0))
+    if not rows or under is None:
         raise NotFound(NOT_LOGGED, log=log)
-    opened: list[Json] = [{**(fact.private or {}), "proof": selectors.inclusion(fact)} for fact in rows[::-1]]
-    return _file({"entries": opened}, log)
+    opened: list[Json] = [
+        {**(fact.private or {}), "proof": selectors.inclusion(fact, under=under)} for fact in rows[::-1]
+    ]
+    return _file({"entries": opened}, log, under.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,5 @@ def _paths(made: sealing.Sealed, mine: set[str]) -> list[Json]:
     ]
 
 
-def _file(content: dict[str, Json], log: str) -> bytes:
-    newest = selectors.latest_checkpoint(log)
-    assert newest is not None
-    return canonical({**content, "log_key": selectors.log_key_of(newest.note, log)}) + b"\n"
+def _file(content: dict[str, Json], log: str, note: str) -> bytes:
+    return canonical({**content, "log_key": selectors.log_key_of(note, log)}) + b"\n"

@@ -7,7 +7,8 @@ resolves it, so the entry of the one can name the number of the other.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -52,7 +53,9 @@ def _disclose(programme: str) -> int:
     if rows:
         _name_the_key(log)
     moves = journal.by_number(row.transfer_id for row in rows)
-    written = Fact.objects.bulk_create(_entries(log, moves))
+    written = Fact.objects.bulk_create(
+        _entry(log, move, tells) for move, tells in zip(moves, said(moves), strict=True)
+    )
     for row, fact in zip(rows, written, strict=True):
         row.entry = fact
     Disclosed.objects.bulk_update(rows, ["entry"])
@@ -67,23 +70,36 @@ def _name_the_key(log: str) -> None:
         entries.record_entry(log=log, kind="key", subject=subject, public={"what": key.text()})
 
 
-def _entries(log: str, moves: Sequence[TransferRow]) -> list[Fact]:
-    said = [
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the log says of one transfer."""
+
+    kind: str
+    public: Mapping[str, Json]
+    private: Mapping[str, Json]
+    firm: str
+    known: bool
+
+
+def said(moves: Sequence[TransferRow]) -> list[Said]:
+    """What the log says of each transfer: written once, and held against the log by :mod:`.checks`."""
+    told = [
         rules.told(rules.Move(one.kind, one.code, one.debit, one.credit, one.amount_fen)) for one in moves
     ]
-    vouchers = Voucher.objects.select_related("programme_version").in_bulk([one.voucher for one in said])
-    claims = matters(one.id for one, tells in zip(moves, said, strict=True) if tells.kind in WITH_MATTER)
+    vouchers = Voucher.objects.select_related("programme_version").in_bulk([one.voucher for one in told])
+    claims = matters(one.id for one, tells in zip(moves, told, strict=True) if _has_matter(one, tells))
     return [
-        _entry(log, move, tells, vouchers.get(tells.voucher), claims.get(move.id))
-        for move, tells in zip(moves, said, strict=True)
+        _said(move, tells, vouchers.get(tells.voucher), claims.get(move.id))
+        for move, tells in zip(moves, told, strict=True)
     ]
 
 
-def _entry(
-    log: str, move: TransferRow, tells: rules.Told, voucher: Voucher | None, matter: Matter | None
-) -> Fact:
-    if not tells.known:
-        log_of_this.error("transfer %s has no name in the log: %s", move.id, dict(tells.public))
+def _has_matter(move: TransferRow, tells: rules.Told) -> bool:
+    """Whether a claim is named: of captures, by those that no hold stands behind."""
+    return tells.kind in WITH_MATTER or (tells.kind == "capture" and not move.pending_id)
+
+
+def _said(move: TransferRow, tells: rules.Told, voucher: Voucher | None, matter: Matter | None) -> Said:
     public: dict[str, Json] = {"b": "VOUCHER", **tells.public}
     private: dict[str, Json] = {"transfer": move.id, "journal": move.journal}
     firm = tells.organisation
@@ -98,15 +114,21 @@ def _entry(
             public["c"] = rules.centre_of(matter.source)
     if firm:
         private["organisation"] = firm
+    return Said(tells.kind, public, private, firm, tells.known)
+
+
+def _entry(log: str, move: TransferRow, tells: Said) -> Fact:
+    if not tells.known:
+        log_of_this.error("transfer %s has no name in the log: %s", move.id, dict(tells.public))
     return entries.draft(
         log=log,
         kind=tells.kind,
         subject=move.id,
         at=move.at,
-        public=public,
-        firm=firm,
+        public=tells.public,
+        firm=tells.firm,
         refers=move.pending_id,
-        private=private,
+        private=tells.private,
     )
 
 

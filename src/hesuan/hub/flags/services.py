@@ -45,8 +45,9 @@ def raise_flag(verdict: verdicts.Flag, *, concerning: Iterable[str]) -> bool:
         if is_new:
             keys = sorted({*verdict.keys, *concerning})
             FlagKey.objects.bulk_create([FlagKey(flag=flag, key=key) for key in keys])
-            public = {"rule": flag.rule, "version": flag.version, "action": flag.action, "digest": digest}
-            private = {"subject": flag.subject, "window": flag.window, "numbers": flag.numbers}
+            public = {"rule": flag.rule, "version": flag.version, "action": flag.action}
+            private = {"about": flag.subject, "window": flag.window, "numbers": flag.numbers}
+            private |= {"digest": digest}
             audit.record(kind="flag.raised", subject=flag.id, actor="system", public=public, private=private)
         return is_new
 
@@ -63,7 +64,7 @@ def decide(flag: Flag, *, actor: Actor, to: str, reason: str, measure: str = "")
         subject=flag.id,
         actor=actor.identity_id,
         public={"rule": flag.rule, "action": flag.action, "measure": measure},
-        private={"reason": reason, "subject": flag.subject},
+        private={"reason": reason, "about": flag.subject},
     )
 
 
@@ -81,7 +82,16 @@ def tune(*, actor: Actor, programme_id: str, name: str, value: int, reason: str)
         kind="threshold.tuned",
         subject=programme_id,
         actor=actor.identity_id,
-        public={"name": name, "value": value},
+        public={"programme": programme_id, "name": name, "value": value},
+        private={"reason": reason},
+    )
+    # A rule of the programme's money changed: its own log says so too, where its money is followed.
+    audit.record_entry(
+        log=audit.log_of(programme_id),
+        kind="rule",
+        subject=f"threshold:{made.pk}",
+        actor=actor.identity_id,
+        public={"what": f"threshold {name}={value}"},
         private={"reason": reason},
     )
     return made

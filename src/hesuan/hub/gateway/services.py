@@ -117,18 +117,29 @@ def open_poll(*, sealed: object) -> Poll:
         InputFault, Faults: what is not a poll.
         Conflict: ``centre.after_unknown``.
     """
-    agent_id, (message,) = _opened([sealed])
+    message = open_request(sealed=sealed, kind="poll", shape=shapes.POLL)
+    after, wait_s = message.body["after"], message.body["wait_s"]
+    assert isinstance(after, int) and isinstance(wait_s, int)
+    centres.seen(agent_id=message.agent, at=timezone.now(), acknowledged_seq=after)
+    return Poll(agent_id=message.agent, after=after, wait_s=wait_s)
+
+
+def open_request(*, sealed: object, kind: str, shape: Shape) -> Message:
+    """Checks what is answered and not stored: who signed it, when, its shape, and that its number is 0.
+
+    Raises:
+        Refused: ``gateway.not_recognised``, ``gateway.poll_stale``.
+        InputFault, Faults: what is not a request of this kind.
+    """
+    _, (message,) = _opened([sealed])
     now = timezone.now()
     if not rules.is_timely(message.at, now):
         facts = {"at": format_at(message.at), "hub_time": format_at(now)}
         raise Refused(POLL_STALE, window_s=int(rules.POLL_WINDOW.total_seconds()), **facts)
-    _check({"poll": shapes.POLL}, [message])
+    _check({kind: shape}, [message])
     if message.seq != 0:
         raise Faults(Whole(0, 0).faults(message.seq, "message.seq"))
-    after, wait_s = message.body["after"], message.body["wait_s"]
-    assert isinstance(after, int) and isinstance(wait_s, int)
-    centres.seen(agent_id=agent_id, at=now, acknowledged_seq=after)
-    return Poll(agent_id=agent_id, after=after, wait_s=wait_s)
+    return message
 
 
 def commands_for(poll: Poll) -> list[Command]:

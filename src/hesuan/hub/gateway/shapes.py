@@ -44,6 +44,24 @@ _SIGNAL = Maybe(Whole(1, 64))
 _SIGNATURE = Text(100)
 _REASON = Free(2000)
 
+MOST_ATTEMPTS = 100
+_ATTEMPT = Record(
+    {
+        "key": Text(200),
+        "state": Text(100),
+        "started_at": Time(),
+        "ended_at": Time(),
+        "wall_ms": Whole(),
+        "core_s": Whole(),
+        "card_s": Whole(),
+        "node_s": Whole(),
+        "memory_mib_s": Whole(),
+        "energy_j": Maybe(Whole()),
+        "raw": Free(4000),
+        "raw_digest": DIGEST,
+    }
+)
+
 MESSAGES: dict[str, Shape] = {
     "inventory": INVENTORY,
     "benchmark": BENCHMARK,
@@ -73,7 +91,9 @@ MESSAGES: dict[str, Shape] = {
             "evidence": NAME,
             "result": MapOf(Plain()),
             "output_digest": Maybe(DIGEST),
-        }
+            "accounting": ListOf(_ATTEMPT, longest=MOST_ATTEMPTS, shortest=1),
+        },
+        optional=frozenset({"accounting"}),
     ),
     "meter": Record({"run": Ulid(), "seq": Whole(1), "counter_ms": Whole(), "at": Time()}),
     "rebase": Record(
@@ -92,6 +112,7 @@ MESSAGES: dict[str, Shape] = {
     "heartbeat": Record({"running": ListOf(Ulid(), longest=10_000)}),
 }
 POLL = Record({"after": Whole(), "wait_s": Whole(0, LONGEST_WAIT_S)})
+RECORDS = Record({"since": Time(), "until": Time(), "after": Maybe(Text(200))})
 ENROL = Record({"code": Text(64), "name": NAME, "key": Text(100), "proof": _SIGNATURE})
 BATCH = Record({"messages": ListOf(Anything(), longest=LONGEST_BATCH, shortest=1)})
 """What is inside each message is read by ``wire.messages``, and its signature checked, before its body."""

@@ -10,4 +10,5 @@ urlpatterns = [
     path("enrol", views.enrol, name="gateway-enrol"),
     path("messages", views.messages, name="gateway-messages"),
     path("commands", views.commands, name="gateway-commands"),
+    path("records", views.records, name="gateway-records"),
 ]

@@ -1,4 +1,4 @@
-"""The agents' three addresses. Outbound from the centre only: an agent asks, the hub answers.
+"""The agents' four addresses. Outbound from the centre only: an agent asks, the hub answers.
 
 The long poll is asynchronous. It looks once, closes its connection, sleeps in ``waiting`` without a
 transaction, a lock or a connection, and looks once more: a hundred waiting agents hold neither SQLite's write
@@ -23,6 +23,7 @@ from hesuan.hub.centres import services as centres
 from hesuan.hub.centres.models import Command
 from hesuan.hub.centres.shapes import Record
 from hesuan.hub.gateway import problems, services, shapes
+from hesuan.hub.gateway import records as reconciled
 from hesuan.hub.gateway.reading import LARGEST_BODY_BYTES, read_json
 from hesuan.hub.gateway.waiting import WATCH
 from hesuan.wire.canonical import Json
@@ -81,6 +82,16 @@ async def commands(data: bytes) -> dict[str, Json]:
         await WATCH.wait(poll.agent_id, after=poll.after, timeout_s=poll.wait_s)
         found = await sync_to_async(_look)(poll)
     return {"commands": found}
+
+
+@endpoint
+async def records(data: bytes) -> dict[str, Json]:
+    """A sealed request for a time in; the attempts that the hub has of the agent's centre out, by pages."""
+    return await sync_to_async(_page)(read_json(data))
+
+
+def _page(sealed: Json) -> dict[str, Json]:
+    return reconciled.page(reconciled.open_request(sealed=sealed))
 
 
 def _look(poll: services.Poll) -> list[Json]:

@@ -47,6 +47,7 @@ class Watch:
         self._changed = threading.Condition()
         self._waiting: set[_Waiter] = set()
         self._thread: threading.Thread | None = None
+        self._ended = False
 
     def count(self) -> int:
         """How many polls wait now."""
@@ -65,8 +66,18 @@ class Watch:
             with self._changed:
                 self._waiting.discard(waiter)
 
+    def end(self) -> None:
+        """The process stops: who waits is answered at once, and nobody waits any more."""
+        with self._changed:
+            self._ended = True
+            for waiter in self._waiting:
+                waiter.wake()
+
     def _add(self, waiter: _Waiter) -> None:
         with self._changed:
+            if self._ended:
+                waiter.wake()
+                return
             self._waiting.add(waiter)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._look_on, name="gateway-watch", daemon=True)

@@ -1,23 +1,26 @@
 """How often one may ask: a token, an organisation, a network address each have so many requests a minute.
 
-The generic cell rate algorithm: of each key one number is kept, the moment at which its requests so far would
-be used up at the even rate; whoever is more than :data:`BURST_S` ahead of that waits. The numbers live in
-this process alone: a hub of four web processes lets four times as much through, and a restart forgets. That
-protects the machine from one busy asker; counting for a verdict over days is surveillance's work.
+On PostgreSQL, where several web processes may serve, all of them count as one (``shared_rates``). On SQLite
+one process serves, and its own count (``rates``) is the installation's; a restart forgets it. Either protects
+the machine from one busy asker; counting for a verdict over days is surveillance's work.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import math
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import connection
+from django.utils import timezone
 
 from hesuan.errors import Refused, declare
+from hesuan.hub.identity.models import Asked, Remembered
+from hesuan.hub.identity.rates import Gate
+from hesuan.hub.identity.shared_rates import SharedGate
 
 RATE_EXCEEDED = declare(
     "limit.rate_exceeded",
@@ -26,41 +29,9 @@ RATE_EXCEEDED = declare(
 )
 WORDS = {"token": "令牌", "organisation": "组织", "address": "网络地址"}
 
-BURST_S = 6
-"""How much of its even rate a key may use at once [s]."""
-MOST_KEYS = 100_000
-"""Keys kept in mind; the longest silent is forgotten first."""
-
-
-class Gate:
-    """One rate for many keys; see the module."""
-
-    def __init__(
-        self, per_minute: int, *, clock: Callable[[], float] = time.monotonic, most_keys: int = MOST_KEYS
-    ) -> None:
-        self.per_minute = per_minute
-        self._interval_s = 60 / per_minute
-        self._clock = clock
-        self._most_keys = most_keys
-        self._used_up_at: OrderedDict[str, float] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def wait_s(self, key: str) -> float:
-        """Lets one request of a key through (0), or says how long it waits [s]; who waits is not counted."""
-        with self._lock:
-            now = self._clock()
-            used_up_at = max(now, self._used_up_at.get(key, now))
-            ahead_s = used_up_at + self._interval_s - now
-            if ahead_s > max(BURST_S, self._interval_s):
-                return ahead_s - max(BURST_S, self._interval_s)
-            self._used_up_at[key] = used_up_at + self._interval_s
-            self._used_up_at.move_to_end(key)
-            if len(self._used_up_at) > self._most_keys:
-                self._used_up_at.popitem(last=False)
-            return 0
-
-
-_GATES: dict[tuple[str, int], Gate] = {}
+Count = Gate | SharedGate
+_GATES: dict[tuple[str, int, bool], Count] = {}
+KEPT_S = 60
 
 
 def admit(of: str, keys: Iterable[str]) -> None:
@@ -73,22 +44,43 @@ def admit(of: str, keys: Iterable[str]) -> None:
     Raises:
         Refused: ``limit.rate_exceeded``, with ``retry_after_s``.
     """
-    per_minute = settings.RATE_LIMITS[of]
-    gate = _GATES.setdefault((of, per_minute), Gate(per_minute))
+    counted = gate(of)
     for key in keys:
-        if wait_s := gate.wait_s(key):
+        if wait_s := counted.wait_s(key):
             raise Refused(
                 RATE_EXCEEDED,
                 of=of,
                 of_zh=WORDS[of],
-                per_minute=per_minute,
+                per_minute=settings.RATE_LIMITS[of],
                 retry_after_s=math.ceil(wait_s),
             )
 
 
+def gate(of: str) -> Count:
+    """The count of one kind of key in this process, or over all of them."""
+    per_minute, is_shared = settings.RATE_LIMITS[of], connection.vendor == "postgresql"
+    known = _GATES.get((of, per_minute, is_shared))
+    made: Count = known or (SharedGate(of, per_minute) if is_shared else Gate(per_minute))
+    return _GATES.setdefault((of, per_minute, is_shared), made)
+
+
 def forget() -> None:
-    """Begins anew, as a restart does."""
+    """What this process knows by itself; a restart does the same."""
     _GATES.clear()
+    _dropped_at.clear()
+
+
+def drop_past() -> int:
+    """Drops the rows that say nothing any more, once a minute; returns how many."""
+    now = timezone.now()
+    if _dropped_at and now - _dropped_at[0] < timedelta(seconds=KEPT_S):
+        return 0
+    _dropped_at[:] = [now]
+    past = Asked.objects.filter(used_up_at__lt=time.time() - KEPT_S).delete()[0]
+    return past + Remembered.objects.filter(until__lte=now).delete()[0]
+
+
+_dropped_at: list[datetime] = []
 
 
 def network_of(address: str) -> str:

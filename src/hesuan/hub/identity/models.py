@@ -97,3 +97,21 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+
+class Remembered(models.Model):
+    """What all web processes know of what one has seen, until it does not matter any more."""
+
+    key = models.CharField(primary_key=True, max_length=250)
+    value = models.TextField()
+    until = models.DateTimeField(db_index=True)
+
+
+class Asked(models.Model):
+    """How much of its rate somebody has used up, over all web processes; see ``limits``."""
+
+    key = models.CharField(primary_key=True, max_length=120)
+    used_up_at = models.FloatField(db_index=True)
+    """When what was granted so far is used up at the even rate [s since 1970]."""
+    granted = models.PositiveIntegerField()
+    """How many requests the last who asked may let through."""

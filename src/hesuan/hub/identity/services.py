@@ -132,6 +132,7 @@ def create_organisation(
         kind="organisation.registered",
         subject=organisation.id,
         actor=actor.identity_id,
+        firm=organisation.id,
         public={"organisation_kind": kind},
         private={"name": name, "registered_in": registered_in},
     )
@@ -292,6 +293,7 @@ def _record_role(kind: str, actor: Actor, membership: Membership) -> None:
         kind=kind,
         subject=membership.organisation_id,
         actor=actor.identity_id,
+        firm=membership.organisation_id,
         public={"role": membership.role},
         private={"identity": membership.identity_id},
     )

@@ -1,10 +1,10 @@
 """The clock by which holds and claims end. An application whose clock runs ahead must end nothing early.
 
 On PostgreSQL it is the server's own clock, whatever the machines around it show. On SQLite the database has
-none but the application's, so a step forward is not believed: time goes on from where the process began, at
+none but the application's, so a step forward is not believed: time goes on from where the hub began, at
 the pace of the counter that nobody sets, and a warning says so once. A step back is believed, for what ends
-later than it should harms nobody. A process that begins believes the clock that it finds: after a true
-correction forward, restart.
+later than it should harms nobody. A hub that begins believes the clock that it finds: after a true correction
+forward, restart. It begins when its applications are ready (:mod:`.apps`), not when this module is imported.
 
 Why not "never before the last transfer": a clock that ran ahead and was set right would then end every new
 hold at once. The times beside rows stay the application's; they are told, and nothing is decided by them.
@@ -57,17 +57,18 @@ class Guard:
         self._counter = counter
         self._lock = threading.Lock()
         self._is_ahead = False
-        self.begin()
+        self._began: tuple[datetime, float] | None = None
 
     def begin(self) -> None:
-        """Believes the clock as it is now, as a process that begins does."""
-        self._at, self._count = self._wall(), self._counter()
+        """Believes the clock as it is now, as a hub that begins does; otherwise the first question does."""
+        self._began = self._wall(), self._counter()
 
     def now(self) -> datetime:
         """The time that may be acted on."""
         with self._lock:
             wall, count = self._wall(), self._counter()
-            steady = self._at + timedelta(seconds=count - self._count)
+            began, counted = self._began = self._began or (wall, count)
+            steady = began + timedelta(seconds=count - counted)
             if wall > steady + MOST_AHEAD:
                 self._warn_once(wall, steady)
                 return steady

@@ -70,6 +70,11 @@ SENTENCES: dict[Refusal, tuple[str, str]] = {
         " Capture what is owed; the rest returns by itself.",
         "解冻 {asked} 不是冻结 {hold} 的全额 {held}。请扣划应付部分，余额自动退回。",
     ),
+    Refusal.DEBIT_ACCOUNT_FROZEN: (
+        "Account {account} of ledger {ledger} is frozen: nothing new is taken from it."
+        " Wait until it is thawed; then ask under a new id.",
+        "账本 {ledger} 的账户 {account} 已停用，不再从中支出。请待其恢复后以新的编号提出。",
+    ),
     Refusal.AVAILABLE_EXCEEDED: (
         "{asked} is above the {available} available on account {account} of ledger {ledger};"
         " {held} is held. Ask for less, add money, or wait for a hold to end.",

@@ -7,7 +7,9 @@ That statement locks the row, so a change waits for the batch in progress and no
 
 Taking over needs that the holder is gone: the lock it holds outside the row is free (an advisory lock of its
 session on PostgreSQL, a lock on a file beside the database on SQLite: both end with the process), or it has
-not renewed for ``STALE_S``. A wrong guess costs the holder its lease and nothing else.
+not renewed for ``STALE_S``. A wrong guess costs the holder its lease and nothing else. Whoever took over from
+one that stood still takes that lock too as soon as it is free: else the one before, fenced, would give it
+back, find it free, and take the lease from a holder that lives.
 """
 
 # ruff: noqa: S608 - statements are put together from this module's own words; values are parameters
@@ -39,13 +41,15 @@ class Lease:
     holder: str
     epoch: int = 0
     """0 while it is not held."""
+    _outside: bool = field(default=False, repr=False)
+    """Whether the lock outside the row is held too."""
     _file: IO[str] | None = field(default=None, repr=False)
 
     def take(self) -> bool:
         """Takes the lease if nobody else has it; returns whether it is held now."""
-        free = self._lock_outside()
+        self._outside = self._lock_outside()
         with transaction.atomic():
-            if not free and not _stale():
+            if not self._outside and not _stale():
                 return False
             self.epoch = _raise_epoch(self.holder)
         return True
@@ -63,14 +67,16 @@ class Lease:
             )
             if cursor.rowcount != 1:
                 raise Fenced(f"{self.holder} held epoch {self.epoch}; another writer has taken over")
+        if not self._outside:
+            self._outside = self._lock_outside()
 
     def give_back(self) -> None:
         """Lets the next one take it at once."""
-        self.epoch = 0
+        held, self.epoch, self._outside = self._outside, 0, False
         if self._file is not None:
             self._file.close()
             self._file = None
-        elif connection.vendor == "postgresql" and connection.connection is not None:
+        elif held and connection.vendor == "postgresql" and connection.connection is not None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_KEY])
 

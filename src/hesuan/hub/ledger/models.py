@@ -1,4 +1,4 @@
-"""Accounts, attempts, transfers: the only tables that hold money.
+"""Accounts and what froze them, attempts, transfers: the only tables that hold money.
 
 An account is two-sided and credit-normal: what it may still spend is ``credits posted − debits posted −
 debits pending``. Its four counters are a cache of the transfers, kept under a lock and recomputed by
@@ -30,6 +30,8 @@ class Account(models.Model):
     debits_pending = models.BigIntegerField(default=0)
     credits_pending = models.BigIntegerField(default=0)
     version = models.BigIntegerField(default=0)
+    frozen = models.BooleanField(default=False, db_default=False)
+    """Whether nothing new is taken from it: changed by a row of :class:`Freezing`, and not otherwise."""
 
     class Meta:
         constraints = [
@@ -50,6 +52,28 @@ class Account(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ledger} {self.key}"
+
+
+class Freezing(models.Model):
+    """One act on an account, counted from 1: by odd numbers it was frozen, by even ones thawed."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="freezings", db_index=False)
+    number = models.IntegerField()
+    frozen = models.BooleanField()
+    after_seq = models.BigIntegerField()
+    """The last transfer or hold out of the account until then, by its number; 0 where there was none."""
+    actor = models.CharField(max_length=64)
+    reason = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "number"], name="ledger_freezing_once"),
+            models.CheckConstraint(condition=~Q(reason=""), name="ledger_freezing_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.number} {self.frozen}"
 
 
 class Attempt(models.Model):

@@ -57,6 +57,8 @@ class Refusal(StrEnum):
     """Too late to capture, or a new hold that would end before it begins."""
     CAPTURE_ABOVE_HOLD = "capture_above_hold"
     RELEASE_NOT_WHOLE = "release_not_whole"
+    DEBIT_ACCOUNT_FROZEN = "debit_account_frozen"
+    """A transfer or hold out of a frozen account; what goes into it, and the end of a hold, may happen."""
     AVAILABLE_EXCEEDED = "available_exceeded"
     COUNTER_OVERFLOW = "counter_overflow"
 
@@ -107,6 +109,7 @@ class Counters(NamedTuple):
     debits_pending: int = 0
     credits_pending: int = 0
     may_overdraw: bool = False
+    frozen: bool = False
 
     @property
     def available_fen(self) -> int:
@@ -121,6 +124,7 @@ class Counters(NamedTuple):
             self.debits_pending + change.debits_pending,
             self.credits_pending + change.credits_pending,
             self.may_overdraw,
+            self.frozen,
         )
 
     def largest(self) -> int:
@@ -297,6 +301,8 @@ def _move(event: Event, books: _Books) -> None:
         raise _No(
             Refusal.HOLD_EXPIRED, hold=event.id, expired_at=_text(event.expires_at), now=_text(books.at)
         )
+    if payer.frozen:
+        raise _No(Refusal.DEBIT_ACCOUNT_FROZEN, ledger=debit[0], account=debit[1])
     if not payer.may_overdraw and payer.available_fen < amount:
         available = payer.available_fen
         raise _No(

@@ -71,6 +71,11 @@ def balance(ledger: str, key: str) -> Balance:
     return Balance(*counters)
 
 
+def is_frozen(ledger: str, key: str) -> bool:
+    """Whether nothing new is taken from an account; one that was not opened is not frozen."""
+    return Account.objects.filter(ledger=ledger, key=key, frozen=True).exists()
+
+
 def exists(ledger: str, key: str) -> bool:
     """Whether an account was opened."""
     return Account.objects.filter(ledger=ledger, key=key).exists()

@@ -28,6 +28,7 @@ from django.utils import timezone
 from hesuan.hub.ledger import clock, posting, store, writer
 from hesuan.hub.ledger.batches import Journal
 from hesuan.hub.ledger.errors import LedgerRefused
+from hesuan.hub.ledger.freezing import freeze, thaw, thawed
 from hesuan.hub.ledger.models import Account, Transfer
 from hesuan.hub.ledger.rules import Counters, Event, Outcome, Ref, Refusal
 
@@ -38,11 +39,14 @@ __all__ = [
     "Refusal",
     "atomic",
     "expire_holds",
+    "freeze",
     "lock",
     "open_account",
     "post",
     "post_all",
     "post_or_raise",
+    "thaw",
+    "thawed",
 ]
 
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

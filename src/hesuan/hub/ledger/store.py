@@ -100,8 +100,8 @@ def lock_accounts(refs: Iterable[Ref]) -> dict[Ref, Locked]:
     dialect = _dialect()
     ids = _select(dialect.pairs, wanted, columns=2)
     rows = _select(
-        "SELECT id, ledger, key, debits_posted, credits_posted, debits_pending, credits_pending, may_overdraw"
-        f" FROM ledger_account WHERE id {dialect.numbers} ORDER BY id {dialect.lock}",
+        "SELECT id, ledger, key, debits_posted, credits_posted, debits_pending, credits_pending,"
+        f" may_overdraw, frozen FROM ledger_account WHERE id {dialect.numbers} ORDER BY id {dialect.lock}",
         sorted(row[0] for row in ids),
     )
     return {(row[1], row[2]): Locked(row[0], _counters(*row[3:])) for row in rows}
@@ -292,8 +292,9 @@ def _write_each(sql: str, rows: Sequence[Row]) -> None:
             cursor.executemany(sql, rows)
 
 
-def _counters(dpo: int, cpo: int, dp: int, cp: int, may_overdraw: int | bool) -> Counters:
-    return Counters(dpo, cpo, dp, cp, may_overdraw=bool(may_overdraw))
+def _counters(dpo: int, cpo: int, dp: int, cp: int, *told: int | bool) -> Counters:
+    may_overdraw, frozen = told
+    return Counters(dpo, cpo, dp, cp, may_overdraw=bool(may_overdraw), frozen=bool(frozen))
 
 
 def _outcome(name: str, result: str, facts: str) -> Outcome:

@@ -85,7 +85,8 @@ def publish_offering(
             subject=offering.id,
             actor=actor.identity_id,
             public={
-                "centre": centre_id,
+                "c": f"centre:{centre_id}",
+                "offering": f"offering:{offering.id}",
                 "cores": cores,
                 "memory_bytes": str(offering.memory_bytes),
                 "line_kind": line_kind,
@@ -146,6 +147,11 @@ def _set_price(
         kind="offering.priced",
         subject=offering.id,
         actor=actor.identity_id,
-        public={"price": price.id, "fen_per_core_hour": fen_per_core_hour},
+        public={
+            "c": f"centre:{offering.centre_id}",
+            "offering": f"offering:{offering.id}",
+            "fen_per_core_hour": fen_per_core_hour,
+        },
+        private={"price": price.id},
     )
     return price

@@ -15,7 +15,8 @@ CREATE TRIGGER {table}_frozen_{verb} BEFORE {verb} ON {table} FOR EACH ROW {when
 BEGIN SELECT RAISE(ABORT, '{table} is frozen: {verb} refused'); END
 """
 POSTGRESQL_FUNCTION = """
-CREATE OR REPLACE FUNCTION hesuan_frozen() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION hesuan_frozen() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION '% is frozen: % refused', TG_TABLE_NAME, lower(TG_OP)
         USING ERRCODE = 'restrict_violation';

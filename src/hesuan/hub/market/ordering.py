@@ -165,8 +165,8 @@ def take_quote(*, actor: Actor, quote_id: str, order_id: str) -> Order:
         kind="order.placed",
         subject=order.id,
         actor=actor.identity_id,
-        public={"quote": quote.digest, "max_charge_fen": quote.document["max_charge_fen"]},
-        private={"quote": quote.document},
+        public={"max_charge_fen": quote.document["max_charge_fen"]},
+        private={"quote": quote.document, "digest": quote.digest},
     )
     return order
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
 from hesuan.hub.audit import services as audit
+from hesuan.hub.centres.once import reading_once
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import quoting, rules
@@ -23,7 +25,7 @@ from hesuan.hub.market.ordering import (
     take_quote,
     voucher_uses,
 )
-from hesuan.hub.market.work import parse_work
+from hesuan.hub.market.work import WorkOrder, parse_work
 from hesuan.wire.canonical import Json, digest
 
 __all__ = [
@@ -65,16 +67,10 @@ def request_quotes(*, actor: Actor, organisation_id: str, work: Mapping[str, Jso
             created_by=actor.identity_id,
             created_at=now,
         )
-        drafts = []
-        published = Offering.objects.filter(state=Offering.State.PUBLISHED).select_related("centre")
-        for offering in published.order_by("id"):
-            found = quoting.answer(offering, order, organisation_id=organisation_id, at=now)
-            if isinstance(found, rules.Refusal):
-                _keep_refusal(request, offering, found)
-            else:
-                drafts.append(found)
-        for place, draft in enumerate(quoting.with_rank(drafts), start=1):
-            _keep_quote(request, draft, place)
+        drafts, refusals = _answers(order, organisation_id, now)
+        QuoteRefusal.objects.bulk_create(_refusal_row(request, *refused) for refused in refusals)
+        ranked = enumerate(quoting.with_rank(drafts), start=1)
+        Quote.objects.bulk_create(_quote_row(request, draft, place) for place, draft in ranked)
         audit.record(
             kind="quote.requested",
             subject=request.id,
@@ -85,8 +81,24 @@ def request_quotes(*, actor: Actor, organisation_id: str, work: Mapping[str, Jso
     return request
 
 
-def _keep_refusal(request: QuoteRequest, offering: Offering, refusal: rules.Refusal) -> None:
-    QuoteRefusal.objects.create(
+def _answers(
+    order: WorkOrder, organisation_id: str, now: datetime
+) -> tuple[list[quoting.Draft], list[tuple[Offering, rules.Refusal]]]:
+    """What every published offering answers; a centre's figures are read once for all its offerings."""
+    drafts, refusals = [], []
+    published = Offering.objects.filter(state=Offering.State.PUBLISHED).select_related("centre")
+    with reading_once():
+        for offering in published.order_by("id"):
+            found = quoting.answer(offering, order, organisation_id=organisation_id, at=now)
+            if isinstance(found, rules.Refusal):
+                refusals.append((offering, found))
+            else:
+                drafts.append(found)
+    return drafts, refusals
+
+
+def _refusal_row(request: QuoteRequest, offering: Offering, refusal: rules.Refusal) -> QuoteRefusal:
+    return QuoteRefusal(
         request=request,
         offering=offering,
         code=refusal.code.name,
@@ -95,8 +107,8 @@ def _keep_refusal(request: QuoteRequest, offering: Offering, refusal: rules.Refu
     )
 
 
-def _keep_quote(request: QuoteRequest, draft: quoting.Draft, place: int) -> None:
-    Quote.objects.create(
+def _quote_row(request: QuoteRequest, draft: quoting.Draft, place: int) -> Quote:
+    return Quote(
         id=str(draft.document["id"]),
         request=request,
         offering=draft.offering,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from hesuan.hub.centres.models import Agent
+from hesuan.hub.centres.models import Agent, Centre
 from hesuan.hub.runs.models import Run
+from hesuan.wire.attempts import Evidence
 from hesuan.wire.ids import ID_LENGTH, new_id
 
 
@@ -48,6 +49,51 @@ class UsageRecord(models.Model):
 
     def __str__(self) -> str:
         return f"usage of {self.run_id}"
+
+
+class Attempt(models.Model):
+    """One time that a run was run, from the centre's books; rows are added and never changed."""
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="attempts")
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="+")
+    key = models.CharField(max_length=200)
+    """The scheduler's own name of it: cluster, job, start. No other run of the centre has it."""
+    state = models.CharField(max_length=100)
+    """In the scheduler's own word."""
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    wall_ms = models.BigIntegerField()
+    core_s = models.BigIntegerField()
+    """Cores set aside × seconds, busy or not; likewise cards, nodes and memory. Null: nobody read it."""
+    card_s = models.BigIntegerField(null=True)
+    node_s = models.BigIntegerField(null=True)
+    memory_mib_s = models.BigIntegerField(null=True)
+    energy_j = models.BigIntegerField(null=True)
+    evidence = models.CharField(max_length=100)
+    evidence_class = models.CharField(max_length=16, choices=[(one.value, one.value) for one in Evidence])
+    raw = models.TextField(blank=True)
+    """The line it was read from; empty where the signed usage is the line."""
+    raw_digest = models.CharField(max_length=80)
+    message_id = models.CharField(max_length=64, blank=True)
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["centre", "key"], name="metering_attempt_once"),
+            models.CheckConstraint(
+                condition=Q(wall_ms__gte=0, core_s__gte=0)
+                & (Q(card_s__isnull=True) | Q(card_s__gte=0))
+                & (Q(node_s__isnull=True) | Q(node_s__gte=0))
+                & (Q(memory_mib_s__isnull=True) | Q(memory_mib_s__gte=0))
+                & (Q(energy_j__isnull=True) | Q(energy_j__gte=0)),
+                name="metering_attempt_not_negative",
+            ),
+        ]
+        indexes = [models.Index(fields=["centre", "ended_at"], name="metering_attempt_window")]
+
+    def __str__(self) -> str:
+        return f"{self.key} of {self.run_id}"
 
 
 class MeterReading(models.Model):

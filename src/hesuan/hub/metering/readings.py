@@ -11,8 +11,8 @@ from django.utils import timezone
 from hesuan.errors import InputFault, Refused, declare
 from hesuan.hub.audit import services as audit
 from hesuan.hub.metering import meters
+from hesuan.hub.metering.findings import note_finding
 from hesuan.hub.metering.models import MeterReading
-from hesuan.hub.metering.services import note_finding
 from hesuan.hub.runs.models import Run
 from hesuan.hub.runs.services import locked_run, moment, take_over
 from hesuan.wire.canonical import Json, digest

@@ -1,4 +1,4 @@
-"""The metering room's verb: store the usage of a run once.
+"""The metering room's verb: store the usage of a run once, with a row for each of its attempts.
 
 The first record stands. A second one with other content is kept beside it as a finding and told to the log;
 it never overwrites, and what was charged by the first does not change.
@@ -14,8 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from hesuan.hub.audit import services as audit
-from hesuan.hub.metering import rules
-from hesuan.hub.metering.models import Finding, UsageRecord
+from hesuan.hub.metering import attempts, findings, rules
+from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.runs.models import Run
 from hesuan.hub.runs.services import locked_run, moment
 from hesuan.wire.canonical import Json, digest
@@ -42,7 +42,9 @@ def store_usage(*, agent_id: str, message_id: str, body: Mapping[str, Json]) -> 
         if record is None:
             return _store(run, body, fingerprint, message_id)
         if record.digest != fingerprint:
-            _find(run, "usage.differs", fingerprint, {"stands": record.digest, "body": dict(body)})
+            facts: dict[str, Json] = {"stands": record.digest, "body": dict(body)}
+            findings.find(run, "usage.differs", fingerprint, facts)
+            attempts.compare(run, body)
         return record
 
 
@@ -69,39 +71,15 @@ def _store(run: Run, body: Mapping[str, Json], fingerprint: str, message_id: str
         message_id=message_id,
         recorded_at=timezone.now(),
     )
+    attempts.keep(run, body, message_id)
     audit.record(
         kind="usage.recorded",
         subject=run.id,
         actor=run.agent_id,
-        public={"order": run.order_id, "usage": fingerprint, "held_core_s": record.held_core_s},
-        private={"usage": dict(body)},
+        public={"held_core_s": record.held_core_s},
+        private={"order": run.order_id, "usage": dict(body), "digest": fingerprint},
     )
     return record
-
-
-def note_finding(*, run_id: str, kind: str, facts: Mapping[str, Json]) -> Finding:
-    """Keeps what does not add up about a run, once by its content."""
-    with transaction.atomic():
-        run = Run.objects.get(pk=run_id)
-        return _find(run, kind, digest(dict(facts)), facts)
-
-
-def _find(run: Run, kind: str, fingerprint: str, facts: Mapping[str, Json]) -> Finding:
-    finding, is_new = Finding.objects.get_or_create(
-        run=run,
-        kind=kind,
-        digest=fingerprint,
-        defaults={"facts": dict(facts), "found_at": timezone.now()},
-    )
-    if is_new:
-        audit.record(
-            kind="finding.raised",
-            subject=run.id,
-            actor="system",
-            public={"finding": kind, "digest": fingerprint},
-            private=dict(facts),
-        )
-    return finding
 
 
 def _moment(body: Mapping[str, Json], field: str) -> datetime | None:

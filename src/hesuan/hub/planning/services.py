@@ -9,18 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hesuan.errors import Refused
+from hesuan.errors import HesuanError, Refused
 from hesuan.figures import Kind
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.centres import services as centre_services
 from hesuan.hub.planning import rules
 from hesuan.hub.planning.rules import Sentence
-from hesuan.planner.application import AppModel, AppPoint, fit, forecast
+from hesuan.planner.application import AppForecast, AppModel, AppPoint, fit, forecast
 from hesuan.planner.catalog.chips import chip
 from hesuan.units import MS_PER_SECOND
 from hesuan.wire.canonical import Json
 
-__all__ = ["Card", "Prediction", "Sentence", "absence", "card_named", "predict", "record_outcome"]
+__all__ = [
+    "Card",
+    "PlannerBroke",
+    "Prediction",
+    "Sentence",
+    "absence",
+    "card_named",
+    "predict",
+    "record_outcome",
+]
 
 ORIGINS = {
     "CN": (
@@ -38,6 +47,14 @@ ORIGINS = {
     "US": ("AMD", "AWS", "Google", "Intel", "NVIDIA"),
 }
 """Country → makers of the catalogue's cards with their seat there; a maker in none has an unknown origin."""
+
+
+class PlannerBroke(RuntimeError):
+    """The planner refused what planning asked of it, or told a time that is none.
+
+    A broken program and nobody's wrong request: it is no :class:`HesuanError`, which would tell whoever asked
+    for quotes that they had asked wrongly, and would be remembered under their key.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +113,9 @@ def predict(*, centre_id: str, work: Mapping[str, Json]) -> Prediction | None:
     Returns:
         ``None`` when there is no evidence: no agent, no such app there, never measured on this number
         of cores, or in one size only. For a script the user's own time limit stands, kind *assumed*.
+
+    Raises:
+        PlannerBroke: there is evidence, and the planner made nothing of it that a price may rest on.
     """
     if work["kind"] == "script":
         return _from_time_limit(_whole(work, "time_limit_s"))
@@ -103,7 +123,7 @@ def predict(*, centre_id: str, work: Mapping[str, Json]) -> Prediction | None:
     if isinstance(found, Sentence):
         return None
     model, digest, runs = found
-    answer = forecast(model, _whole(work, "units"))
+    answer = _forecast(model, _whole(work, "units"))
     return Prediction(
         low_ms=answer.low_ms,
         mid_ms=answer.mid_ms,
@@ -151,6 +171,22 @@ def record_outcome(
     return True
 
 
+def _forecast(model: AppModel, units: int) -> AppForecast:
+    """The planner's answer, once it is one: whole milliseconds in order, and some time at all."""
+    try:
+        answer = forecast(model, units)
+    except HesuanError as error:
+        raise PlannerBroke(f"no forecast of {units} units") from error
+    times = (answer.low_ms, answer.mid_ms, answer.high_ms)
+    if (
+        not all(type(one) is int for one in times)
+        or not 0 <= times[0] <= times[1] <= times[2]
+        or not times[1]
+    ):
+        raise PlannerBroke(f"a forecast of {times} ms for {units} units")
+    return answer
+
+
 def _ground(centre_id: str, work: Mapping[str, Json]) -> tuple[AppModel, str, int] | Sentence:
     """The model, the app's digest, how many points are finished runs; or why there is none."""
     app, cores = str(work["app"]), _whole(work, "cores")
@@ -166,6 +202,8 @@ def _ground(centre_id: str, work: Mapping[str, Json]) -> tuple[AppModel, str, in
         model = fit([AppPoint(units=point.units, wall_ms=point.wall_ms) for point in points])
     except Refused:
         return rules.one_size(app, cores)
+    except HesuanError as error:
+        raise PlannerBroke(f"no model of {app} on {cores} cores at centre {centre_id}") from error
     return model, digest, sum(point.source != "benchmark" for point in points)
 
 

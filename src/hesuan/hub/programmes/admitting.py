@@ -78,7 +78,7 @@ def admit_supplier(
             actor=actor.identity_id,
             public={
                 "programme": programme.id,
-                "centre": centre.id,
+                "c": f"centre:{centre.id}",
                 "batch": batch,
                 "service_item": service_item,
                 "valid_from": valid_from.isoformat() if valid_from else None,
@@ -125,7 +125,7 @@ def end_admission(
             actor=actor.identity_id,
             public={
                 "programme": programme.id,
-                "centre": centre.id,
+                "c": f"centre:{centre.id}",
                 "last_day": last.isoformat(),
                 "reason": reason,
             },

@@ -19,12 +19,10 @@ from hesuan.hub.ledger.selectors import TransferRow
 from hesuan.hub.programmes import accounts, counting, errors, rules
 from hesuan.hub.programmes.claimtime import claims_over
 from hesuan.hub.programmes.engine import programme_of
-from hesuan.hub.programmes.life import SPENDABLE, after_use, locked
+from hesuan.hub.programmes.life import FROZEN, SPENDABLE, after_use, locked
 from hesuan.hub.programmes.models import Count, Voucher
 from hesuan.hub.programmes.redemption import Charge, use_facts
 from hesuan.hub.programmes.rules import COMPUTING, Item, Use, VoucherShare
-
-FROZEN = (Voucher.State.SUSPENDED, Voucher.State.REVOKED)
 
 
 def hold(

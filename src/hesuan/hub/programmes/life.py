@@ -32,6 +32,8 @@ SPENDABLE = (State.ACTIVE, State.REDUCED)
 LIVING = (State.ISSUED, *SPENDABLE)
 OVER = (State.EXHAUSTED, State.EXPIRED, State.SURRENDERED, State.REVOKED)
 """Not paid out of any more, and not closed yet."""
+FROZEN = (State.SUSPENDED, State.REVOKED)
+"""In these states the ledger itself takes nothing new from the voucher's account."""
 RETURNS = ("close", "reduce")
 """Triggers whose amount went back to the budget."""
 
@@ -130,29 +132,6 @@ def surrender(*, actor: Actor, voucher_id: str, reason: str) -> Voucher:
         return voucher
 
 
-def transfer(*, actor: Actor, voucher_id: str, to_organisation_id: str) -> Voucher:
-    """Refuses: a voucher is bound to the applicant it was issued to, and the programme's rule is cited.
-
-    A programme that allows it cannot be activated here (:mod:`.reach`).
-
-    Raises:
-        NotFound: ``voucher.not_found``.
-        Refused: ``programme.role_missing``, ``voucher.not_transferable``.
-    """
-    voucher = selectors.voucher(actor, voucher_id).voucher
-    need_role(actor, voucher.organisation, ("owner",), ("Transferring a voucher", "转让算力券"))
-    document = engine.programme_of(voucher.programme_version)
-    issuance = document.terms.issuance
-    rule = issuance.transferable if issuance is not None else None
-    raise Refused(
-        errors.NOT_TRANSFERABLE,
-        voucher=voucher.code,
-        rule=rule if isinstance(rule, str) else "–",
-        where=document.cite("issuance.transferable"),
-        organisation=to_organisation_id,
-    )
-
-
 def expire_vouchers(now: datetime | None = None) -> int:
     """Ends every voucher whose time is over, and closes those whose last hold has ended since.
 
@@ -200,6 +179,8 @@ def wind_up(voucher: Voucher, now: datetime | None = None) -> bool:
 def give_back(voucher: Voucher, most_fen: int | None, *, subject: str, closing: bool = False) -> int:
     """Returns what lies unused: voucher → budget, and from every limit that counted it.
 
+    A revoked voucher's account is frozen, and thawed for this journal alone.
+
     Args:
         voucher: Its row is the caller's.
         most_fen: How much; all without. What is locked is taken last.
@@ -227,8 +208,10 @@ def give_back(voucher: Voucher, most_fen: int | None, *, subject: str, closing: 
             )
             returned += fen
     back = list(_uncounting(voucher, counts, returned, subject))
+    frozen = [ref for ref in own if ref in rows and rows[ref].frozen]
     if events or back:
-        ledger.post_or_raise([*events, *(event for event, _ in back)])
+        with ledger.thawed(frozen, actor=SYSTEM.identity_id, reason=subject):
+            ledger.post_or_raise([*events, *(event for event, _ in back)])
     _write_back(voucher, back)
     return returned
 
@@ -244,7 +227,10 @@ def step(
     amount_fen: int = 0,
     before: str | None = None,
 ) -> VoucherStep:
-    """Writes one transition, moves the voucher to its state and tells the log. The caller holds the row."""
+    """Writes one transition, moves the voucher to its state and tells the log. The caller holds the row.
+
+    Suspended or revoked, its account is frozen; reinstated, thawed. What ended revoked stays frozen.
+    """
     row = VoucherStep.objects.create(
         voucher=voucher,
         from_state=voucher.state if before is None else before,
@@ -257,6 +243,7 @@ def step(
         at=timezone.now(),
     )
     if voucher.state != to:
+        _freeze_or_thaw(voucher, to, actor, f"{trigger} {detail} {reason}".strip())
         voucher.state = to
         voucher.save(update_fields=["state"])
     if trigger != "issue":
@@ -269,12 +256,19 @@ def step(
                 "from": row.from_state,
                 "to": to,
                 "trigger": trigger,
-                "detail": detail,
                 "amount_fen": amount_fen,
             },
-            private={"organisation": voucher.organisation_id, "reason": reason},
+            private={"organisation": voucher.organisation_id, "detail": detail, "reason": reason},
         )
     return row
+
+
+def _freeze_or_thaw(voucher: Voucher, to: str, actor: Actor, reason: str) -> None:
+    own = accounts.ledger_of(voucher.programme_version.programme_id), accounts.voucher_account(voucher.id)
+    if to in FROZEN:
+        ledger.freeze([own], actor=actor.identity_id, reason=reason)
+    elif voucher.state in FROZEN and to in LIVING:
+        ledger.thaw([own], actor=actor.identity_id, reason=reason)
 
 
 def locked(voucher_id: str) -> Voucher:

@@ -152,7 +152,8 @@ def assign_desk(*, actor: Actor, programme_id: str, step: str, office_id: str) -
                 kind="programme.step_assigned",
                 subject=programme.id,
                 actor=actor.identity_id,
-                public={"step": step, "office": office.id},
+                public={"programme": programme.id, "step": step},
+                private={"office": office.id},
             )
         return desk
 

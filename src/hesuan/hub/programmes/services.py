@@ -30,11 +30,12 @@ from hesuan.hub.programmes.holding import (
     note_redeemed,
 )
 from hesuan.hub.programmes.issuing import issue
-from hesuan.hub.programmes.life import expire_vouchers, release_tranche, surrender, transfer
+from hesuan.hub.programmes.life import expire_vouchers, release_tranche, surrender
 from hesuan.hub.programmes.publicity import object_to, resolve
 from hesuan.hub.programmes.redemption import redeem, subsidy
 from hesuan.hub.programmes.reviewing import approve, assign_desk, review
 from hesuan.hub.programmes.suspending import answer, reinstate, revoke, suspend
+from hesuan.hub.programmes.transferring import transfer
 from hesuan.hub.programmes.versions import activate, load_programme
 
 __all__ = [

@@ -131,8 +131,7 @@ def _open(
                 subject=document.id if document else opening.id,
                 actor=actor.identity_id,
                 firm=organisation.id,
-                public={"office": office_id},
-                private={"because": because, "by": actor.identity_id},
+                private={"office": office_id, "because": because, "by": actor.identity_id},
             )
         return opening
 

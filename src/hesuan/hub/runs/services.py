@@ -45,6 +45,8 @@ MALFORMED = declare(
     zh="{field} 为 {value}，不是 {wanted}。",
 )
 
+SAYS_WHOSE = 2
+"""From this version of orders on, an agent is told whose work it runs."""
 _DAWN = datetime.min.replace(tzinfo=UTC)
 """Any word of an agent is later than this, however its clock runs."""
 _REPORTED_FIELDS = ("state", "state_at", "reason", "exit_status", "signal", "started_at", "ended_at")
@@ -78,6 +80,7 @@ def _create_run(order: Order) -> Run:
         time_limit_s=document["time_limit_s"],
         created_at=now,
     )
+    says_whose = centres.takes_orders(order.centre_id) >= SAYS_WHOSE
     centres_services.command(
         agent_id=agent.id,
         command_id=f"run:{run.id}",
@@ -88,6 +91,7 @@ def _create_run(order: Order) -> Run:
             "cores": run.cores,
             "time_limit_s": run.time_limit_s,
             "app_digest": document["app_digest"],
+            **({"organisation": order.organisation_id} if says_whose else {}),
         },
     )
     return run
@@ -135,7 +139,7 @@ def take_over(*, agent_id: str, run_id: object) -> tuple[Run, bool]:
         kind="run.taken_over",
         subject=found.id,
         actor=agent_id,
-        public={"order": found.order_id, "from": before.id, "to": by.id},
+        private={"order": found.order_id, "from": before.id, "to": by.id},
     )
     return found, True
 
@@ -184,7 +188,8 @@ def _record_end(run: Run) -> None:
         kind="run.finished",
         subject=run.id,
         actor=run.agent_id,
-        public={"order": run.order_id, "state": run.state},
+        public={"state": run.state},
+        private={"order": run.order_id},
     )
 
 

@@ -195,8 +195,9 @@ def make_due(
         due_at=timezone.now(),
     )
     clawback.save(force_insert=True)
-    public: dict[str, Json] = {"claim": claim.id, "amount_fen": clawback.amount_fen}
-    gate.move(clawback, State.DUE, trigger="due", actor=actor, reason=reason, public=public)
+    public: dict[str, Json] = {"amount_fen": clawback.amount_fen}
+    told: dict[str, Json] = {"claim": claim.id}
+    gate.move(clawback, State.DUE, trigger="due", actor=actor, reason=reason, public=public, private=told)
     return clawback
 
 

@@ -18,6 +18,7 @@ from hesuan.errors import Conflict
 from hesuan.hub.audit import services as audit
 from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.hub.identity.readers import for_everybody
+from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.programmes import accounts as programme_accounts
 from hesuan.hub.programmes.claimtime import claims_over
@@ -263,8 +264,13 @@ def _lock_vouchers(programme_ids: Sequence[str]) -> dict[str, list[Voucher]]:
 
 
 def _is_over(voucher: Voucher) -> bool:
-    """What comes back to such a voucher, and no later line of it takes, goes on to the budget."""
+    """What comes back to such a voucher, and no later line of it takes, goes on to the budget.
+
+    A suspended one keeps its money until it is decided, also past its last day.
+    """
     now = timezone.now()
+    if voucher.state == Voucher.State.SUSPENDED:
+        return False
     if voucher.state in (*OVER, Voucher.State.CLOSED) and voucher.state != Voucher.State.EXPIRED:
         return True
     return voucher.ends_at is not None and voucher.ends_at <= now and claims_over(voucher, now)
@@ -338,7 +344,11 @@ def _programme(claim: Claim) -> str:
 
 
 def _spendable(line: ClaimLine) -> int:
+    """What the line's voucher has for more; nothing while its account is frozen."""
     voucher = Voucher.objects.select_related("programme_version").get(pk=line.drawn_on)
+    book = programme_accounts.ledger_of(voucher.programme_version.programme_id)
+    if balances.is_frozen(book, programme_accounts.voucher_account(voucher.id)):
+        return 0
     return available_fen(voucher)
 
 

@@ -279,7 +279,7 @@ def _book(  # noqa: PLR0917 - the columns of one row
         kind=f"float.{kind}",
         subject=centre.id,
         actor=actor.identity_id,
-        public={"programme": programme_id, "amount_fen": amount_fen},
+        public={"programme": programme_id, "c": f"centre:{centre.id}", "amount_fen": amount_fen},
         private={"reference": reference},
     )
     return made

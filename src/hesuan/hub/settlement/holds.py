@@ -16,7 +16,7 @@ from typing import Literal
 from django.utils import timezone
 
 from hesuan.errors import Refused
-from hesuan.hub.identity.actors import Actor
+from hesuan.hub.identity.actors import SYSTEM, Actor
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.ledger.selectors import TransferRow
@@ -209,17 +209,16 @@ def revise(line: ClaimLine, *, fen: int, changes: Iterable[Change]) -> None:
         places[one.account] = one.place
         limits[one.account] = max(0, limits.get(one.account, 0) + one.fen)
     name = f"{hold_id(line)}:{line.adjustments.count() + 1}"
-    events = release(line)
-    events += hold_of(
-        name,
-        programme_accounts.ledger_of(programme_id),
-        programme_accounts.voucher_account(line.drawn_on),
-        accounts.user_account(line.claim.claimant_id),
-        fen,
-    )
+    book, home = programme_accounts.ledger_of(programme_id), programme_accounts.voucher_account(line.drawn_on)
+    user = accounts.user_account(line.claim.claimant_id)
     told = [(places[key], key, limit_fen) for key, limit_fen in limits.items()]
-    events += limit_holds(name, programme_id, told)
-    ledger.post_or_raise(events)
+    again = [*hold_of(name, book, home, user, fen), *limit_holds(name, programme_id, told)]
+    rows = ledger.lock((one.ledger, key) for one in again for key in (one.debit, one.credit))
+    frozen = [(book, home)] if rows[book, home].frozen else []
+    if frozen:  # a suspended voucher goes on holding what is left of the old hold, and never more than that
+        assert held.money is not None and fen <= held.money.amount_fen
+    with ledger.thawed(frozen, actor=SYSTEM.identity_id, reason=name):
+        ledger.post_or_raise([*release(line), *again])
 
 
 def capture(line: ClaimLine, held: Held, fen: int) -> list[ledger.Event]:

@@ -1,7 +1,8 @@
 """The evidence pack of a claim (兑付材料): summary in Chinese, lines, receipts with their proofs, signed.
 
 It holds what stood at the claim's last step, and receipts are proved against the first checkpoint that covers
-them: the same claim gives the same bytes until it takes another step.
+them and reached the witnesses' quorum: from then on the same claim gives the same bytes until it takes
+another step. Before, it is the first that covers them, and ``hesuan verify`` says that it is unwitnessed.
 """
 
 from __future__ import annotations
@@ -205,7 +206,8 @@ def _receipt_file(receipt: Receipt) -> bytes:
     site = {"agent": receipt.agent_id, "key": receipt.site_key, "signature": receipt.site_signature}
     proof = audit.inclusion(receipt.fact, earliest=True)
     log_key = audit.log_key_of(str(proof["checkpoint"]), receipt.fact.log)
-    return receipt_file(receipt=receipt.document, site=site, proof=proof, log_key=log_key)
+    opened = audit.opened(receipt.fact)
+    return receipt_file(receipt=receipt.document, site=site, proof=proof, log_key=log_key, opened=opened)
 
 
 def _at(at: datetime) -> str:

@@ -33,8 +33,15 @@ def make(claim: Claim, terms: PayingTerms, actor: Actor) -> None:
     if claim.batch_id is None and not (claim.flow in gate.USER_FLOWS and terms.cadence in SINGLE):
         claim.batch = _open_batch(claim, actor)
     due_fen = sum(due(claim).values())
-    public = {"payable_fen": due_fen, "batch": claim.batch_id}
-    gate.move(claim, Claim.State.PAYABLE, trigger="payable", actor=actor, public=public)
+    told = {"batch": claim.batch_id}
+    gate.move(
+        claim,
+        Claim.State.PAYABLE,
+        trigger="payable",
+        actor=actor,
+        public={"payable_fen": due_fen},
+        private=told,
+    )
 
 
 def line_payable(claim: Claim, line: ClaimLine) -> None:

@@ -9,9 +9,8 @@ from hesuan.hub.audit import restoring
 from hesuan.hub.audit import services as audit
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.identity.actors import Actor
-from hesuan.hub.ledger import checks
 from hesuan.hub.ledger import services as ledger
-from hesuan.hub.settlement import accounts, claim_errors, clawing, floats, gate, instructing
+from hesuan.hub.settlement import accounts, claim_errors, clawing, floats, gate, instructing, soundness
 from hesuan.hub.settlement.claims import locked
 from hesuan.hub.settlement.models import Batch, Claim, ClaimLine, Payment
 from hesuan.hub.settlement.payables import due, is_disputed, move, with_adjustments
@@ -63,7 +62,7 @@ def need_sound() -> None:
         Refused: ``ledger.unsound``: no money leaves books that do not add up;
             ``audit.behind_the_published_log``: nor books that have forgotten what was published.
     """
-    checks.require_sound()
+    soundness.require()
     restoring.refuse()
 
 

@@ -39,7 +39,6 @@ from hesuan.hub.settlement.models import (
 )
 from hesuan.hub.settlement.payables import due
 from hesuan.money import format_yuan
-from hesuan.wire.canonical import Json
 
 State = Claim.State
 
@@ -254,10 +253,10 @@ def _record(statement: BankStatement, actor: Actor) -> None:
         public={
             "programme": statement.programme_id,
             "payer": statement.payer,
-            "digest": statement.digest,
             "reconciled": statement.reconciled.count(),
             "findings": statement.findings.count(),
         },
+        private={"digest": statement.digest},
     )
 
 
@@ -270,8 +269,11 @@ def _move_claims(programme_id: str, statement: BankStatement, actor: Actor) -> N
         payments = list(claim.payments.all())
         if any(one.cash_fen and not hasattr(one, "reconciled") for one in payments) or due(claim):
             continue
-        public: dict[str, Json] = {
-            "cash_fen": sum(one.cash_fen for one in payments),
-            "statement": statement.id,
-        }
-        gate.move(claim, State.RECONCILED, trigger="reconciled", actor=actor, public=public)
+        gate.move(
+            claim,
+            State.RECONCILED,
+            trigger="reconciled",
+            actor=actor,
+            public={"cash_fen": sum(one.cash_fen for one in payments)},
+            private={"statement": statement.id},
+        )

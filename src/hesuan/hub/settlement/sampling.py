@@ -192,7 +192,7 @@ def draw_paid(*, actor: Actor, programme_id: str, period: str) -> list[SampledAu
             kind="sample.drawn",
             subject=programme.id,
             actor=actor.identity_id,
-            public={"period": period, "claims": len(claims)},
+            public={"programme": programme.id, "period": period, "claims": len(claims)},
             private={"claims": [one.id for one in claims]},
         )
         return [_draw(claim, fact) for claim in claims]

@@ -45,7 +45,7 @@ def draws(one: Settlement) -> list[Draw]:
 def receipts(actor: Actor) -> list[Receipt]:
     """The receipts this actor may see, newest first."""
     orders = [order.id for order in market.orders(actor)]
-    found = Receipt.objects.select_related("settlement__order").filter(settlement__order__in=orders)
+    found = Receipt.objects.select_related("settlement__order", "fact").filter(settlement__order__in=orders)
     return list(found.order_by("-created_at", "-id"))
 
 
@@ -82,7 +82,7 @@ def receipt_file(actor: Actor, receipt_id: str) -> bytes:
 
     Raises:
         NotFound: ``receipt.not_found``.
-        Refused: ``receipt.not_signed`` while the site has not countersigned.
+        Refused: ``receipt.not_signed`` while the site has not countersigned; ``audit.record_erased``.
     """
     found = receipt(actor, receipt_id)
     if found.state != Receipt.State.SIGNED or found.fact is None:
@@ -94,6 +94,7 @@ def receipt_file(actor: Actor, receipt_id: str) -> bytes:
             because_zh=f"站点代理拒绝签署：{why}。" if why else "",
         )
     site = {"agent": found.agent_id, "key": found.site_key, "signature": found.site_signature}
+    opened = audit.opened(found.fact)
     try:
         proof = audit.inclusion(found.fact)
     except Refused as refused:
@@ -101,9 +102,11 @@ def receipt_file(actor: Actor, receipt_id: str) -> bytes:
             raise
         promise = audit.promise(found.fact)
         log_key = audit.log_key(found.fact.log)
-        return promise_file(receipt=found.document, site=site, promise=promise, log_key=log_key)
+        return promise_file(
+            receipt=found.document, site=site, promise=promise, log_key=log_key, opened=opened
+        )
     log_key = audit.log_key_of(str(proof["checkpoint"]), found.fact.log)
-    return wire_file(receipt=found.document, site=site, proof=proof, log_key=log_key)
+    return wire_file(receipt=found.document, site=site, proof=proof, log_key=log_key, opened=opened)
 
 
 def due() -> list[str]:

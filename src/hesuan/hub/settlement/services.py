@@ -19,8 +19,7 @@ from hesuan.hub.centres import services as centres
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import services as market
 from hesuan.hub.market.models import Order
-from hesuan.hub.metering import readings
-from hesuan.hub.metering import services as metering
+from hesuan.hub.metering import attempts, findings, readings
 from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.planning.services import record_outcome
 from hesuan.hub.programmes import services as programmes
@@ -34,7 +33,7 @@ from hesuan.wire.canonical import Json, digest
 from hesuan.wire.checks import Outcome, of_receipt
 from hesuan.wire.ids import new_id
 from hesuan.wire.messages import format_at
-from hesuan.wire.receipt import Charge, charge_fen, leaf_members, quoted_vouchers, signed_by
+from hesuan.wire.receipt import Charge, charge_fen, leaf_members, leaf_record, quoted_vouchers, signed_by
 
 NOT_SOUND = declare(
     "receipt.draft_not_sound",
@@ -88,7 +87,8 @@ def settle(order_id: str) -> Settlement | None:
 
 
 def _case(order: Order) -> _Case | None:
-    """What is to be settled; None while run or accounting is missing, or while they or the meter disagree."""
+    """What is to be settled; None while run or accounting is missing, or while they or the meter disagree, or
+    while another run claims the same attempt."""
     run = Run.objects.get(order=order)
     if not run_rules.is_final(run.state):
         return None
@@ -98,13 +98,13 @@ def _case(order: Order) -> _Case | None:
     if record is None:
         return None
     if record.state != run.state:
-        metering.note_finding(
+        findings.note_finding(
             run_id=run.id,
             kind="usage.state_contradicts_run",
             facts={"run_state": run.state, "usage_state": record.state},
         )
         return None
-    if readings.contradicts(run.id, record.wall_ms):
+    if readings.contradicts(run.id, record.wall_ms) or attempts.disputed(run.id):
         return None
     return _Case(order, run, record.raw)
 
@@ -130,12 +130,12 @@ def _settle(case: _Case) -> Settlement:
         subject=case.order.id,
         actor="system",
         public={
-            "quote": case.order.quote.digest,
             "state": charge.state,
             "charge_fen": charge.charge_fen,
             "voucher_fen": paid.voucher_captured_fen,
             "copay_fen": paid.copay.captured_fen,
         },
+        private={"quote": case.order.quote.digest},
     )
     return settlement
 
@@ -268,6 +268,7 @@ def attach_signature(*, agent_id: str, body: Mapping[str, Json]) -> Receipt:
             subject=receipt.id,
             actor=agent_id,
             public=leaf_members(receipt.document, site_key=key),
+            private=leaf_record(receipt.document),
         )
         receipt.state, receipt.site_key, receipt.site_signature = Receipt.State.SIGNED, key, str(signature)
         receipt.signed_at = timezone.now()
@@ -293,8 +294,7 @@ def note_refused_signature(*, agent_id: str, body: Mapping[str, Json]) -> Receip
             kind="receipt.refused",
             subject=receipt.id,
             actor=agent_id,
-            public={"receipt": receipt.digest},
-            private={"reason": reason},
+            private={"receipt": receipt.digest, "reason": reason},
         )
     return receipt
 

@@ -1,7 +1,7 @@
 """Whether all books agree: every ledger's invariants, and what settlement says it moved beside what moved.
 
-One place for whoever asks: the command, the worker's round, the test of every test. Nothing is mended. The
-queries read transfers, not the counters that they are compared with.
+One place for whoever asks: the command, the worker's round, who pays, the end of every test. Nothing is
+mended. The queries read transfers, not the counters that they are compared with.
 """
 
 # ruff: noqa: S608 - statements are put together from this module's own words
@@ -141,13 +141,29 @@ INSTRUCTED = Invariant(
         AND p.batch_id IN (SELECT batch_id FROM settlement_instruction WHERE batch_id IS NOT NULL)
     """,
 )
-INVARIANTS = (*checks.INVARIANTS, ISSUED, METERED, PAID, SETTLED, INSTRUCTED, RESERVE, restoring.KEPT)
+FROZEN = Invariant(
+    "I14c",
+    "The account of a suspended or revoked voucher is frozen, and that of one that can be used is not.",
+    "已暂停或已撤销的算力券，其账户已停用；可使用的算力券，其账户未停用。",
+    """
+    SELECT v.id AS voucher, v.state, a.ledger, a.key, a.frozen
+    FROM programmes_voucher v
+    JOIN programmes_programmeversion w ON w.id = v.programme_version_id
+    JOIN ledger_account a ON a.ledger = 'programme:' || w.programme_id AND a.key = 'voucher:' || v.id
+    WHERE (v.state IN ('SUSPENDED', 'REVOKED') AND NOT a.frozen)
+        OR (v.state IN ('ISSUED', 'ACTIVE', 'REDUCED') AND a.frozen)
+    """,
+)
+OWN = (ISSUED, METERED, PAID, SETTLED, INSTRUCTED, RESERVE, FROZEN)
+BEFORE_PAYING = tuple(one for one in OWN if one is not METERED)
+"""Each one query. I11 computes every charge anew and I8 every entry: the worker's round."""
+INVARIANTS = (*checks.INVARIANTS, *OWN, restoring.KEPT)
 
 
 def check() -> list[Finding]:
     """Runs every invariant of the ledger and of settlement; an empty list means that all books agree."""
     found = checks.check()
-    for one in (ISSUED, METERED, PAID, SETTLED, INSTRUCTED, RESERVE):
+    for one in OWN:
         broken = checks.rows(one.sql, [])
         if one is METERED:
             broken = (*broken, *_charged_otherwise())
@@ -155,6 +171,15 @@ def check() -> list[Finding]:
             found.append(Finding(one.name, one.en, one.zh, broken))
     found += [Finding(one.invariant, one.en, one.zh, one.rows) for one in restoring.check()]
     return found
+
+
+def require() -> None:
+    """Before money leaves: the books add up, the ledger's and those of what was issued, captured and paid.
+
+    Raises:
+        Refused: ``ledger.unsound``, with the names of the broken invariants.
+    """
+    checks.require_sound(BEFORE_PAYING)
 
 
 def _charged_otherwise() -> Iterator[dict[str, object]]:

@@ -20,6 +20,7 @@ from hesuan.hub.flags import calls
 from hesuan.hub.market.models import Order as OrderRow
 from hesuan.hub.market.models import Price
 from hesuan.hub.market.ordering import voucher_uses
+from hesuan.hub.metering import selectors as metering
 from hesuan.hub.metering.models import UsageRecord
 from hesuan.hub.programmes import selectors as programmes
 from hesuan.hub.programmes.application_models import Application as ApplicationRow
@@ -243,7 +244,8 @@ def _claims(since: datetime, until: datetime, firms: Sequence[str]) -> Iterable[
     rows = ClaimRow.objects.filter(created_at__gte=since, created_at__lte=until, pk__in=submitted)
     if firms:
         rows = rows.filter(holder_id__in=firms)
-    living = rows.exclude(pk__in=_dead(until)).select_related("programme_version").prefetch_related("lines")
+    living = rows.exclude(pk__in=_dead(until)).select_related("programme_version")
+    living = living.prefetch_related("lines__settlement__order__run__usage")
     together = _together(_numbered(until))
     for row in living.order_by("created_at", "id"):
         yield Claim(
@@ -252,11 +254,24 @@ def _claims(since: datetime, until: datetime, firms: Sequence[str]) -> Iterable[
             programme=row.programme_version.programme_id,
             fen=sum(line.charge_fen for line in row.lines.all()),
             at=row.created_at,
-            metered=True,
+            readings=_readings(row.lines.all(), until),
             beside=frozenset(
                 one.removeprefix("claim:") for one in together.get(("invoice", f"claim:{row.id}"), ())
             ),
         )
+
+
+def _readings(lines: Iterable[ClaimLine], until: datetime) -> frozenset[str]:
+    """What tells the runs of a claim from all others; empty where one that was charged was not metered."""
+    found = set[str]()
+    for line in lines:
+        run = getattr(line.settlement.order, "run", None)
+        record: UsageRecord | None = getattr(run, "usage", None)
+        told = metering.readings_of(record) if record and record.recorded_at <= until else frozenset()
+        if line.charge_fen and not told:
+            return frozenset()
+        found |= told
+    return frozenset(found)
 
 
 def _dead(until: datetime) -> list[str]:

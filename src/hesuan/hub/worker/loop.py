@@ -1,8 +1,11 @@
 """The worker: drains the agents' inbox, hands facts on, settles what was missed, expires, sequences the log.
 
-One round is :func:`tick`. The embedded hub runs rounds in a thread, :class:`Loop`; in production any number
-of processes do. Between rounds the loop sleeps until the gateway's bell rings or a second has passed: the
+One round is :func:`tick`. The embedded hub runs rounds in threads, :class:`Loop`; in production any number
+of processes do. Between rounds a loop sleeps until the gateway's bell rings or a second has passed: the
 tables are the truth, the bell only saves waiting, and a lost ring loses nothing.
+
+The log has a thread of its own, and the anchors another (:data:`APART`): a checkpoint follows within ten
+seconds, however long the books, a surveillance run or somebody's anchoring command take.
 """
 
 from __future__ import annotations
@@ -10,17 +13,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.db import close_old_connections, connections
 
 from hesuan.hub.audit import selectors as published
 from hesuan.hub.audit import services as audit
+from hesuan.hub.disclosure import batching, lag, sealing
 from hesuan.hub.disclosure import checks as disclosure_checks
-from hesuan.hub.disclosure import lag, sealing
 from hesuan.hub.disclosure import services as disclosure
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
+from hesuan.hub.identity import limits
 from hesuan.hub.ledger import clock
 from hesuan.hub.ledger import services as ledger
 from hesuan.hub.market import services as market
@@ -82,11 +86,27 @@ def sequence_log() -> int:
         LogsFailed: when all were served, if any of them failed; the round names this step.
     """
     waiting = published.unsequenced()
+
+    def serve(name: str) -> int:
+        return int(name in waiting and audit.sequence(name) is not None) + _show(name)
+
+    return _each(dict.fromkeys([*published.logs(), *sorted(waiting)]), serve)
+
+
+def anchor_logs() -> int:
+    """Hands each log's newest checkpoint to the anchoring command, once a day.
+
+    Raises:
+        LogsFailed: when all were served, if any of them failed.
+    """
+    return _each(published.logs(), audit.anchor)
+
+
+def _each(names: Iterable[str], serve: Callable[[str], int]) -> int:
     done, failed = 0, []
-    for name in dict.fromkeys([*published.logs(), *sorted(waiting)]):
+    for name in names:
         try:
-            done += name in waiting and audit.sequence(name) is not None
-            done += _show(name)
+            done += serve(name)
         except Exception:
             log.exception("log %s could not be brought up to date", name)
             failed.append(name)
@@ -104,7 +124,7 @@ def _show(name: str) -> int:
     done = audit.publish(name)
     if signed := audit.ask(name):
         done += signed + audit.publish(name)
-    return done + audit.anchor(name)
+    return done
 
 
 STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
@@ -122,15 +142,23 @@ STEPS: tuple[tuple[str, Callable[[], int]], ...] = (
     ("books", check_books),
     ("lag", lag.record_breaches),
     ("disclosure", disclosure.disclose),
+    ("batches", batching.tell_batches),
     ("seals", sealing.seal_due),
     ("log", sequence_log),
+    ("doors", limits.drop_past),
+    ("anchors", anchor_logs),
 )
+WORK, LOGS, ANCHORS = "work", "logs", "anchors"
+APART = {"lag": LOGS, "disclosure": LOGS, "batches": LOGS, "seals": LOGS, "log": LOGS, "anchors": ANCHORS}
+"""Steps that a thread other than the work's runs: what makes checkpoints waits for nothing else."""
 
 
-def tick() -> Round:
-    """One round of all steps. A step that fails is logged and named; the others run all the same."""
+def tick(thread: str = "") -> Round:
+    """One round of all steps, or of one thread's. A step that fails is logged and named; the others run."""
     handled, failed = 0, []
     for name, step in STEPS:
+        if thread not in ("", APART.get(name, WORK)):
+            continue
         try:
             handled += step()
         except Exception:
@@ -140,10 +168,11 @@ def tick() -> Round:
 
 
 class Loop(threading.Thread):
-    """The worker as a thread of the embedded hub."""
+    """The worker as a thread of the embedded hub; ``thread``: whose steps it runs, all of them without."""
 
-    def __init__(self, *, bell: Bell = ARRIVALS, every_s: float = EVERY_S) -> None:
-        super().__init__(name="hesuan-worker", daemon=True)
+    def __init__(self, thread: str = "", *, bell: Bell = ARRIVALS, every_s: float = EVERY_S) -> None:
+        super().__init__(name=f"hesuan-worker-{thread}".rstrip("-"), daemon=True)
+        self._thread = thread
         self._bell = bell
         self._every_s = every_s
         self._stopping = threading.Event()
@@ -154,7 +183,8 @@ class Loop(threading.Thread):
         try:
             while not self._stopping.is_set():
                 close_old_connections()
-                pause_s = self._every_s if not tick().failed else min(2 * pause_s, LONGEST_PAUSE_S)
+                failed = tick(self._thread).failed
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S) if failed else self._every_s
                 if not self._stopping.is_set():
                     self._bell.wait(pause_s)
         finally:
@@ -164,10 +194,29 @@ class Loop(threading.Thread):
         """Asks for a round now."""
         self._bell.ring()
 
-    def stop(self, timeout_s: float = 10.0) -> bool:
-        """Ends after the round in progress; returns whether it has ended within the time."""
+    def leave(self) -> None:
+        """Asks it to end after the round in progress, and does not wait."""
         self._stopping.set()
         self._bell.ring()
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """Ends after the round in progress; returns whether it has ended within the time."""
+        self.leave()
         if self.is_alive() and threading.current_thread() is not self:
             self.join(timeout_s)
         return not self.is_alive()
+
+
+def loops() -> list[Loop]:
+    """One loop a thread; only the one that drains the inbox listens for arrivals."""
+    return [Loop(WORK), *(Loop(name, bell=Bell()) for name in (LOGS, ANCHORS))]
+
+
+def stop_all(running: Iterable[Loop], timeout_s: float) -> bool:
+    """Ends them after their rounds in progress, within one time for all; returns whether all have ended."""
+    waited = list(running)
+    end = time.monotonic() + timeout_s
+    for one in waited:
+        one.leave()
+    ended = [one.stop(max(0.0, end - time.monotonic())) for one in waited]
+    return all(ended)

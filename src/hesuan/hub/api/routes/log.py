@@ -22,6 +22,9 @@ from hesuan.hub.settlement import selectors as settlement
 
 router = Router()
 
+OWN = ("quote.requested", "order.placed", "run.finished", "usage.recorded", "order.settled", "receipt.issued")
+"""Facts whose records an order's own organisation opens: what it ordered, was metered, and paid."""
+
 From = Annotated[int, Query(ge=0, alias="from", description="index of the first leaf")]
 LogName = Annotated[str, Field(min_length=1, max_length=100)]
 Count = Annotated[int, Query(ge=1, le=public.MAX_LEAVES)]
@@ -65,7 +68,11 @@ class ProofShape(Shape):
 
 
 class FactShape(Shape):
-    """One recorded fact; `private` opens for auditors alone."""
+    """One recorded fact.
+
+    `private` has salt and record behind the leaf: all for auditors; for the order's organisation those of its
+    own money, such as `order.placed` and `receipt.issued`; else null.
+    """
 
     id: str
     kind: str
@@ -183,8 +190,8 @@ def record_incident(request: HttpRequest, body: NewIncident) -> HttpResponse:
     """Puts an incident on public record, in the words given; by an administrator of platform or security."""
     actor = actor_of(request)
 
-    def work(_: str) -> RecordedShape:
-        made = notices.record_incident(actor=actor, reason=body.reason, log=body.log)
+    def work(incident_id: str) -> RecordedShape:
+        made = notices.record_incident(actor=actor, reason=body.reason, log=body.log, incident_id=incident_id)
         return RecordedShape(id=made.id, log=made.log)
 
     return once(request, work)
@@ -232,7 +239,8 @@ def _facts(actor: Actor, order_id: str) -> FactsShape:
     receipt = settlement.receipt_of_order(actor, order_id)
     subjects = [order.quote.request_id, order.id, run.id, *([receipt.id] if receipt else [])]
     seen = audit.witnessing()
-    views = [view for subject in dict.fromkeys(subjects) for view in audit.facts(actor, subject)]
+    own = OWN if order.organisation_id in actor.organisations() else ()
+    views = [one for subject in dict.fromkeys(subjects) for one in audit.facts(actor, subject, own=own)]
     return FactsShape(
         order=order.id,
         run=run.id,

@@ -17,7 +17,7 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
 from hesuan.hub.market.models import Order
 from hesuan.hub.metering import selectors as metering
-from hesuan.hub.metering.models import Finding
+from hesuan.hub.metering.models import Attempt, Finding
 from hesuan.hub.runs import selectors as runs
 from hesuan.hub.runs import services as run_services
 from hesuan.hub.runs.models import Run
@@ -127,6 +127,29 @@ class LogShape(Shape):
     run_state: str
 
 
+class AttemptShape(Shape):
+    """One time that the run was run. `core_s` and the like: set aside × seconds; null where nobody read it.
+
+    `evidence_class` is `kernel`, `accounting` (the scheduler's own books; `raw` is their line) or
+    `self-reported`. Without a line, `raw_digest` is that of the usage document.
+    """
+
+    key: str
+    state: str
+    started_at: Time
+    ended_at: Time
+    wall_ms: int
+    core_s: int
+    card_s: int | None
+    node_s: int | None
+    memory_mib_s: int | None
+    energy_j: int | None
+    evidence: str
+    evidence_class: str
+    raw: str
+    raw_digest: str
+
+
 class UsageShape(Shape):
     """What the centre's accounting observed of the run; `result` is the program's own word."""
 
@@ -147,6 +170,7 @@ class UsageShape(Shape):
     result: JsonObject
     document: JsonObject
     digest: str
+    attempts: list[AttemptShape]
 
 
 class MeteringFinding(Shape):
@@ -239,6 +263,7 @@ def get_usage(request: HttpRequest, order_id: str) -> UsageShape:
         result=record.result,
         document=record.raw,
         digest=record.digest,
+        attempts=[_attempt(one) for one in metering.attempts(actor, run.id)],
     )
 
 
@@ -291,7 +316,7 @@ def shape_order(actor: Actor, row: Order) -> OrderShape:
         settlement=_settlement(settlement.settlement(actor, row.id)),
         receipt=receipt.id if receipt else None,
         receipt_state=receipt.state if receipt else None,
-        receipt_witnessed=audit.witnessing().reached if receipt else None,
+        receipt_witnessed=audit.witnessing_of(receipt.fact).reached if receipt else None,
     )
 
 
@@ -347,12 +372,16 @@ def _draw(row: Draw) -> DrawShape:
     )
 
 
+def _attempt(row: Attempt) -> AttemptShape:
+    return AttemptShape(**{name: getattr(row, name) for name in AttemptShape.model_fields})
+
+
 def _finding(row: Finding) -> MeteringFinding:
     return MeteringFinding(id=row.id, kind=row.kind, facts=row.facts, found_at=row.found_at)
 
 
 def _receipt(row: Receipt) -> ReceiptShape:
-    seen = audit.witnessing()
+    seen = audit.witnessing_of(row.fact)
     return ReceiptShape(
         id=row.id,
         order=row.settlement.order_id,

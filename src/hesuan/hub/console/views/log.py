@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.cache import add_never_cache_headers
 
-from hesuan.errors import NotFound, declare
+from hesuan.errors import Faults, HesuanError, NotFound, declare
 from hesuan.hub.audit import public as published
 from hesuan.hub.audit import selectors
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres import selectors as centres
+from hesuan.hub.console import faults, logdesk
 from hesuan.hub.console.access import public
+from hesuan.hub.console.deeds import drawn, need_sure
+from hesuan.hub.console.views.pages import NO_PAGE
 from hesuan.hub.identity.actors import Actor
 from hesuan.wire.canonical import Json
 
 LOG = "platform"
 PAGE = 25
 """Leaves on one page."""
-FRAME = ("v", "kind", "subject", "at")
+FRAME = ("v", "kind", "subject", "at", "p", "k", "s", "t")
+"""Members that have a column of their own, of both versions of a leaf."""
+NOTICES = 20
+"""Incidents and restores on the page, the newest of all logs."""
 
 NO_LEAF = declare(
     "console.no_such_leaf",
@@ -36,29 +44,62 @@ class Leaf:
     index: int
     kind: str
     subject: str
+    """Of a leaf of version 1; what a later one is about stands behind its salt."""
     at: str
     members: dict[str, Json]
 
 
 @public
-def page(request: HttpRequest, actor: Actor) -> HttpResponse:  # noqa: ARG001 - public
+def page(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """The log for everybody; administrators put incidents on record here."""
+    error: HesuanError | Faults | None = None
+    if request.method == "POST":
+        if not actor.identity_id:
+            return redirect_to_login(request.path)
+        try:
+            _act(request, actor)
+            return redirect("console:log")
+        except NotFound:
+            raise
+        except (HesuanError, Faults) as refused:
+            error = refused
+    status = faults.status(error) if error else 200
+    answer = render(request, "console/log.html", _about(request, actor, error), status=status)
+    if actor.identity_id:
+        add_never_cache_headers(answer)
+    return answer
+
+
+def _act(request: HttpRequest, actor: Actor) -> None:
+    sent = request.POST.dict()
+    need_sure(sent, logdesk.FINAL)
+    if not logdesk.act(actor, sent):
+        raise NotFound(NO_PAGE, path=request.path)
+
+
+def _about(request: HttpRequest, actor: Actor, error: HesuanError | Faults | None) -> dict[str, object]:
     checkpoint = selectors.latest_checkpoint()
     size = checkpoint.size if checkpoint else 0
     first = _first(request.GET.get("from", ""), size)
     shown = selectors.sequenced(LOG, range(first, min(first + PAGE, size)))
-    context = {
+    deeds = logdesk.deeds(actor)
+    done = drawn(deeds, request.POST.dict(), error)
+    return {
         "checkpoint": checkpoint,
         "root": bytes(checkpoint.root).hex() if checkpoint else "",
         "key": selectors.log_key(),
         "witnessing": selectors.witnessing(),
         "logs": _logs(),
+        "deeds": done.plain,
+        "faults": done.faults,
+        "waiting": [_waiting(fact) for fact in selectors.waiting_notices()] if deeds else [],
+        "notices": [(fact.log, leaf(fact)) for fact in selectors.notices(NOTICES)],
         "totals": _totals(request.LANGUAGE_CODE),
         "address": request.build_absolute_uri("/log/"),
         "leaves": [leaf(fact) for fact in reversed(shown)],
         "older": max(0, first - PAGE) if first > 0 else None,
         "newer": first + PAGE if first + PAGE < size else None,
     }
-    return render(request, "console/log.html", context)
 
 
 @public
@@ -90,10 +131,17 @@ def _first(asked: str, size: int) -> int:
     return int(asked)
 
 
+def _waiting(fact: Fact) -> dict[str, object]:
+    """An incident or restore that has no place in its log yet: who wrote it sees that it was recorded."""
+    return {"log": fact.log, "kind": fact.kind, "at": fact.at, "what": json.loads(fact.logged)["what"]}
+
+
 def leaf(fact: Fact) -> Leaf:
     """A sequenced fact as its public leaf says it."""
-    said: dict[str, Json] = json.loads(bytes(fact.leaf))
+    said: dict[str, Json] = json.loads(fact.logged)
     index = fact.leaf_index
     assert index is not None
     members = {name: value for name, value in said.items() if name not in FRAME}
-    return Leaf(index, str(said["kind"]), str(said["subject"]), str(said["at"]), members)
+    kind, at = said.get("kind") or said["k"], said.get("at") or said["t"]
+    # An entry (version 2) names no subject: what it speaks of is known to whoever holds its salt.
+    return Leaf(index, str(kind), str(said.get("subject", "")), str(at), members)

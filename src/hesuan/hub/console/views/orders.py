@@ -35,15 +35,15 @@ def orders(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 def order_rows(actor: Actor, orders: Sequence[Order]) -> list[dict[str, Any]]:
     """Orders with their run and receipt, as the table of orders shows them."""
-    witnessed = audit.witnessing().reached
+    receipts = [(one, settlement.receipt_of_order(actor, one.id)) for one in orders]
     return [
         {
             "order": one,
-            "witnessed": witnessed,
+            "witnessed": audit.witnessing_of(receipt.fact if receipt else None).reached,
             "run": selectors.run_of_order(actor, one.id),
-            "receipt": settlement.receipt_of_order(actor, one.id),
+            "receipt": receipt,
         }
-        for one in orders
+        for one, receipt in receipts
     ]
 
 
@@ -107,10 +107,11 @@ def _story(actor: Actor, order_id: str) -> dict[str, Any]:
         "log": text[-LOG_TAIL:],
         "log_cut": len(text) > LOG_TAIL,
         "usage": usage,
+        "attempts": metering.attempts(actor, run.id),
         "findings": metering.findings(actor, run.id),
         "settlement": settled,
         "receipt": receipt,
-        "witnessed": audit.witnessing().reached,
+        "witnessed": audit.witnessing_of(receipt.fact if receipt else None).reached,
         "moving": not done,
         "mark": "-".join(seen),
         "may_cancel": run.state not in FINAL and actor.has("owner", found.organisation_id),

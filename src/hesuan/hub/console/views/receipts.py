@@ -29,7 +29,7 @@ def receipt(request: HttpRequest, actor: Actor, *, receipt_id: str) -> HttpRespo
         "insider": is_insider(actor, found.settlement.order.organisation_id),
         "order": found.settlement.order,
         "log_key": audit.log_key(),
-        "witnessing": audit.witnessing(),
+        "witnessing": audit.witnessing_of(found.fact),
         "log_fingerprint": log_fingerprint(audit.log_key()),
         "site_fingerprint": fingerprint(found.site_key) if found.site_key else "",
         "released_fen": _held_fen(found.document) - found.document["charge"]["charge_fen"],

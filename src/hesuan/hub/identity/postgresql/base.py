@@ -1,4 +1,6 @@
-"""The engine of ``DATABASES``: every cursor is opened with ``hesuan.organisations`` set.
+"""The engine of ``DATABASES``: each connection is as the ledger needs it, whatever the server's defaults.
+
+Every cursor is opened with ``hesuan.organisations`` set.
 
 The setting is told anew only when it changed. A rollback, a savepoint's too, takes PostgreSQL back to
 an earlier value, so after each the next cursor tells it again.
@@ -8,9 +10,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db.backends.postgresql import base
 
 from hesuan.hub.identity import readers
+
+PINNED = """
+    SELECT set_config('default_transaction_isolation', 'read committed', false),
+        set_config('synchronous_commit', CASE WHEN now.set = 'off' AND %s THEN 'on' ELSE now.set END, false)
+    FROM (SELECT current_setting('synchronous_commit') AS set) now
+"""
+"""READ COMMITTED: each statement after the locks sees what others committed before them, which is what the
+writer's order of reading rests on. An answered fen is on disk: a server, database or user set to
+``synchronous_commit = off`` is not followed, one set to more than ``on`` is.
+(Tests do not wait for the disk.)"""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -22,6 +35,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Django's hook: a new connection knows nothing yet."""
         self._told = None
         super().init_connection_state()
+        with self.connection.cursor() as cursor:
+            cursor.execute(PINNED, [settings.MODE != "test"])
 
     def create_cursor(self, name: Any = None) -> Any:
         """Django's hook: a cursor, behind the setting."""

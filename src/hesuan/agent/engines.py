@@ -1,0 +1,202 @@
+"""``site.toml``: which engine runs this site's work, and what the engine is told of the site.
+
+::
+
+    engine = "slurm"
+
+    [software]                      # on the nodes, for the applications' needs
+    python = "3.11"
+
+    [slurm]
+    runs = "/shared/hesuan/runs"    # seen by every node under this path
+    partition = "train"
+    become = "setpriv"              # agent, setpriv, sudo
+
+    [slurm.users]                   # organisation's id at the hub → local user
+    01JDZ6Y8000000000000000003 = "alice"
+
+    [slurm.cards."gpu:ascend910c"]  # as Slurm names it → as the catalogue does
+    card = "Ascend 910C"
+
+Or a Ray cluster::
+
+    engine = "ray"
+
+    [ray]
+    runs = "/shared/hesuan/runs"    # seen by every node under this path
+    address = "http://head:8265"    # of the head's dashboard
+    headers = "/etc/hesuan/ray"     # a file of headers, where the dashboard wants some
+
+    [ray.cards.NPU]                 # as Ray counts it → as the catalogue calls it
+    card = "Ascend 910C"
+    slices = 2                      # Ray counts dies
+
+Without the file, or with ``engine = "local"``, jobs are processes of this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hesuan import toml_table
+from hesuan.agent import detect
+from hesuan.agent.detect import Machine
+from hesuan.agent.schedulers.contract import Scheduler
+from hesuan.agent.schedulers.local import LocalScheduler
+from hesuan.agent.schedulers.outside import OutsideScheduler
+from hesuan.agent.schedulers.ray import inventory as ray_inventory
+from hesuan.agent.schedulers.ray.engine import RayEngine
+from hesuan.agent.schedulers.ray.settings import Resource
+from hesuan.agent.schedulers.ray.settings import Settings as RaySettings
+from hesuan.agent.schedulers.slurm import inventory as slurm_inventory
+from hesuan.agent.schedulers.slurm.engine import SlurmEngine
+from hesuan.agent.schedulers.slurm.settings import Become, Gres
+from hesuan.agent.schedulers.slurm.settings import Settings as SlurmSettings
+from hesuan.agent.site import Site
+from hesuan.errors import InputFault, NotFound, declare
+from hesuan.toml_table import Table
+
+FILE = "site.toml"
+ENGINES = ("local", "slurm", "ray")
+
+UNKNOWN_ENGINE = declare(
+    "agent.unknown_engine",
+    en="`{key}` is `{value}`; it is one of {known}.",
+    zh="“{key}”为“{value}”；应为 {known} 之一。",
+)
+NO_ADDRESS = declare(
+    "agent.no_http_address",
+    en="`{key}` is `{value}`; it is the address of the head's dashboard, such as http://head:8265.",
+    zh="“{key}”为“{value}”；应为主节点 dashboard 的地址，如 http://head:8265。",
+)
+NO_SITE_FILE = declare(
+    "agent.no_site_file",
+    en="There is no file {path}. `--site` names the file that says which engine this site has.",
+    zh="找不到文件 {path}。`--site` 应指向说明本站点所用引擎的文件。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Equipped:
+    """A site with its engine: what runs the work, and what there is to run it on."""
+
+    scheduler: Scheduler
+    machine: Machine
+    users: Mapping[str, str] = field(default_factory=dict)
+    """Organisation's id → the local user its jobs run as; empty: the agent's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """What the file says; ``slurm`` and ``ray`` only where that is the engine."""
+
+    engine: str = "local"
+    software: tuple[tuple[str, str], ...] = ()
+    runs: Path | None = None
+    slurm: SlurmSettings | None = None
+    ray: RaySettings | None = None
+
+
+def equip(site: Site, file: Path | None) -> Equipped:
+    """The engine of a site, from ``file`` or the data folder's ``site.toml``.
+
+    Raises:
+        NotFound: ``agent.no_site_file``.
+        Faults: every fault of the file, with its line.
+        Unavailable: the scheduler does not answer.
+    """
+    if file is not None and not file.exists():
+        raise NotFound(NO_SITE_FILE, path=file)
+    path = file or site.data / FILE
+    said = read(path) if path.exists() else SiteFile()
+    runs = said.runs or site.runs
+    if said.slurm is not None:
+        slurm = SlurmEngine(said.slurm)
+        machine = slurm_inventory.machine(slurm.tools, dict(said.software))
+        users = said.slurm.users if said.slurm.become != Become.AGENT else {}
+        return Equipped(OutsideScheduler(slurm, runs), machine, users)
+    if said.ray is not None:
+        ray = RayEngine(said.ray)
+        machine = ray_inventory.machine(ray.server, dict(said.software))
+        return Equipped(OutsideScheduler(ray, runs), machine)
+    machine = detect.machine()
+    return Equipped(LocalScheduler(site.runs, cores=machine.cores), machine)
+
+
+def read(path: Path) -> SiteFile:
+    """Reads a ``site.toml``.
+
+    Raises:
+        Faults: every fault, with its line.
+    """
+    top = toml_table.read(path)
+    engine = top.text("engine", "local")
+    _one_of(top, "engine", engine, ENGINES)
+    software = top.table("software", needed=False)
+    declared = tuple((name, software.text(name)) for name in software.values)
+    tables = {name: top.table(name, needed=engine == name) for name in ENGINES if name != "local"}
+    runs = tables[engine].text("runs", "") if engine in tables else ""
+    slurm = _slurm(tables["slurm"]) if engine == "slurm" else None
+    ray = _ray(tables["ray"]) if engine == "ray" else None
+    top.close()
+    top.document.finish()
+    return SiteFile(engine, declared, Path(runs) if runs else None, slurm, ray)
+
+
+def _slurm(table: Table) -> SlurmSettings:
+    become = table.text("become", Become.AGENT.value)
+    _one_of(table, "become", become, tuple(Become))
+    programs, conf = table.text("programs", ""), table.text("conf", "")
+    users, accounts = (table.table(name, needed=False) for name in ("users", "accounts"))
+    settings = SlurmSettings(
+        partition=table.text("partition", ""),
+        qos=table.text("qos", ""),
+        become=Become(become) if become in tuple(Become) else Become.AGENT,
+        users={name: users.text(name) for name in users.values},
+        accounts={name: accounts.text(name) for name in accounts.values},
+        gres={name: _gres(card) for name, card in table.tables("cards").items()},
+        python=table.text("python", "python3"),
+        programs=Path(programs) if programs else None,
+        conf=Path(conf) if conf else None,
+    )
+    table.close()
+    return settings
+
+
+def _ray(table: Table) -> RaySettings:
+    headers, ca = table.text("headers", ""), table.text("ca", "")
+    address = table.text("address")
+    if address and not (urlsplit(address).scheme in ("http", "https") and urlsplit(address).hostname):
+        where = table.where("address")
+        table.fault(InputFault(NO_ADDRESS, where=where, key="ray.address", value=address))
+    settings = RaySettings(
+        address=address.rstrip("/"),
+        headers=Path(headers) if headers else None,
+        ca=Path(ca) if ca else None,
+        resources={name: _resource(card) for name, card in table.tables("cards").items()},
+        python=table.text("python", "python3"),
+    )
+    table.close()
+    return settings
+
+
+def _resource(table: Table) -> Resource:
+    resource = Resource(card=table.text("card"), slices=max(1, table.integer("slices", 1)))
+    table.close()
+    return resource
+
+
+def _gres(table: Table) -> Gres:
+    gres = Gres(card=table.text("card"), slices=max(1, table.integer("slices", 1)))
+    table.close()
+    return gres
+
+
+def _one_of(table: Table, key: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        where = table.where(key)
+        shown = toml_table.list_of(known)
+        table.fault(InputFault(UNKNOWN_ENGINE, where=where, key=key, value=value, known=shown))

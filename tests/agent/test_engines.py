@@ -1,0 +1,122 @@
+"""``site.toml``: read strictly, every fault with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hesuan.agent import engines
+from hesuan.agent.schedulers.ray.settings import Resource
+from hesuan.agent.schedulers.slurm.settings import Become, Gres
+from hesuan.agent.site import Site
+from hesuan.errors import Faults, NotFound, Unavailable
+from hesuan.wire import keys
+
+WHOLE = """\
+engine = "slurm"
+
+[software]
+python = "3.11"
+
+[slurm]
+runs = "/shared/hesuan/runs"
+partition = "train"
+become = "setpriv"
+python = "/opt/hesuan/bin/python"
+
+[slurm.users]
+01JDZ6Y8000000000000000003 = "alice"
+
+[slurm.accounts]
+01JDZ6Y8000000000000000003 = "research"
+
+[slurm.cards."gpu:ascend910c"]
+card = "Ascend 910C"
+
+[slurm.cards.shard]
+card = "A100"
+slices = 4
+"""
+
+
+RAY = """\
+engine = "ray"
+
+[ray]
+runs = "/shared/hesuan/runs"
+address = "https://head:8265/"
+headers = "/etc/hesuan/ray"
+ca = "/etc/hesuan/ca.pem"
+python = "/opt/hesuan/bin/python"
+
+[ray.cards.NPU]
+card = "Ascend 910C"
+slices = 2
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / engines.FILE
+    path.write_text(text)
+    return path
+
+
+def test_a_whole_file_is_read(tmp_path: Path) -> None:
+    said = engines.read(write(tmp_path, WHOLE))
+    assert said.slurm is not None and said.runs == Path("/shared/hesuan/runs")
+    assert said.software == (("python", "3.11"),)
+    assert said.slurm.become == Become.SETPRIV and said.slurm.partition == "train"
+    assert said.slurm.users == {"01JDZ6Y8000000000000000003": "alice"}
+    assert said.slurm.gres == {"gpu:ascend910c": Gres("Ascend 910C"), "shard": Gres("A100", 4)}
+
+
+def test_a_whole_file_of_a_ray_cluster_is_read(tmp_path: Path) -> None:
+    said = engines.read(write(tmp_path, RAY))
+    assert said.slurm is None and said.ray is not None and said.runs == Path("/shared/hesuan/runs")
+    assert said.ray.address == "https://head:8265" and said.ray.headers == Path("/etc/hesuan/ray")
+    assert said.ray.resources == {"NPU": Resource("Ascend 910C", slices=2)}
+
+
+FAULTY = [
+    ('engine = "slrum"\n', "site.toml:1", "`slrum`; it is one of local, slurm, ray"),
+    ('engine = "slurm"\n', "site.toml", "`slurm` is missing"),
+    ('engine = "slurm"\n[slurm]\nbecome = "root"\n', "site.toml:3", "agent, setpriv, sudo"),
+    ('engine = "slurm"\n[slurm]\npartitoin = "a"\n', "site.toml:3", "partition"),
+    ('engine = "slurm"\n[slurm.cards.gpu]\n', "site.toml:2", "`slurm.cards.gpu.card` is missing"),
+    ('engine = "ray"\n[ray]\n', "site.toml:2", "`ray.address` is missing"),
+    ('engine = "ray"\n[ray]\naddress = "head:8265"\n', "site.toml:3", "such as http://head:8265"),
+    ('engine = "ray"\n[ray]\naddress = "http://head"\nheader = "x"\n', "site.toml:4", "headers"),
+    ("engine = [\n", "site.toml", "not TOML"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "said"), FAULTY)
+def test_a_fault_has_its_line_and_says_what_to_write(
+    tmp_path: Path, text: str, place: str, said: str
+) -> None:
+    with pytest.raises(Faults) as caught:
+        engines.read(write(tmp_path, text))
+    sentences = [fault.sentence() for fault in caught.value.faults]
+    assert any(place in sentence and said in sentence for sentence in sentences), sentences
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    private = keys.load_or_create(tmp_path / "agent-key.pem")
+    return Site(tmp_path, "http://127.0.0.1:9", "01" + "A" * 24, "01" + "B" * 24, "here", private)
+
+
+def test_without_a_file_work_runs_on_this_machine(site: Site) -> None:
+    assert engines.equip(site, None).scheduler.name == "local"
+
+
+def test_a_cluster_that_does_not_answer_is_told_by_its_address(site: Site, tmp_path: Path) -> None:
+    write(tmp_path, 'engine = "ray"\n[ray]\naddress = "http://127.0.0.1:9"\n')
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9"):
+        engines.equip(site, None)
+
+
+def test_a_file_that_was_named_must_be_there(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"other\.toml"):
+        engines.equip(site, tmp_path / "other.toml")
