@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hesuan.agent import engines
-from hesuan.agent.schedulers.ray.settings import Resource
-from hesuan.agent.schedulers.slurm.settings import Become, Gres
+from hesuan.agent.schedulers.cards import Resource
+from hesuan.agent.schedulers.slurm.settings import Become
 from hesuan.agent.site import Site
 from hesuan.errors import Faults, NotFound, Unavailable
 from hesuan.wire import keys
@@ -68,7 +68,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert said.software == (("python", "3.11"),)
     assert said.slurm.become == Become.SETPRIV and said.slurm.partition == "train"
     assert said.slurm.users == {"01JDZ6Y8000000000000000003": "alice"}
-    assert said.slurm.gres == {"gpu:ascend910c": Gres("Ascend 910C"), "shard": Gres("A100", 4)}
+    assert said.slurm.gres == {"gpu:ascend910c": Resource("Ascend 910C"), "shard": Resource("A100", 4)}
 
 
 def test_a_whole_file_of_a_ray_cluster_is_read(tmp_path: Path) -> None:

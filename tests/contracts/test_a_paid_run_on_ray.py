@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import cast
 
 import pytest
 from tests.agent.fakes import Rig
-from tests.agent.hub import StandInHub
 from tests.engines import ray_cluster
-from tests.people import Person
-from tests.road import Road, make_site, publish
-from tests.serving import serving
+from tests.road import Road
 
-from hesuan.agent import site as sites
 from hesuan.agent.counting import Meter
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.schedulers.ray.engine import EVIDENCE, RayEngine
@@ -44,22 +37,8 @@ class RayRig(Rig):
 
 
 @pytest.fixture
-def paid(
-    owner: Person, centre_operator: Person, platform_operator: Person, tmp_path: Path
-) -> Iterator[tuple[Road, Rig]]:
-    site = make_site(centre_operator.organisation, scripts_allowed=True)
-    road = Road(owner, centre_operator, platform_operator, site, publish(centre_operator, site.agent.centre))
-    road.pay_in(1_000_000)
-    with serving() as address:
-        data = tmp_path / "site"
-        data.mkdir()
-        own = sites.Site(data, address, site.agent.id, site.agent.centre_id, "this machine", site.private)
-        rig = RayRig(cast(StandInHub, StandInHub(address=address)), own)
-        with rig.spool.transaction() as change:  # what the tests' site has said before
-            change.set_meta("seq", str(site.seq))
-        rig.restart()
-        yield road, rig
-        rig.close()
+def kind_of_rig() -> type[Rig]:
+    return RayRig
 
 
 def test_a_run_on_ray_is_counted_while_it_runs_and_settled_by_what_the_head_tells(

@@ -5,18 +5,11 @@ line does to the counters meanwhile: answers lost, messages sent twice or late, 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
-from typing import cast
 
 import pytest
 from tests.agent.fakes import Rig
-from tests.agent.hub import StandInHub
-from tests.people import Person
-from tests.road import Road, make_site, publish
-from tests.serving import serving
+from tests.road import Road
 
-from hesuan.agent import site as sites
 from hesuan.agent.uplink import HUB_AWAY
 from hesuan.errors import Unavailable
 from hesuan.hub.metering.models import Finding, MeterReading
@@ -36,25 +29,15 @@ COST_FEN = 200 * 1 * 10
 """200 s on one core at ten fen (see ``tests.road``)."""
 
 
+class CountingRig(Rig):
+    """An agent that counts every ten seconds."""
+
+    meter_every_s = 10
+
+
 @pytest.fixture
-def paid(
-    owner: Person, centre_operator: Person, platform_operator: Person, tmp_path: Path
-) -> Iterator[tuple[Road, Rig]]:
-    """A road whose centre is served by a real agent over the fake engine."""
-    site = make_site(centre_operator.organisation, scripts_allowed=True)
-    road = Road(owner, centre_operator, platform_operator, site, publish(centre_operator, site.agent.centre))
-    road.pay_in(1_000_000)
-    with serving() as address:
-        data = tmp_path / "site"
-        data.mkdir()
-        own = sites.Site(data, address, site.agent.id, site.agent.centre_id, "this machine", site.private)
-        rig = Rig(cast(StandInHub, StandInHub(address=address)), own)
-        rig.meter_every_s = 10
-        with rig.spool.transaction() as change:  # what the tests' site has said before
-            change.set_meta("seq", str(site.seq))
-        rig.restart()
-        yield road, rig
-        rig.close()
+def kind_of_rig() -> type[Rig]:
+    return CountingRig
 
 
 def carry_through(road: Road, rig: Rig) -> Settlement:

@@ -44,16 +44,16 @@ from urllib.parse import urlsplit
 from hesuan import toml_table
 from hesuan.agent import detect
 from hesuan.agent.detect import Machine
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Scheduler
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.schedulers.ray import inventory as ray_inventory
 from hesuan.agent.schedulers.ray.engine import RayEngine
-from hesuan.agent.schedulers.ray.settings import Resource
 from hesuan.agent.schedulers.ray.settings import Settings as RaySettings
 from hesuan.agent.schedulers.slurm import inventory as slurm_inventory
 from hesuan.agent.schedulers.slurm.engine import SlurmEngine
-from hesuan.agent.schedulers.slurm.settings import Become, Gres
+from hesuan.agent.schedulers.slurm.settings import Become
 from hesuan.agent.schedulers.slurm.settings import Settings as SlurmSettings
 from hesuan.agent.site import Site
 from hesuan.errors import InputFault, NotFound, declare
@@ -157,7 +157,7 @@ def _slurm(table: Table) -> SlurmSettings:
         become=Become(become) if become in tuple(Become) else Become.AGENT,
         users={name: users.text(name) for name in users.values},
         accounts={name: accounts.text(name) for name in accounts.values},
-        gres={name: _gres(card) for name, card in table.tables("cards").items()},
+        gres=_resources(table),
         python=table.text("python", "python3"),
         programs=Path(programs) if programs else None,
         conf=Path(conf) if conf else None,
@@ -176,23 +176,20 @@ def _ray(table: Table) -> RaySettings:
         address=address.rstrip("/"),
         headers=Path(headers) if headers else None,
         ca=Path(ca) if ca else None,
-        resources={name: _resource(card) for name, card in table.tables("cards").items()},
+        resources=_resources(table),
         python=table.text("python", "python3"),
     )
     table.close()
     return settings
 
 
-def _resource(table: Table) -> Resource:
-    resource = Resource(card=table.text("card"), slices=max(1, table.integer("slices", 1)))
-    table.close()
-    return resource
-
-
-def _gres(table: Table) -> Gres:
-    gres = Gres(card=table.text("card"), slices=max(1, table.integer("slices", 1)))
-    table.close()
-    return gres
+def _resources(table: Table) -> dict[str, Resource]:
+    """The tables under ``cards``, by the cluster's own names."""
+    found = {}
+    for name, one in table.tables("cards").items():
+        found[name] = Resource(card=one.text("card"), slices=max(1, one.integer("slices", 1)))
+        one.close()
+    return found
 
 
 def _one_of(table: Table, key: str, value: str, known: tuple[str, ...]) -> None:

@@ -14,12 +14,13 @@ from tests.contracts.schedulers.harnesses import wait_until
 from tests.engines import ray_cluster as clusters
 from tests.engines.ray_cluster import Cluster
 
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import RunSpec, RunState, Usage
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.schedulers.ray import inventory, script
 from hesuan.agent.schedulers.ray.engine import EVIDENCE, RayEngine
 from hesuan.agent.schedulers.ray.server import Server
-from hesuan.agent.schedulers.ray.settings import Resource, Settings
+from hesuan.agent.schedulers.ray.settings import Settings
 from hesuan.agent.schedulers.rundir import RunDirectory
 from hesuan.errors import Refused, Unavailable
 from hesuan.wire.ids import new_id

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import RunState
 from hesuan.agent.schedulers.ray import books, server
 from hesuan.agent.schedulers.ray.books import Beside, Held
 from hesuan.agent.schedulers.ray.engine import EVIDENCE, EVIDENCE_PARTIAL, RayEngine
 from hesuan.agent.schedulers.ray.server import Server
-from hesuan.agent.schedulers.ray.settings import Resource, Settings
+from hesuan.agent.schedulers.ray.settings import Settings
 from hesuan.agent.schedulers.rundir import RunDirectory
 from hesuan.errors import Refused, Unavailable
 from hesuan.wire.canonical import digest

@@ -14,17 +14,18 @@ from tests.contracts.schedulers.harnesses import wait_until
 from tests.engines import slurm as clusters
 from tests.engines.slurm import Cluster
 
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import RunSpec, RunState, Usage
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.schedulers.slurm import inventory
 from hesuan.agent.schedulers.slurm.engine import SlurmEngine
-from hesuan.agent.schedulers.slurm.settings import Become, Gres, Settings
+from hesuan.agent.schedulers.slurm.settings import Become, Settings
 from hesuan.agent.schedulers.slurm.tools import Tools
 from hesuan.errors import Refused, Unavailable
 from hesuan.wire.ids import new_id
 
 pytestmark = [pytest.mark.slurm, pytest.mark.processes]
-CARDS = {f"gpu:{clusters.CHIP}": Gres("Ascend 910C")}
+CARDS = {f"gpu:{clusters.CHIP}": Resource("Ascend 910C")}
 
 
 @pytest.fixture

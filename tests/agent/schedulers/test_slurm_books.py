@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Booked, RunState, each_once
 from hesuan.agent.schedulers.slurm import books
 from hesuan.agent.schedulers.slurm.books import Line, held
 from hesuan.agent.schedulers.slurm.engine import SlurmEngine, own
-from hesuan.agent.schedulers.slurm.settings import Gres, Settings
+from hesuan.agent.schedulers.slurm.settings import Settings
 from hesuan.agent.schedulers.slurm.tools import Tools
 
 GRES = {
-    "gpu:ascend910c": Gres("Ascend 910C"),
-    "gpu:a100_2g.20gb": Gres("A100", slices=4),
-    "shard": Gres("A100", 4),
+    "gpu:ascend910c": Resource("Ascend 910C"),
+    "gpu:a100_2g.20gb": Resource("A100", slices=4),
+    "shard": Resource("A100", 4),
 }
 ASKED_S = 3600
 

@@ -13,6 +13,7 @@ from tests.engines import ray_cluster
 from tests.engines import slurm as slurm_cluster
 
 from hesuan.agent.schedulers.contract import Observation, RunSpec, RunState, Scheduler
+from hesuan.agent.schedulers.engine import Engine
 from hesuan.agent.schedulers.fake import VISIBLE_WITHIN_S, FakeCentre, FakeScheduler
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
@@ -111,76 +112,83 @@ class LocalHarness:
         self.scheduler = LocalScheduler(self.root, cores=self.cores)
 
 
-class SlurmHarness:
+class Forgetful(Protocol):
+    def forget_everything(self) -> None:
+        """Its scheduler is ended with all it knew, and another takes its place."""
+
+
+class ClusterHarness:
     """On the one cluster of the test run; each test has its own folder of runs."""
 
+    cores: int
+    scheduler: Scheduler
+    cluster: Forgetful
+
+    def __init__(self, tmp: Path) -> None:
+        self.tmp = tmp
+        self.restart()
+
+    def spec(self, ends: str, *, run: str = "", cores: int = 1, time_limit_s: int = 30) -> RunSpec:
+        run = run or new_id()
+        return RunSpec(run, shell(ends, self.tmp / f"starts-{run}"), cores, time_limit_s)
+
+    def until(self, run: str, wanted: Callable[[Observation], bool]) -> Observation:
+        return wait_until(self.scheduler, run, wanted)
+
+    def jobs(self, run: str) -> int:
+        """What the cluster lists, or how often one has really begun, whichever is more."""
+        starts = self.tmp / f"starts-{run}"
+        begun = starts.read_text().splitlines() if starts.exists() else []
+        return max(self.listed(f"hesuan-{run}"), len(begun))
+
+    def vanish(self, run: str) -> None:
+        """What the cluster knew dies with it; nobody ever says how the job ended."""
+        self.until(run, lambda o: o.state == RunState.RUNNING and self.jobs(run) == 1)
+        self.cluster.forget_everything()
+        self.until(run, lambda o: o.state == RunState.UNKNOWN)
+
+    def restart(self) -> None:
+        engine = self.engine()
+        engine.visible_within_s = 5.0
+        self.scheduler = OutsideScheduler(engine, self.tmp / "runs")
+
+    def engine(self) -> Engine:
+        """A new one over the cluster."""
+        raise NotImplementedError
+
+    def listed(self, name: str) -> int:
+        """How many jobs of a name the cluster lists."""
+        raise NotImplementedError
+
+
+class SlurmHarness(ClusterHarness):
     cores = slurm_cluster.CPUS
+    cluster: slurm_cluster.Cluster
 
     def __init__(self, tmp: Path) -> None:
-        self.tmp = tmp
         self.cluster = slurm_cluster.of_this_process()
-        self.restart()
+        super().__init__(tmp)
 
-    def spec(self, ends: str, *, run: str = "", cores: int = 1, time_limit_s: int = 30) -> RunSpec:
-        run = run or new_id()
-        return RunSpec(run, shell(ends, self.tmp / f"starts-{run}"), cores, time_limit_s)
+    def engine(self) -> SlurmEngine:
+        return SlurmEngine(SlurmSettings(conf=self.cluster.conf, fresh_s=0.3))
 
-    def until(self, run: str, wanted: Callable[[Observation], bool]) -> Observation:
-        return wait_until(self.scheduler, run, wanted)
-
-    def jobs(self, run: str) -> int:
-        """What the queue lists and what has really begun, whichever is more."""
-        listed = self.cluster.call("squeue", "-h", "-t", "all", "-n", f"hesuan-{run}", "-o", "%A").split()
-        starts = self.tmp / f"starts-{run}"
-        begun = starts.read_text().splitlines() if starts.exists() else []
-        return max(len(set(listed)), len(begun))
-
-    def vanish(self, run: str) -> None:
-        """The controller dies with all it knew; nobody ends the job's line on the books."""
-        self.until(run, lambda o: o.state == RunState.RUNNING and self.jobs(run) == 1)
-        self.cluster.forget_everything()
-        self.until(run, lambda o: o.state == RunState.UNKNOWN)
-
-    def restart(self) -> None:
-        engine = SlurmEngine(SlurmSettings(conf=self.cluster.conf, fresh_s=0.3))
-        engine.visible_within_s = 5.0
-        self.scheduler = OutsideScheduler(engine, self.tmp / "runs")
+    def listed(self, name: str) -> int:
+        return len(set(self.cluster.call("squeue", "-h", "-t", "all", "-n", name, "-o", "%A").split()))
 
 
-class RayHarness:
-    """On the one cluster of the test run; each test has its own folder of runs."""
-
+class RayHarness(ClusterHarness):
     cores = ray_cluster.CPUS
+    cluster: ray_cluster.Cluster
 
     def __init__(self, tmp: Path) -> None:
-        self.tmp = tmp
         self.cluster = ray_cluster.of_this_process()
-        self.restart()
+        super().__init__(tmp)
 
-    def spec(self, ends: str, *, run: str = "", cores: int = 1, time_limit_s: int = 30) -> RunSpec:
-        run = run or new_id()
-        return RunSpec(run, shell(ends, self.tmp / f"starts-{run}"), cores, time_limit_s)
+    def engine(self) -> RayEngine:
+        return RayEngine(RaySettings(self.cluster.address))
 
-    def until(self, run: str, wanted: Callable[[Observation], bool]) -> Observation:
-        return wait_until(self.scheduler, run, wanted)
-
-    def jobs(self, run: str) -> int:
-        """Submissions of that name, or how often one has really begun, whichever is more."""
-        listed = [job for job in self.cluster.jobs() if job["submission_id"] == f"hesuan-{run}"]
-        starts = self.tmp / f"starts-{run}"
-        begun = starts.read_text().splitlines() if starts.exists() else []
-        return max(len(listed), len(begun))
-
-    def vanish(self, run: str) -> None:
-        """The head dies with all it knew; the one that follows never heard of the job."""
-        self.until(run, lambda o: o.state == RunState.RUNNING and self.jobs(run) == 1)
-        self.cluster.forget_everything()
-        self.until(run, lambda o: o.state == RunState.UNKNOWN)
-
-    def restart(self) -> None:
-        engine = RayEngine(RaySettings(self.cluster.address))
-        engine.visible_within_s = 5.0
-        self.scheduler = OutsideScheduler(engine, self.tmp / "runs")
+    def listed(self, name: str) -> int:
+        return sum(job["submission_id"] == name for job in self.cluster.jobs())
 
 
 def shell(ends: str, starts: Path) -> tuple[str, ...]:

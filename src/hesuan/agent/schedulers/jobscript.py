@@ -11,6 +11,8 @@ GRACE_S = 5
 """Between being asked to end, at the time limit, and being forced."""
 TAKEN = 75
 """What a script ends with that finds its run begun by another job."""
+TIMED_OUT = 124
+"""What ``timeout`` ends with when it has ended the job."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 

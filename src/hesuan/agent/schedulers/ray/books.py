@@ -16,17 +16,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Attempt, RunState
-from hesuan.agent.schedulers.jobscript import TAKEN
+from hesuan.agent.schedulers.jobscript import TAKEN, TIMED_OUT
 from hesuan.agent.schedulers.ray.script import CANCELLED
-from hesuan.agent.schedulers.ray.settings import Resource
 from hesuan.wire.canonical import digest
 from hesuan.wire.messages import format_at
 
 WAITING, RUNNING = "PENDING", "RUNNING"
 OVER = ("SUCCEEDED", "FAILED", "STOPPED")
-TIMED_OUT = 124
-"""What ``timeout`` ends with when it has ended the job."""
 _SHORT = 300
 _MIB = 1 << 20
 

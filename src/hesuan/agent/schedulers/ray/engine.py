@@ -12,9 +12,8 @@ import math
 import time
 
 from hesuan.agent import durable
-from hesuan.agent.schedulers import rundir
+from hesuan.agent.schedulers import cards, rundir
 from hesuan.agent.schedulers.contract import (
-    NO_CARD,
     TOO_MANY_CARDS,
     TOO_MANY_CORES,
     TOO_MUCH_MEMORY,
@@ -67,10 +66,10 @@ class RayEngine:
             shown = math.ceil(spec.memory_bytes / 2**20), int(memory) >> 20
             raise Refused(TOO_MUCH_MEMORY, asked=shown[0], available=shown[1])
         if spec.cards:
-            name, slices = self._resource(spec)
-            cards = int(inventory.largest(nodes, name)) // slices
-            if spec.cards > cards:
-                raise Refused(TOO_MANY_CARDS, asked=spec.cards, card=spec.card, available=cards)
+            name, one = cards.wanted(spec, self.settings.resources)
+            available = int(inventory.largest(nodes, name)) // one.slices
+            if spec.cards > available:
+                raise Refused(TOO_MANY_CARDS, asked=spec.cards, card=spec.card, available=available)
 
     def ask(self, spec: RunSpec, directory: RunDirectory) -> str:
         """A submission under the run's name."""
@@ -205,13 +204,6 @@ class RayEngine:
     def _cards(self, spec: RunSpec) -> dict[str, object]:
         if not spec.cards:
             return {}
-        name, slices = self._resource(spec)
-        count = spec.cards * slices
+        name, one = cards.wanted(spec, self.settings.resources)
+        count = spec.cards * one.slices
         return {"entrypoint_num_gpus": count} if name == "GPU" else {"entrypoint_resources": {name: count}}
-
-    def _resource(self, spec: RunSpec) -> tuple[str, int]:
-        for name, one in self.settings.resources.items():
-            if one.card == spec.card:
-                return name, one.slices
-        known = ", ".join(sorted(one.card for one in self.settings.resources.values())) or "–"
-        raise Refused(NO_CARD, cards=spec.cards, card=spec.card or "?", known=known)

@@ -6,15 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One kind of accelerator as Ray counts it: ``GPU``, ``NPU``."""
-
-    card: str
-    """Its name in the planner's catalogue."""
-    slices: int = 1
-    """How many of them are one card: 2 where each die is counted."""
+from hesuan.agent.schedulers.cards import Resource
 
 
 @dataclass(frozen=True, slots=True)

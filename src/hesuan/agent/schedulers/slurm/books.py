@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Attempt, RunState
-from hesuan.agent.schedulers.slurm.settings import Gres
+from hesuan.agent.schedulers.jobscript import TIMED_OUT
 from hesuan.agent.schedulers.slurm.tools import TIME_FORMAT
 from hesuan.wire.canonical import digest
 from hesuan.wire.messages import format_at
@@ -53,8 +54,6 @@ _NO_ENERGY = 2**63
 _MEMORY = re.compile(r"([\d.]+)([KMGTP]?)")
 _MIB = {"": 1 / 2**20, "K": 1 / 1024, "M": 1, "G": 1024, "T": 1024**2, "P": 1024**3}
 _THOUSANDS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
-TIMED_OUT = 124
-"""What ``timeout`` ends with when it has ended the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ class Held:
         return sum(count * seconds // slices for count, slices in self.cards)
 
 
-def held(tres: str, gres: Mapping[str, Gres]) -> Held:
+def held(tres: str, gres: Mapping[str, Resource]) -> Held:
     """Reads ``AllocTRES``: ``billing=40,cpu=4,gres/gpu:ascend910c=4,gres/gpu=4,mem=4000M,node=1``."""
     amounts = dict(part.partition("=")[::2] for part in tres.split(",") if "=" in part)
     return Held(
@@ -161,7 +160,7 @@ def held(tres: str, gres: Mapping[str, Gres]) -> Held:
     )
 
 
-def _cards(amounts: Mapping[str, str], gres: Mapping[str, Gres]) -> Iterable[tuple[int, int]]:
+def _cards(amounts: Mapping[str, str], gres: Mapping[str, Resource]) -> Iterable[tuple[int, int]]:
     """Each kind once. What is counted without its type is what the types of its name leave over."""
     typed: dict[str, int] = {}
     for name, amount in amounts.items():
@@ -212,7 +211,7 @@ def cpu_ms(text: str) -> int:
     return round((int(days or 0) * 86400 + seconds) * 1000)
 
 
-def attempt(line: Line, gres: Mapping[str, Gres]) -> Attempt | None:
+def attempt(line: Line, gres: Mapping[str, Resource]) -> Attempt | None:
     """One run of a job as an attempt; None where it never ran."""
     start, end = line.start, line.end
     if start is None or end is None or not line.values["AllocTRES"]:

@@ -17,15 +17,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from hesuan.agent import durable
-from hesuan.agent.schedulers import rundir
-from hesuan.agent.schedulers.contract import (
-    NO_CARD,
-    TOO_MANY_CORES,
-    Booked,
-    RunSpec,
-    RunState,
-    each_once,
-)
+from hesuan.agent.schedulers import cards, rundir
+from hesuan.agent.schedulers.contract import TOO_MANY_CORES, Booked, RunSpec, RunState, each_once
 from hesuan.agent.schedulers.engine import Account, Seen, asked_at
 from hesuan.agent.schedulers.jobscript import GRACE_S
 from hesuan.agent.schedulers.rundir import RunDirectory
@@ -105,7 +98,7 @@ class SlurmEngine:
         if self.settings.become != Become.AGENT and spec.organisation not in self.settings.users:
             raise Refused(NO_USER, organisation=spec.organisation or "–")
         if spec.cards:
-            self._gres(spec)
+            cards.wanted(spec, self.settings.gres)
         if self._cores is None:
             sizes = self.tools.read("sinfo", "-h", "-o", "%c").replace("+", " ").split()
             self._cores = max((int(size) for size in sizes if size.isdigit()), default=0)
@@ -248,14 +241,10 @@ class SlurmEngine:
         options += [f"--{name}={value}" for name, value in named.items() if value]
         if spec.memory_bytes:
             options.append(f"--mem={math.ceil(spec.memory_bytes / 2**20)}M")
-        return [*options, f"--gres={self._gres(spec)}"] if spec.cards else options
-
-    def _gres(self, spec: RunSpec) -> str:
-        for name, gres in self.settings.gres.items():
-            if gres.card == spec.card:
-                return f"{name}:{spec.cards * gres.slices}"
-        known = ", ".join(sorted(gres.card for gres in self.settings.gres.values())) or "–"
-        raise Refused(NO_CARD, cards=spec.cards, card=spec.card or "?", known=known)
+        if spec.cards:
+            name, one = cards.wanted(spec, self.settings.gres)
+            options.append(f"--gres={name}:{spec.cards * one.slices}")
+        return options
 
 
 def _prepare(directory: RunDirectory, user: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.detect import Machine
-from hesuan.agent.schedulers.slurm.settings import Gres
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.slurm.tools import Tools
 
 _CARD = re.compile(r"([A-Za-z0-9_]+(?::[A-Za-z0-9_.\-]+)?):(\d+)")
@@ -39,7 +39,7 @@ def machine(tools: Tools, software: Mapping[str, str]) -> Machine:
     )
 
 
-def _cards(text: str, gres: Mapping[str, Gres]) -> Counter[str]:
+def _cards(text: str, gres: Mapping[str, Resource]) -> Counter[str]:
     """``gpu:ascend910c:8(S:0-1)``: eight, by their catalogue's name where the site gives it."""
     found: Counter[str] = Counter()
     for name, count in _CARD.findall(re.sub(r"\([^)]*\)", "", text)):

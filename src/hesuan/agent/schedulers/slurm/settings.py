@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hesuan.agent.schedulers.cards import Resource
+
 
 class Become(StrEnum):
     """How a job is submitted as the organisation's local user."""
@@ -17,16 +19,6 @@ class Become(StrEnum):
     """The agent is root and puts the user on before it calls sbatch."""
     SUDO = "sudo"
     """The agent may call Slurm's commands as the users named, by a rule of sudo, without a password."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gres:
-    """One kind of accelerator as Slurm names it: ``gpu:ascend910c``."""
-
-    card: str
-    """Its name in the planner's catalogue."""
-    slices: int = 1
-    """How many of them are one card: 4 for quarters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +33,7 @@ class Settings:
     refused."""
     accounts: Mapping[str, str] = field(default_factory=dict)
     """Organisation's id → Slurm account; empty: the user's default account."""
-    gres: Mapping[str, Gres] = field(default_factory=dict)
+    gres: Mapping[str, Resource] = field(default_factory=dict)
     """Slurm's name, such as ``gpu:ascend910c`` → what it is."""
     python: str = "python3"
     """The interpreter for packaged applications, on the nodes."""
