@@ -12,7 +12,7 @@ from django.db import connection
 from tests.append_only import triggers_lifted
 from tests.people import Person
 
-from hesuan.errors import NotFound, Refused
+from hesuan.errors import InputFault, NotFound, Refused
 from hesuan.hub.audit import publishing, restoring, services, signing
 from hesuan.hub.audit.models import Checkpoint, Fact, Publication
 from hesuan.hub.disclosure import notices
@@ -133,6 +133,28 @@ def test_the_operator_has_the_folder_written_anew_and_the_log_says_so(
     assert (verdict.result, verdict.size) == (Result.SOUND, publishing.shown_size())
     told = json.loads(Fact.objects.get(kind="incident").logged)["what"]
     assert f"of {size} leaves were left" in told and told.endswith("盘坏")
+
+
+def test_a_reason_too_long_beside_what_the_hub_says_is_refused_with_both_numbers(
+    published: Path, platform_operator: Person
+) -> None:
+    """It was cut, silently, in a leaf that stands for ever."""
+    before = files(published)
+
+    def rebuild(reason: str) -> None:
+        notices.rebuild_log(actor=platform_operator.actor, log=LOG, reason=reason)
+
+    with pytest.raises(InputFault, match=r"notices\.reason_too_long") as refused:
+        rebuild("x" * notices.MAX_REASON)
+    room = refused.value.facts["most"]
+    assert isinstance(room, int) and 300 < room < notices.MAX_REASON
+    assert refused.value.facts["characters"] == notices.MAX_REASON
+    with pytest.raises(InputFault, match=r"notices\.reason_missing"):
+        rebuild("  ")
+    assert not Fact.objects.filter(kind="incident").exists() and files(published) == before
+    rebuild("x" * (room - 1) + "y")
+    told = json.loads(Fact.objects.get(kind="incident").logged)["what"]
+    assert len(told) == notices.MAX_REASON and told.endswith("xy")
 
 
 def forget_after(size: int) -> None:

@@ -18,11 +18,11 @@ from tests.append_only import triggers_lifted
 from tests.people import Person
 
 from hesuan.errors import Refused
-from hesuan.hub.audit import checks, entries, publishing, rotating, selectors, services, signing, witnessing
+from hesuan.hub.audit import publishing, rotating, selectors, services, signing, witnessing
 from hesuan.hub.audit.models import Anchor, Checkpoint, Cosignature, Fact
 from hesuan.hub.disclosure import notices
 from hesuan.wire import checkpoint as signed_notes
-from hesuan.wire import keys, leaves, verify_log
+from hesuan.wire import keys, verify_log
 from hesuan.wire.checkpoint import log_key
 from hesuan.wire.cosignature import witness_key
 from hesuan.wire.folder import Disk
@@ -330,72 +330,3 @@ def test_two_hubs_that_anchor_at_once_keep_one_a_day(monkeypatch: pytest.MonkeyP
     services.anchor()
     assert Anchor.objects.count() == 1
     assert Anchor.objects.get().log == signing.PLATFORM
-
-
-def entry(kind: str, subject: str, **more: Any) -> Fact:
-    return services.record_entry(log=PROGRAMME, kind=kind, subject=subject, **more)
-
-
-def money(fen: int) -> dict[str, Any]:
-    return {"a": fen, "b": "VOUCHER", "c": "centre:02"}
-
-
-@pytest.mark.django_db
-def test_a_programmes_entries_are_numbered_when_they_are_sequenced() -> None:
-    entry("programme", "P", public={"a": 10_000})
-    entry("grant", "G", public={"a": 5_000}, firm="firm-1")
-    entry("hold", "H", public=money(300), firm="firm-1", private={"firm": "firm-1", "job": "J"})
-    record(0)
-    services.sequence(PROGRAMME)
-    entry("capture", "C", public=money(180), firm="firm-1", refers="H")
-    entry("void", "V", public={}, refers="H2")
-    entry("hold", "H2", public=money(10))
-    with pytest.raises(KeyError):
-        services.sequence(PROGRAMME)
-
-
-@pytest.mark.django_db
-def test_a_programmes_log_adds_up_and_opens_to_whoever_holds_the_salt() -> None:
-    entry("programme", "P", public={"a": 10_000})
-    entry("grant", "G", public={"a": 5_000}, firm="firm-1")
-    hold = entry("hold", "H", public=money(300), firm="firm-1", private={"firm": "firm-1", "job": "J"})
-    services.sequence(PROGRAMME)
-    capture = entry("capture", "C", public=money(180), firm="firm-1", refers="H")
-    services.sequence(PROGRAMME)
-    services.publish(PROGRAMME)
-    found = verdict(publishing.folder(PROGRAMME))
-    assert found.result is Result.SOUND, [one.sentence() for one in found.checks]
-    assert found.totals["captured_fen"] == {"centre:02": 180} and found.totals["open_holds"] == 0
-    for fact in (hold, capture):
-        fact.refresh_from_db()
-    leaf = leaves.read_leaf(capture.logged)
-    assert leaf is not None and (leaf["s"], leaf["ref"], leaf["w"]) == (
-        3,
-        2,
-        entries.pseudonym("firm-1", capture.at.year),
-    )
-    opened = leaves.read_leaf(hold.logged)
-    assert opened is not None and hold.private is not None
-    assert leaves.opens(opened, salt=hold.private["salt"], record=hold.private["record"])
-    assert not leaves.opens(opened, salt=hold.private["salt"], record={"firm": "firm-2", "job": "J"})
-    assert b"firm-1" not in capture.logged + hold.logged
-    assert checks.check(PROGRAMME) == []
-
-
-@pytest.mark.django_db
-def test_pseudonyms_last_a_year_and_no_longer() -> None:
-    assert entries.pseudonym("f", 2026) == entries.pseudonym("f", 2026)
-    assert (
-        len({entries.pseudonym("f", 2026), entries.pseudonym("f", 2027), entries.pseudonym("g", 2026)}) == 3
-    )
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("change", ["entry = NULL", "refers = 'x'"])
-def test_an_entry_once_numbered_never_changes(change: str) -> None:
-    from django.db import DatabaseError
-
-    entry("programme", "P", public={"a": 10_000})
-    services.sequence(PROGRAMME)
-    with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
-        cursor.execute(f"UPDATE audit_fact SET {change}")

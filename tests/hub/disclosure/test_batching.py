@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
@@ -81,6 +81,22 @@ def test_a_paid_batch_is_told_once_its_payments_have_their_places(world: World, 
     assert verdict.totals["paid_fen"] == sum(owed)
     assert batch.id not in json.dumps(leaf) and checks.check() == []
     assert batching.tell_batches() == 0, "nor again in a later round"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_told_is_asked_for_in_one_statement_however_many(
+    world: World, django_assert_num_queries: Callable[..., AbstractContextManager[object]]
+) -> None:
+    """A round comes every few seconds, for ever; batches only grow in number."""
+    here = world()
+    for _ in range(2):
+        paid(here, claims=1)
+        disclosure.disclose()
+        publish(here)
+        assert batching.tell_batches() == 1
+        with django_assert_num_queries(1):
+            assert batching.tell_batches() == 0
+    assert len(told(here)) == 2
 
 
 @pytest.mark.django_db(transaction=True)

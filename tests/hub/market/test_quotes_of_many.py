@@ -12,7 +12,7 @@ from tests.sites import inventory_body
 
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.centres import services
-from hesuan.hub.centres.once import reading_once
+from hesuan.hub.centres.once import reading_once, remembered
 from hesuan.hub.market import services as market
 from hesuan.wire.ids import new_id
 
@@ -50,6 +50,17 @@ def test_nothing_is_remembered_outside_a_span_nor_from_one_to_the_next(centre_op
     assert centres.allows_scripts(centre)
     with reading_once():
         assert centres.allows_scripts(centre)
+
+
+def test_two_questions_of_one_name_are_two() -> None:
+    def question(answer: str) -> Callable[[str], str]:
+        def newest(centre_id: str) -> str:
+            return f"{answer} of {centre_id}"
+
+        return remembered(newest)
+
+    with reading_once():
+        assert [question(answer)("A") for answer in ("price", "agent")] == ["price of A", "agent of A"]
 
 
 def _allow_scripts(agent: str) -> None:

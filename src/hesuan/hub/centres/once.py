@@ -38,7 +38,7 @@ def remembered(ask: Callable[P, R]) -> Callable[P, R]:
         span = _SPAN.get()
         if span is None:
             return ask(*args, **kwargs)
-        key = (ask.__name__, args, tuple(sorted(kwargs.items())))
+        key = (ask, args, tuple(sorted(kwargs.items())))
         if key not in span:
             span[key] = ask(*args, **kwargs)
         return cast("R", span[key])

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Concat
 
 from hesuan.hub.audit import entries
 from hesuan.hub.audit.models import Fact, Log
@@ -22,6 +23,8 @@ from hesuan.wire.canonical import Json
 from hesuan.wire.totals import FLOATS
 
 KIND, PAY = "settle", "pay"
+SUBJECT = "batch:"
+"""With the batch's id behind it, what its leaves are about."""
 RUNS = 100
 """Runs in one leaf; a batch that lies in more has several leaves."""
 ROWS = 500
@@ -55,13 +58,19 @@ def tell_batches() -> int:
     Returns:
         How many were written.
     """
-    return sum(_tell(batch) for batch in paid() if not of_batch(batch).exists())
+    return sum(_tell(batch) for batch in untold())
 
 
 def paid() -> QuerySet[Batch]:
     """The batches that paid anything."""
     with_payments = Payment.objects.filter(batch=OuterRef("pk"))
     return Batch.objects.filter(Exists(with_payments), state=Batch.State.PAID).order_by("opened_at", "id")
+
+
+def untold() -> QuerySet[Batch]:
+    """Those of them that no leaf speaks of; one question, however many were told before."""
+    subject = Concat(Value(SUBJECT), OuterRef("pk"))
+    return paid().exclude(Exists(Fact.objects.filter(kind=KIND, subject=subject)))
 
 
 def of_batch(batch: Batch) -> QuerySet[Fact]:
@@ -131,7 +140,7 @@ def _tell(batch: Batch) -> int:
 
 
 def _subject(batch: Batch) -> str:
-    return f"batch:{batch.id}"
+    return f"{SUBJECT}{batch.id}"
 
 
 def _is_float(fact: Fact) -> bool:

@@ -159,6 +159,7 @@ def rebuild_log(*, actor: Actor, log: str, reason: str) -> tuple[int, list[str]]
     Raises:
         Refused: ``notices.role_missing``, ``notices.rebuild_refused``, ``audit.behind_a_witness``,
             ``audit.witnessed_otherwise``, ``audit.behind_the_key``, ``audit.behind_the_published_log``.
+        InputFault: ``notices.reason_missing``, ``notices.reason_too_long``: beside what the hub says itself.
         NotFound: ``notices.no_such_log``.
     """
     _need(actor, *MAY_RECORD)
@@ -171,7 +172,8 @@ def rebuild_log(*, actor: Actor, log: str, reason: str) -> tuple[int, list[str]]
     said = (
         f"folder written anew, {found} of {shown} leaves were left / 重新写出目录，原余 {found}/{shown} 条: "
     )
-    record_incident(actor=actor, log=log, reason=(said + reason)[:MAX_REASON])
+    _need_words(reason, most=MAX_REASON - len(said))
+    record_incident(actor=actor, log=log, reason=said + reason)
     return publishing.rebuild(log), silent
 
 
@@ -210,8 +212,8 @@ def _need(actor: Actor, *roles: str) -> None:
         raise Refused(ROLE_MISSING, name=actor.name, roles=", ".join(roles))
 
 
-def _need_words(reason: str) -> None:
+def _need_words(reason: str, *, most: int = MAX_REASON) -> None:
     if not reason.strip():
         raise InputFault(REASON_MISSING, where="reason")
-    if len(reason) > MAX_REASON:
-        raise InputFault(TOO_LONG, where="reason", characters=len(reason), most=MAX_REASON)
+    if len(reason) > most:
+        raise InputFault(TOO_LONG, where="reason", characters=len(reason), most=most)
