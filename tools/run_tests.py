@@ -2,8 +2,8 @@
 
 Two passes, each its own pytest: everything on SQLite; everything that touches a database again on
 PostgreSQL; the journeys in Chromium are in both. With two cores or more they run side by side, and what the
-second one says is printed after the first. ``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go,slurm`` turns a
-missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
+second one says is printed after the first. ``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go,slurm,kubernetes``
+turns a missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.engines import slurm
+from tests.engines import kubernetes, slurm
 
 from tools import postgres, ray_head
 
@@ -29,6 +29,7 @@ ENGINES = {
     "go": "Debian: apt-get install golang-go golang-golang-x-mod-dev",
     "ray": "pip install 'hesuan[ray]' 'ray[default]'; as root, or where users may make namespaces",
     "slurm": "Debian, as root: apt-get install $(python -m tests.engines.slurm packages)",
+    "kubernetes": "Debian, as root: tests/engines/kubernetes_build.sh",
     "measurements": "HESUAN_MEASUREMENTS names the folder of published rows; the project does not carry it",
 }
 GO_LIBRARY = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog")
@@ -72,9 +73,7 @@ def chromium() -> str | None:
 
 def _marked(wanted: str, missing: dict[str, str]) -> list[str]:
     """pytest's choice of tests: those wanted, without those whose engine is missing."""
-    left_out = [
-        f"not {engine}" for engine in ("browser", "go", "ray", "slurm", "measurements") if engine in missing
-    ]
+    left_out = [f"not {engine}" for engine in ENGINES if engine in missing and engine != "postgresql"]
     chosen = " and ".join([wanted] * bool(wanted) + left_out)
     return ["-m", chosen] if chosen else []
 
@@ -91,6 +90,8 @@ def _missing() -> dict[str, str]:
         missing["ray"] = problem
     if problem := slurm.why_not():
         missing["slurm"] = problem
+    if problem := kubernetes.why_not():
+        missing["kubernetes"] = problem
     if not (Path(os.environ.get("HESUAN_MEASUREMENTS", MEASUREMENTS)) / "training.csv").exists():
         missing["measurements"] = "the published rows are not here"
     return missing

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from hesuan.agent import engines
 from hesuan.agent.schedulers.cards import Resource
+from hesuan.agent.schedulers.kubernetes.settings import Access
+from hesuan.agent.schedulers.kubernetes.settings import Settings as KubernetesSettings
 from hesuan.agent.schedulers.slurm.settings import Become
 from hesuan.agent.site import Site
 from hesuan.errors import Faults, NotFound, Unavailable
@@ -78,8 +81,88 @@ def test_a_whole_file_of_a_ray_cluster_is_read(tmp_path: Path) -> None:
     assert said.ray.resources == {"NPU": Resource("Ascend 910C", slices=2)}
 
 
+KUBERNETES = """\
+engine = "kubernetes"
+
+[kubernetes]
+runs = "/shared/hesuan/runs"
+image = "registry.example/run:1"
+address = "https://master:6443/"
+token = "/etc/hesuan/token"
+ca = "/etc/hesuan/ca.pem"
+namespace = "guests"
+queue = "train"
+claim = "runs"
+claim_path = "/hesuan/runs/"
+user = USER
+memory_mib = 2048
+tolerated = ["nvidia.com/gpu"]
+pull_secret = "registry"
+python = "python3.11"
+
+[kubernetes.namespaces]
+01JDZ6Y8000000000000000003 = "lab-a"
+
+[kubernetes.node_selector]
+pool = "train"
+
+[kubernetes.cards."huawei.com/Ascend910"]
+card = "Ascend 910C"
+slices = 2
+""".replace("USER", str(os.geteuid()))
+
+
+def test_a_whole_file_of_a_kubernetes_cluster_is_read(tmp_path: Path) -> None:
+    said = engines.read(write(tmp_path, KUBERNETES)).kubernetes
+    assert said == KubernetesSettings(
+        image="registry.example/run:1",
+        access=Access(
+            address="https://master:6443", token=Path("/etc/hesuan/token"), ca=Path("/etc/hesuan/ca.pem")
+        ),
+        namespaces={"01JDZ6Y8000000000000000003": "lab-a"},
+        namespace="guests",
+        queue="train",
+        claim="runs",
+        claim_path="hesuan/runs",
+        resources={"huawei.com/Ascend910": Resource("Ascend 910C", slices=2)},
+        node_selector={"pool": "train"},
+        tolerated=("nvidia.com/gpu",),
+        memory_mib=2048,
+        pull_secret="registry",
+        python="python3.11",
+    )
+
+
+WHOSE = [
+    # the agent's user, what the file says, what comes of it: user and group, or a fault
+    (0, "", None),
+    (0, "user = 0", (0, 0)),
+    (0, "user = 2000", (2000, 2000)),
+    (0, "user = 2000\ngroup = 100", (2000, 100)),
+    (1000, "", (1000, 1000)),
+    (1000, "user = 1000", (1000, 1000)),
+    (1000, "user = 0", None),
+    (1000, "user = 2000", None),
+]
+
+
+@pytest.mark.parametrize(("own", "line", "becomes"), WHOSE)
+def test_containers_are_roots_only_where_that_is_written_and_anothers_only_where_the_agent_is_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: int, line: str, becomes: tuple[int, int] | None
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: own)
+    monkeypatch.setattr(os, "getegid", lambda: own)
+    file = write(tmp_path, f'engine = "kubernetes"\n[kubernetes]\nimage = "x"\n{line}\n')
+    if becomes is None:
+        with pytest.raises(Faults, match=r"kubernetes\.user"):
+            engines.read(file)
+    else:
+        said = engines.read(file).kubernetes
+        assert said is not None and (said.user, said.group) == becomes
+
+
 FAULTY = [
-    ('engine = "slrum"\n', "site.toml:1", "`slrum`; it is one of local, slurm, ray"),
+    ('engine = "slrum"\n', "site.toml:1", "`slrum`; it is one of local, slurm, ray, kubernetes"),
     ('engine = "slurm"\n', "site.toml", "`slurm` is missing"),
     ('engine = "slurm"\n[slurm]\nbecome = "root"\n', "site.toml:3", "agent, setpriv, sudo"),
     ('engine = "slurm"\n[slurm]\npartitoin = "a"\n', "site.toml:3", "partition"),
@@ -87,6 +170,9 @@ FAULTY = [
     ('engine = "ray"\n[ray]\n', "site.toml:2", "`ray.address` is missing"),
     ('engine = "ray"\n[ray]\naddress = "head:8265"\n', "site.toml:3", "such as http://head:8265"),
     ('engine = "ray"\n[ray]\naddress = "http://head"\nheader = "x"\n', "site.toml:4", "headers"),
+    ('engine = "kubernetes"\n[kubernetes]\n', "site.toml:2", "`kubernetes.image` is missing"),
+    ('engine = "kubernetes"\n[kubernetes]\nnamespaec = "a"\n', "site.toml:3", "namespace"),
+    ('engine = "kubernetes"\n[kubernetes]\naddress = "http://m"\n', "site.toml:3", "such as https://"),
     ("engine = [\n", "site.toml", "not TOML"),
 ]
 

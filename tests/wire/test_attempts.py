@@ -44,6 +44,7 @@ def test_who_saw_it() -> None:
     assert evidence_class("kernel:wait4", "") == Evidence.KERNEL
     assert evidence_class("slurm:sacct", "41|one") == Evidence.ACCOUNTING
     assert evidence_class("somebody:says", "") == Evidence.SELF_REPORTED
+    assert evidence_class("kubernetes:pod-status", "{}") == Evidence.ACCOUNTING
     assert evidence_class("ray:state", "01|hesuan") == Evidence.SELF_REPORTED
 
 

@@ -159,7 +159,13 @@ def _engine(equipped: Equipped) -> Step:
 
 
 def _users(equipped: Equipped) -> Text | Step:
-    """Local users that organisations are mapped to; a site that has none runs all as the agent."""
+    """Local users, or namespaces, that organisations are mapped to; else all are the agent's alike."""
+    if equipped.namespaces:
+        spaces = len(set(equipped.namespaces.values()))
+        return Text(
+            f"{len(equipped.namespaces)} organisations have a namespace, {spaces} in all.",
+            f"{len(equipped.namespaces)} 个机构有对应的命名空间，共 {spaces} 个。",
+        )
     if not equipped.users:
         nobody = Text(
             "Every job is the agent's own user's: organisations are not kept apart from each other.",
@@ -286,7 +292,7 @@ class Trial:
 
     def _spec(self, text: str, *, limit_s: int = 60) -> RunSpec:
         """By a name that no run has: the books keep it, and nobody is to look for it at the hub."""
-        whose = next(iter(self.equipped.users), "")
+        whose = next(iter(self.equipped.users or self.equipped.namespaces), "")
         return RunSpec(f"check-{new_id()}", ("sh", "-c", text), 1, limit_s, organisation=whose)
 
     def _until_over(self, spec: RunSpec) -> Observation:

@@ -31,11 +31,27 @@ Or a Ray cluster::
     card = "Ascend 910C"
     slices = 2                      # Ray counts dies
 
+Or a Kubernetes cluster::
+
+    engine = "kubernetes"
+
+    [kubernetes]
+    runs = "/shared/hesuan/runs"    # on every node under this path, or in the volume of `claim`
+    image = "registry.example/hesuan/run:2026.11"
+    kubeconfig = "/etc/hesuan/kubeconfig.json"
+
+    [kubernetes.namespaces]         # organisation's id at the hub → namespace
+    01JDZ6Y8000000000000000003 = "lab-a"
+
+    [kubernetes.cards."huawei.com/Ascend910"]
+    card = "Ascend 910C"
+
 Without the file, or with ``engine = "local"``, jobs are processes of this machine.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +62,10 @@ from hesuan.agent import detect
 from hesuan.agent.detect import Machine
 from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Scheduler
+from hesuan.agent.schedulers.kubernetes import inventory as kubernetes_inventory
+from hesuan.agent.schedulers.kubernetes.engine import KubernetesEngine
+from hesuan.agent.schedulers.kubernetes.settings import Access
+from hesuan.agent.schedulers.kubernetes.settings import Settings as KubernetesSettings
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.schedulers.ray import inventory as ray_inventory
@@ -60,7 +80,7 @@ from hesuan.errors import InputFault, NotFound, declare
 from hesuan.toml_table import Table
 
 FILE = "site.toml"
-ENGINES = ("local", "slurm", "ray")
+ENGINES = ("local", "slurm", "ray", "kubernetes")
 
 UNKNOWN_ENGINE = declare(
     "agent.unknown_engine",
@@ -71,6 +91,18 @@ NO_ADDRESS = declare(
     "agent.no_http_address",
     en="`{key}` is `{value}`; it is the address of the head's dashboard, such as http://head:8265.",
     zh="“{key}”为“{value}”；应为主节点 dashboard 的地址，如 http://head:8265。",
+)
+NO_SERVER = declare(
+    "agent.no_https_address",
+    en="`{key}` is `{value}`; it is the address of the API server, such as https://master:6443.",
+    zh="“{key}”为“{value}”；应为 API 服务器的地址，如 https://master:6443。",
+)
+WHOSE_CONTAINERS = declare(
+    "agent.container_user",
+    en="`{key}` is {value} and the agent is user {own}. Only root can give a run's folders to another user,"
+    " and containers are root's only where 0 is written.",
+    zh="“{key}”为 {value}，而代理的用户为 {own}。只有 root 能把运行目录交给其他用户；"
+    "只有写明 0 时容器才以 root 运行。",
 )
 NO_SITE_FILE = declare(
     "agent.no_site_file",
@@ -87,17 +119,20 @@ class Equipped:
     machine: Machine
     users: Mapping[str, str] = field(default_factory=dict)
     """Organisation's id → the local user its jobs run as; empty: the agent's own."""
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    """Organisation's id → the namespace its jobs are in, where the engine has such."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFile:
-    """What the file says; ``slurm`` and ``ray`` only where that is the engine."""
+    """What the file says; of the engines, only the one that is named."""
 
     engine: str = "local"
     software: tuple[tuple[str, str], ...] = ()
     runs: Path | None = None
     slurm: SlurmSettings | None = None
     ray: RaySettings | None = None
+    kubernetes: KubernetesSettings | None = None
 
 
 def equip(site: Site, file: Path | None) -> Equipped:
@@ -122,6 +157,10 @@ def equip(site: Site, file: Path | None) -> Equipped:
         ray = RayEngine(said.ray)
         machine = ray_inventory.machine(ray.server, dict(said.software))
         return Equipped(OutsideScheduler(ray, runs), machine)
+    if said.kubernetes is not None:
+        cluster = KubernetesEngine(said.kubernetes)
+        machine = kubernetes_inventory.machine(cluster.server, dict(said.software))
+        return Equipped(OutsideScheduler(cluster, runs), machine, namespaces=said.kubernetes.namespaces)
     machine = detect.machine()
     return Equipped(LocalScheduler(site.runs, cores=machine.cores), machine)
 
@@ -141,9 +180,10 @@ def read(path: Path) -> SiteFile:
     runs = tables[engine].text("runs", "") if engine in tables else ""
     slurm = _slurm(tables["slurm"]) if engine == "slurm" else None
     ray = _ray(tables["ray"]) if engine == "ray" else None
+    kubernetes = _kubernetes(tables["kubernetes"]) if engine == "kubernetes" else None
     top.close()
     top.document.finish()
-    return SiteFile(engine, declared, Path(runs) if runs else None, slurm, ray)
+    return SiteFile(engine, declared, Path(runs) if runs else None, slurm, ray, kubernetes)
 
 
 def _slurm(table: Table) -> SlurmSettings:
@@ -181,6 +221,55 @@ def _ray(table: Table) -> RaySettings:
     )
     table.close()
     return settings
+
+
+def _kubernetes(table: Table) -> KubernetesSettings:
+    namespaces, selector = (table.table(name, needed=False) for name in ("namespaces", "node_selector"))
+    user = _container_user(table)
+    own_group = os.getegid() if user == os.geteuid() else user
+    settings = KubernetesSettings(
+        image=table.text("image"),
+        access=_access(table),
+        namespaces={name: namespaces.text(name) for name in namespaces.values},
+        namespace=table.text("namespace", ""),
+        queue=table.text("queue", ""),
+        claim=table.text("claim", ""),
+        claim_path=table.text("claim_path", "").strip("/"),
+        user=user,
+        group=table.integer("group", own_group),
+        resources=_resources(table),
+        node_selector={name: selector.text(name) for name in selector.values},
+        tolerated=table.texts("tolerated", ()),
+        memory_mib=table.integer("memory_mib", 0),
+        pull_secret=table.text("pull_secret", ""),
+        python=table.text("python", "python3"),
+    )
+    table.close()
+    return settings
+
+
+def _access(table: Table) -> Access:
+    kubeconfig, token, ca = (table.text(name, "") for name in ("kubeconfig", "token", "ca"))
+    address = table.text("address", "")
+    if address and not (urlsplit(address).scheme == "https" and urlsplit(address).hostname):
+        where = table.where("address")
+        table.fault(InputFault(NO_SERVER, where=where, key="kubernetes.address", value=address))
+    return Access(
+        kubeconfig=Path(kubeconfig) if kubeconfig else None,
+        address=address.rstrip("/"),
+        token=Path(token) if token else None,
+        ca=Path(ca) if ca else None,
+    )
+
+
+def _container_user(table: Table) -> int:
+    """Whom containers run as: the agent's own user, or another where the agent is root."""
+    own, user = os.geteuid(), table.integer("user", -1)
+    if (own == 0 and user < 0) or (own and user not in (-1, own)):
+        where, shown = table.where("user"), "–" if user < 0 else user
+        fault = InputFault(WHOSE_CONTAINERS, where=where, key="kubernetes.user", value=shown, own=own)
+        table.fault(fault)
+    return own if user < 0 else user
 
 
 def _resources(table: Table) -> dict[str, Resource]:

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from tests.engines import kubernetes as kubernetes_cluster
 from tests.engines import ray_cluster
 from tests.engines import slurm as slurm_cluster
 
 from hesuan.agent.schedulers.contract import Observation, RunSpec, RunState, Scheduler
 from hesuan.agent.schedulers.engine import Engine
 from hesuan.agent.schedulers.fake import VISIBLE_WITHIN_S, FakeCentre, FakeScheduler
+from hesuan.agent.schedulers.kubernetes.engine import KubernetesEngine
+from hesuan.agent.schedulers.kubernetes.settings import Access
+from hesuan.agent.schedulers.kubernetes.settings import Settings as KubernetesSettings
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.schedulers.ray.engine import RayEngine
@@ -189,6 +193,24 @@ class RayHarness(ClusterHarness):
 
     def listed(self, name: str) -> int:
         return sum(job["submission_id"] == name for job in self.cluster.jobs())
+
+
+class KubernetesHarness(ClusterHarness):
+    cores = kubernetes_cluster.CPUS
+    cluster: kubernetes_cluster.Cluster
+
+    def __init__(self, tmp: Path) -> None:
+        self.cluster = kubernetes_cluster.of_this_process()
+        super().__init__(tmp)
+
+    def engine(self) -> KubernetesEngine:
+        access = Access(address=self.cluster.address, token=self.cluster.token, ca=self.cluster.ca)
+        return KubernetesEngine(
+            KubernetesSettings(image="none", access=access, namespace=kubernetes_cluster.NAMESPACE)
+        )
+
+    def listed(self, name: str) -> int:
+        return sum(job["metadata"]["name"] == name.lower() for job in self.cluster.jobs())
 
 
 def shell(ends: str, starts: Path) -> tuple[str, ...]:

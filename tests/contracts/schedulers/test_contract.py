@@ -9,6 +9,7 @@ import pytest
 from tests.contracts.schedulers.harnesses import (
     FakeHarness,
     Harness,
+    KubernetesHarness,
     LocalHarness,
     RayHarness,
     SlurmHarness,
@@ -18,7 +19,13 @@ from hesuan.agent.schedulers.contract import Observation, RunState
 from hesuan.errors import Conflict, NotFound, Refused
 from hesuan.wire.ids import new_id
 
-ENGINES = {"fake": FakeHarness, "local": LocalHarness, "slurm": SlurmHarness, "ray": RayHarness}
+ENGINES = {
+    "fake": FakeHarness,
+    "local": LocalHarness,
+    "slurm": SlurmHarness,
+    "ray": RayHarness,
+    "kubernetes": KubernetesHarness,
+}
 
 
 @pytest.fixture(
@@ -27,6 +34,7 @@ ENGINES = {"fake": FakeHarness, "local": LocalHarness, "slurm": SlurmHarness, "r
         "local",
         pytest.param("slurm", marks=[pytest.mark.slurm, pytest.mark.processes]),
         pytest.param("ray", marks=[pytest.mark.ray, pytest.mark.processes]),
+        pytest.param("kubernetes", marks=[pytest.mark.kubernetes, pytest.mark.processes]),
     ]
 )
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:

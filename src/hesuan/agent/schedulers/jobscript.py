@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 
 from hesuan.agent.schedulers.contract import RunSpec
@@ -13,6 +14,8 @@ TAKEN = 75
 """What a script ends with that finds its run begun by another job."""
 TIMED_OUT = 124
 """What ``timeout`` ends with when it has ended the job."""
+CANCELLED = 76
+"""What a script ends with that finds its run cancelled."""
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -46,3 +49,39 @@ def filled(spec: RunSpec, directory: RunDirectory, *, python: str) -> list[str]:
     for word, value in words.items():
         command = [part.replace(word, value) for part in command]
     return command
+
+
+def begun_twice(directory: RunDirectory) -> bool:
+    """Whether a job found the run begun by another."""
+    return (directory.path / "tmp" / "begun-twice").exists()
+
+
+def begun(directory: RunDirectory) -> bool:
+    """Whether a script has taken the run."""
+    return (directory.path / "tmp" / "taken-by").exists()
+
+
+def once(spec: RunSpec, directory: RunDirectory, *, python: str) -> str:
+    """A script that begins the run at most once, however often it is started, and never after a cancellation.
+
+    It keeps the time limit by ``timeout`` and writes the job's output into the run's folder. Every word of
+    the user's is quoted, none is read by the shell.
+    """
+    folder = directory.path
+    claim, twice = (shlex.quote(str(folder / "tmp" / name)) for name in ("taken-by", "begun-twice"))
+    told = environment(spec, directory).items()
+    return "\n".join(
+        [
+            "#!/bin/sh",
+            "umask 077",
+            f'(set -C; echo "$$" > {claim}) 2>/dev/null || {{ : > {twice}; exit {TAKEN}; }}',
+            f"[ ! -e {shlex.quote(str(folder / 'cancel'))} ] || exit {CANCELLED}",
+            f"exec >> {shlex.quote(str(directory.log))} 2>&1",
+            *(f"export {name}={shlex.quote(value)}" for name, value in told),
+            f"cd {shlex.quote(str(folder / 'work'))} || exit 1",
+            # Its short form is the one that BusyBox has too.
+            f"exec timeout -k {GRACE_S} {spec.time_limit_s} "
+            + shlex.join(filled(spec, directory, python=python)),
+            "",
+        ]
+    )

@@ -1,0 +1,90 @@
+"""What a cluster has, by its own word: nodes, cores, memory, and what device plugins count."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from hesuan.agent.cards import CardGroup
+from hesuan.agent.detect import Machine
+from hesuan.agent.schedulers.kubernetes.quantity import amount
+from hesuan.agent.schedulers.kubernetes.server import Server
+
+NODES = "/api/v1/nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node; ``allocatable`` is what pods may have of it."""
+
+    name: str
+    is_ready: bool
+    is_in_service: bool
+    """Whether new pods are placed there, by the operator's will."""
+    allocatable: Mapping[str, Decimal]
+
+
+def nodes(server: Server) -> list[Node]:
+    """All nodes that the site's selector leaves.
+
+    Raises:
+        Unavailable: ``agent.kubernetes_away``.
+    """
+    selector = ",".join(f"{name}={value}" for name, value in server.settings.node_selector.items())
+    rows = server.items(NODES, {"labelSelector": selector} if selector else None)
+    return [node(row) for row in rows]
+
+
+def node(document: Mapping[str, Any]) -> Node:
+    """Reads a node; what is missing or of another kind is nothing."""
+    meta, spec, status = (document.get(name) or {} for name in ("metadata", "spec", "status"))
+    allocatable = status.get("allocatable") or status.get("capacity") or {}
+    ready = [one.get("status") for one in status.get("conditions") or () if one.get("type") == "Ready"]
+    return Node(
+        name=str(meta.get("name", "?")),
+        is_ready=ready == ["True"],
+        is_in_service=not spec.get("unschedulable"),
+        allocatable={str(name): amount(one) for name, one in allocatable.items()},
+    )
+
+
+def largest(found: Iterable[Node], name: str) -> Decimal:
+    """The most that one node has of a resource."""
+    return max((one.allocatable.get(name, Decimal(0)) for one in found), default=Decimal(0))
+
+
+def machine(server: Server, software: Mapping[str, str]) -> Machine:
+    """The cluster as one machine: what one run can have at most, and all cards that are in service.
+
+    Raises:
+        Unavailable: ``agent.kubernetes_away``.
+    """
+    every = nodes(server)
+    usable = [one for one in every if one.is_ready and one.is_in_service]
+    away = sorted(one.name for one in every if one not in usable)
+    cards: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for one in usable:
+        for name, count in one.allocatable.items():
+            known = server.settings.resources.get(name)
+            if known:
+                cards[known.card] += int(count) // known.slices
+            elif "/" in name and count:  # an extended resource has a maker's domain before its name
+                others[name] += int(count)
+    shown = ", ".join(f"{name} ({count})" for name, count in sorted(others.items()))
+    notes = [f"Not in service: {', '.join(away)}."] if away else []
+    notes += [f"Resources that [kubernetes.cards] gives no card's name: {shown}."] if others else []
+    version = (server.read("/version") or {}).get("gitVersion")
+    return Machine(
+        host=urlsplit(server.address).netloc,
+        cores=max(1, math.floor(largest(usable, "cpu"))),
+        memory_bytes=int(largest(usable, "memory")) or None,
+        cards=tuple(CardGroup(name, count, None) for name, count in sorted(cards.items())),
+        software={**({"kubernetes": str(version)} if version else {}), **software},
+        notes=tuple(notes),
+    )
