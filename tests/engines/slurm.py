@@ -103,7 +103,11 @@ class Cluster:
             _until(lambda: " is UP" in self.call("scontrol", "ping", check=False), "slurmctld")
 
     def forget_everything(self) -> None:
-        """The controller is killed and its memory wiped: it never heard of any job."""
+        """The controller is killed and its memory wiped: it never heard of any job.
+
+        A line of a job that had reached the books is closed there as CANCELLED, by no one; one that had not,
+        for they run some seconds behind, never comes.
+        """
         self.kill("slurmctld")
         shutil.rmtree(self.folder / "state")
         (self.folder / "state").mkdir(mode=0o755)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.contracts.schedulers.harnesses import wait_until
+from tests.contracts.schedulers.harnesses import Gate, wait_until
 from tests.engines import slurm as clusters
 from tests.engines.slurm import Cluster
 
@@ -63,6 +63,23 @@ def ended(site: OutsideScheduler, job: RunSpec) -> Usage:
 
 def names(cluster: Cluster, run: str) -> list[str]:
     return cluster.call("squeue", "-h", "-t", "all", "-n", f"hesuan-{run}", "-o", "%A").split()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 90
+    while not is_so():
+        assert time.monotonic() < deadline, "it never was so"
+        time.sleep(0.2)
+
+
+def on_the_books(cluster: Cluster, run: str) -> list[str]:
+    """The states of a run's jobs, without their steps; none while the books do not answer."""
+    words = "sacct", "-n", "-X", "-P", "-D", "--name", f"hesuan-{run}", "-o", "State"
+    return cluster.call(*words, check=False).split()
+
+
+def in_the_queue(cluster: Cluster, job: str) -> str:
+    return cluster.call("squeue", "-h", "-t", "all", "-j", job, "-o", "%T").strip()
 
 
 def test_cards_are_asked_for_by_the_catalogues_name_and_held(site: OutsideScheduler) -> None:
@@ -150,40 +167,48 @@ def test_a_controller_that_is_away_for_a_while_costs_nothing(
     assert usage is not None and len(usage.accounting) == 1 and 8_000 <= usage.wall_ms < 30_000
 
 
-def test_books_that_are_away_delay_the_end_and_lose_nothing(site: OutsideScheduler, cluster: Cluster) -> None:
-    job = script("sleep 2")
+def test_books_that_are_away_delay_the_end_and_lose_nothing(
+    site: OutsideScheduler, cluster: Cluster, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    job = RunSpec(new_id(), gate.command, 1, 300)
     site.submit(job)
-    wait_until(site, job.run, lambda o: o.state == RunState.RUNNING)
+    until(lambda: on_the_books(cluster, job.run) == ["RUNNING"])
     cluster.kill("slurmdbd")
     try:
+        gate.open()
+        (number,) = names(cluster, job.run)
+        until(lambda: in_the_queue(cluster, number) == "COMPLETED")
         with pytest.raises(Unavailable):
-            wait_until(site, job.run, lambda o: o.state.final)
+            site.poll(job.run)
     finally:
         cluster.start("slurmdbd")
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if site.poll(job.run).state.final:
-                break
-        except Unavailable:
-            time.sleep(0.3)
+    # The controller tries the books again each ten seconds, and sends the job's start before its end.
+    until(lambda: on_the_books(cluster, job.run) == ["COMPLETED"])
+    assert wait_until(site, job.run, lambda o: o.state.final).state == RunState.COMPLETED
     usage = site.usage(job.run)
-    assert usage is not None and usage.state == "COMPLETED" and len(usage.accounting) == 1
+    assert usage is not None and len(usage.accounting) == 1
 
 
-def test_a_requeued_job_has_an_attempt_for_each_run(site: OutsideScheduler, cluster: Cluster) -> None:
-    job = script("sleep 4")
+def test_a_requeued_job_has_an_attempt_for_each_run(
+    site: OutsideScheduler, cluster: Cluster, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    job = RunSpec(new_id(), gate.command, 1, 300)
     site.submit(job)
-    wait_until(site, job.run, lambda o: o.state == RunState.RUNNING)
+    gate.wait_for(1)
     time.sleep(2)
     (number,) = names(cluster, job.run)
     cluster.call("scontrol", "requeue", number)
-    wait_until(site, job.run, lambda o: o.state == RunState.SUBMITTED)
+    gate.wait_for(2)
+    assert site.poll(job.run).state == RunState.RUNNING and site.usage(job.run) is None
+    time.sleep(2)
+    gate.open()
     assert wait_until(site, job.run, lambda o: o.state.final).state == RunState.COMPLETED
     usage = site.usage(job.run)
     assert usage is not None and len(usage.accounting) == 2
     assert len({one.key for one in usage.accounting}) == 2
-    assert usage.wall_ms == sum(one.wall_ms for one in usage.accounting) >= 5000
+    assert usage.wall_ms == sum(one.wall_ms for one in usage.accounting) >= 3000
 
 
 def test_what_an_operator_cancels_is_not_the_users_doing(site: OutsideScheduler, cluster: Cluster) -> None:
@@ -193,6 +218,42 @@ def test_what_an_operator_cancels_is_not_the_users_doing(site: OutsideScheduler,
     cluster.call("scancel", *names(cluster, job.run))
     ended = wait_until(site, job.run, lambda o: o.state.final)
     assert ended.state == RunState.KILLED and "at the centre" in ended.reason
+
+
+def test_a_job_that_a_controller_without_memory_closed_on_the_books_is_unknown(
+    site: OutsideScheduler, cluster: Cluster
+) -> None:
+    """Its books say from then on that it was cancelled, to the second of the new start: nobody saw that."""
+    job = script("sleep 600")
+    site.submit(job)
+    until(lambda: on_the_books(cluster, job.run) == ["RUNNING"])
+    cluster.forget_everything()
+    until(lambda: on_the_books(cluster, job.run) == ["CANCELLED"])
+    seen = wait_until(site, job.run, lambda o: o.state != RunState.RUNNING)
+    assert seen.state == RunState.UNKNOWN and "nobody saw" in seen.reason
+    site.cancel(job.run)
+    assert site.poll(job.run).state == RunState.UNKNOWN and site.usage(job.run) is None
+
+
+def test_another_job_that_was_given_the_number_again_is_not_cancelled(
+    site: OutsideScheduler, cluster: Cluster, tmp_path: Path
+) -> None:
+    mine = script("sleep 600")
+    site.submit(mine)
+    wait_until(site, mine.run, lambda o: o.state == RunState.RUNNING)
+    (number,) = names(cluster, mine.run)
+    cluster.forget_everything()
+    words = "--parsable", "--hold", "--job-name=other", f"--output={tmp_path}/out", "--wrap=sleep 600"
+    while cluster.call("sbatch", *words).strip() != number:
+        pass  # it counts from one again
+    cluster.call("scontrol", "release", number)
+    until(lambda: in_the_queue(cluster, number) == "RUNNING")
+    site.cancel(mine.run)
+    time.sleep(3)
+    assert in_the_queue(cluster, number) == "RUNNING"
+    assert isinstance(site.engine, SlurmEngine)
+    site.engine.tools.cancel(number, name="other")
+    until(lambda: in_the_queue(cluster, number) == "CANCELLED")
 
 
 def test_many_runs_cost_one_call_of_the_books(settings: Settings, tmp_path: Path) -> None:

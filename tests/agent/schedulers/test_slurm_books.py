@@ -145,6 +145,14 @@ def test_each_end_has_its_name(
     assert (end.state, end.exit_status, end.signal) == (state, status, number) and end.reason
 
 
+@pytest.mark.parametrize(
+    ("state", "made_up"),
+    [("CANCELLED", True), ("CANCELLED by 0", False), ("CANCELLED by 1000", False), ("COMPLETED", False)],
+)
+def test_a_job_that_was_cancelled_by_no_one_has_an_end_that_nobody_saw(state: str, made_up: bool) -> None:
+    assert line(State=state).is_made_up == made_up
+
+
 @pytest.mark.parametrize("state", ["PENDING", "RUNNING", "REQUEUED", "SUSPENDED", "COMPLETING", "RESIZING"])
 def test_what_is_under_way_is_not_over(state: str) -> None:
     assert not line(State=state, End="Unknown").is_over
@@ -245,3 +253,34 @@ def test_a_number_given_again_brings_no_line_of_the_job_that_had_it_before() -> 
     run = "01JDZ6Y8000000000000000003"
     assert own([earlier, its_step, mine, my_step], run) == [mine, my_step]
     assert own([earlier, its_step], run) == []
+
+
+def test_a_number_given_again_brings_no_step_of_the_job_that_has_it_after() -> None:
+    """Its peak of memory would be told as ours."""
+    mine, my_step = line(), line(JobIDRaw="41.batch", JobName="batch")
+    after = "2026-11-21T10:00:00"
+    later = line(JobName="hesuan-01JDZ6Y8000000000000000004", Submit=after, Start=after)
+    its_step = line(JobIDRaw="41.batch", JobName="batch", Submit=after, Start=after, MaxRSS="9G")
+    told = [later, its_step, mine, my_step]
+    assert own(told, "01JDZ6Y8000000000000000003") == [mine, my_step]
+    assert own(told, "01JDZ6Y8000000000000000004") == [later, its_step]
+
+
+def test_each_step_of_a_requeued_job_stays_with_it() -> None:
+    again = "2026-11-20T10:30:05"
+    told = [
+        line(State="REQUEUED", End=again),
+        line(JobIDRaw="41.batch", JobName="batch", End=again),
+        line(Submit=again, Start="2026-11-20T10:40:00"),
+        line(JobIDRaw="41.batch", JobName="batch", Submit=again, Start="2026-11-20T10:40:00"),
+    ]
+    assert own(told, "01JDZ6Y8000000000000000003") == told
+
+
+def test_two_runs_under_one_number_are_booked_each_under_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    noon, past = "2026-11-20T12:00:00", "2026-11-20T12:30:00"
+    other = {"JobName": "hesuan-01JDZ6Y8000000000000000004", "Submit": noon, "Start": noon}
+    found, _ = booked(monkeypatch, line(), line(**other, End=past, ElapsedRaw="1800"))
+    assert [(one.run[-1], one.attempt["wall_ms"]) for one in found] == [("3", 3_600_000), ("4", 1_800_000)]
+    found, _ = booked(monkeypatch, line(), line(**other, State="RUNNING", End="Unknown"))
+    assert [one.run[-1] for one in found] == ["3"], "that the number is in use again hides nothing"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.agent.hub import StandInHub, serving
-from tests.contracts.schedulers.harnesses import wait_until
+from tests.contracts.schedulers.harnesses import Gate, wait_until
 from tests.engines import slurm as clusters
 from tests.engines.slurm import Cluster
 
@@ -58,19 +58,24 @@ def until_booked(scheduler: OutsideScheduler, count: int, since: datetime) -> No
 
 
 @pytest.fixture(scope="module")
-def ran(site: Site, cluster: Cluster) -> tuple[datetime, list[dict[str, Any]]]:
+def ran(
+    site: Site, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[datetime, list[dict[str, Any]]]:
     """One run with cards, and one that was requeued: what a hub has of them, and since when."""
     since = datetime.now(UTC).replace(microsecond=0)
     time.sleep(1.1)  # nothing of other tests ends within
     scheduler = engines.equip(site, None).scheduler
     assert isinstance(scheduler, OutsideScheduler)
     plain = RunSpec(new_id(), ("sh", "-c", "sleep 2"), 1, 60, cards=2, card="Ascend 910C")
-    again = RunSpec(new_id(), ("sh", "-c", "sleep 4"), 1, 60)
+    gate = Gate(tmp_path_factory.mktemp("gate") / "gate")
+    again = RunSpec(new_id(), gate.command, 1, 300)
     for spec in (plain, again):
         scheduler.submit(spec)
-    wait_until(scheduler, again.run, lambda o: o.state == "RUNNING")
-    time.sleep(1.5)
-    cluster.call("scontrol", "requeue", scheduler.poll(again.run) and _job(scheduler, again.run))
+    gate.wait_for(1)
+    time.sleep(1.5)  # it has held something: the books count whole seconds
+    cluster.call("scontrol", "requeue", _job(scheduler, again.run))
+    gate.wait_for(2)
+    gate.open()
     kept = []
     for spec in (plain, again):
         wait_until(scheduler, spec.run, lambda o: o.state.final)

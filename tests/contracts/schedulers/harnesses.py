@@ -220,6 +220,27 @@ def shell(ends: str, starts: Path) -> tuple[str, ...]:
     return "sh", "-c", f"echo $$ >> {starts}; echo hello; sleep 1.2; {end}"
 
 
+class Gate:
+    """What a job waits at until a test lets it through, so that no time decides which of them is first."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._starts, self._opened = folder / "starts", folder / "opened"
+        waits = f"until [ -e {self._opened} ]; do sleep 0.1; done"
+        self.command = "sh", "-c", f"echo >> {self._starts}; {waits}"
+
+    def wait_for(self, starts: int) -> None:
+        """Until the command has been begun so many times."""
+        deadline = time.monotonic() + 90
+        while not self._starts.exists() or len(self._starts.read_text()) < starts:
+            assert time.monotonic() < deadline, f"the job was never begun {starts} times"
+            time.sleep(0.1)
+
+    def open(self) -> None:
+        """Whoever waits, and whoever comes, goes through."""
+        self._opened.touch()
+
+
 def wait_until(scheduler: Scheduler, run: str, wanted: Callable[[Observation], bool]) -> Observation:
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:

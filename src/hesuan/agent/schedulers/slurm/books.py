@@ -89,6 +89,16 @@ class Line:
         return bool(self.state) and self.state not in (*WAITING, *RUNNING) and self.end is not None
 
     @property
+    def is_made_up(self) -> bool:
+        """Whether nobody saw this end: CANCELLED, and by no one.
+
+        Slurm writes by whom a job was cancelled, be it itself. A controller that begins without its memory
+        closes each line that is open as CANCELLED at that moment, by no one, so that none stays open for
+        ever; of the job it knows nothing. The job may have ended long before, or still run.
+        """
+        return self.values["State"] == "CANCELLED"
+
+    @property
     def submitted(self) -> datetime | None:
         """When it was put into the queue; a requeued job has this time once for each time."""
         return moment(self.values["Submit"])

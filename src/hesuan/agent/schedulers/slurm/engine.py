@@ -3,7 +3,8 @@
 A job is named by its run, which is how it is found again after a lost answer. The queue says whether it is
 under way; only the books (``sacct``) say how it ended. They run behind, by seconds or, with ``slurmdbd``
 away, by hours: no line is not no job. What the queue has forgotten and the books still call running has
-vanished, and is UNKNOWN until somebody mends the books.
+vanished, and is UNKNOWN until somebody mends the books; so has a job whose line was closed by a controller
+that had lost its memory.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 import os
 import pwd
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,6 +37,10 @@ NO_USER = declare(
     zh="本站点没有与机构 {organisation} 对应的本地用户。请站点运营人员在 site.toml 的 [slurm.users] 中添加。",
 )
 
+CLOSED_UNSEEN = (
+    "Slurm's controller began anew without its memory and closed the job on its books; how and when the job"
+    " ended nobody saw."
+)
 NAME = "hesuan-"
 EVIDENCE = "slurm:sacct"
 MARGIN = timedelta(days=1)
@@ -123,14 +128,16 @@ class SlurmEngine:
         known = job or taken.jobs.get(directory.run, "")
         last = _last(own(taken.lines.get(known, ()), directory.run))
         if last is not None and last.is_over and _is_settled(last):
+            if last.is_made_up:
+                return Seen(last.job, RunState.UNKNOWN, _text(last.end), CLOSED_UNSEEN)
             return Seen(last.job, RunState.RUNNING, _text(last.end), over=True)
         if queued is not None:
             return Seen(queued.job, RunState.RUNNING, _text(books.moment(queued.started)), over=True)
         return None
 
     def end(self, directory: RunDirectory, job: str) -> None:
-        """``scancel``."""
-        self.tools.cancel(job)
+        """``scancel``, of the job that has both the number and the run's name."""
+        self.tools.cancel(job, name=NAME + directory.run)
 
     def account(self, directory: RunDirectory, job: str) -> Account | None:
         """Every line of the job, with its steps' processor time and memory."""
@@ -139,7 +146,7 @@ class SlurmEngine:
         lines = own(taken.lines.get(job, ()), directory.run)
         last = _last(lines)
         is_back = queued is not None and queued.is_active
-        if last is None or not last.is_over or not _is_settled(last) or is_back:
+        if last is None or not last.is_over or last.is_made_up or not _is_settled(last) or is_back:
             return None
         end = books.end(last, time_limit_s=int(directory.spec()["time_limit_s"]))
         runs = [line for line in lines if not line.is_step]
@@ -167,11 +174,14 @@ class SlurmEngine:
         A requeued job that is still under way is left out with its earlier runs: a usage is told at its end.
         """
         when = ("-S", since.strftime(TIME_FORMAT), "-E", until.strftime(TIME_FORMAT))
-        ours = [line for line in self._lines(*when) if not line.is_step and line.name.startswith(NAME)]
-        under_way = {line.job for line in ours if line.end is None}
-        runs = {line.job: line.name.removeprefix(NAME) for line in ours if line.job not in under_way}
+        jobs: dict[tuple[str, str], list[Line]] = {}
+        for line in self._lines(*when):
+            if not line.is_step and line.name.startswith(NAME):
+                jobs.setdefault((line.name.removeprefix(NAME), line.job), []).append(line)
         found: list[Booked] = []
-        for run, lines in _by_run(ours, runs).items():
+        for (run, _), lines in jobs.items():
+            if any(line.end is None for line in lines):
+                continue
             read = (books.attempt(line, self.settings.gres) for line in lines)
             for one in each_once(one for one in read if one is not None):
                 if format_at(since) <= one.ended_at < format_at(until):
@@ -266,14 +276,6 @@ def _active(queued: Queued) -> Seen:
     return Seen(queued.job, RunState.RUNNING, _text(books.moment(queued.started)))
 
 
-def _by_run(lines: Iterable[Line], runs: Mapping[str, str]) -> dict[str, list[Line]]:
-    found: dict[str, list[Line]] = {}
-    for line in lines:
-        if line.job in runs:
-            found.setdefault(runs[line.job], []).append(line)
-    return found
-
-
 def _last(lines: Sequence[Line]) -> Line | None:
     """The line of the job's latest run: the one that was put into the queue last."""
     dawn = datetime.min.replace(tzinfo=UTC)
@@ -296,10 +298,16 @@ def own(lines: Sequence[Line], run: str) -> list[Line]:
     """Those of a job's lines that are the run's.
 
     A controller that lost its memory, or came to the end of its numbers, gives a number again, and the books
-    keep the job that had it before. A step has a name of its own, and is told by when it began.
+    keep the job that had it before. A step has a name of its own: it is of the job that had the number last
+    when the step began.
     """
-    mine = [line for line in lines if not line.is_step and line.name == NAME + run]
-    since = min((line.values["Submit"] for line in mine), default="")
-    return [
-        line for line in lines if line in mine or (mine and line.is_step and line.values["Start"] >= since)
-    ]
+    runs = [line for line in lines if not line.is_step]
+    return [line for line in lines if _whose(line, runs) == NAME + run]
+
+
+def _whose(line: Line, runs: Sequence[Line]) -> str:
+    """The name of the job that a line is of, among all that had its number."""
+    if not line.is_step:
+        return line.name
+    before = [one for one in runs if one.values["Submit"] <= line.values["Start"]]
+    return max(before, key=lambda one: one.values["Submit"]).name if before else ""

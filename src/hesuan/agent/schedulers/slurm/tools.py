@@ -72,14 +72,17 @@ class Tools:
             _refuse(done)
         return job
 
-    def cancel(self, job: str) -> None:
-        """``scancel``; a job that is over or unknown to the controller is no error.
+    def cancel(self, job: str, *, name: str) -> None:
+        """``scancel``; a job that is over, unknown to the controller or of another name is no error.
+
+        A number is given again by a controller that lost its memory: by number alone a job of somebody
+        else's could be ended, or another run of ours.
 
         Raises:
             Unavailable: ``agent.slurm_away``.
         """
         try:
-            done = self._call([self._path("scancel"), job], user="")
+            done = self._call([self._path("scancel"), f"--name={name}", job], user="")
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Unavailable(AWAY, tool="scancel", problem=type(error).__name__) from None
         if done.returncode != 0 and _UNCERTAIN.search(done.stderr):
