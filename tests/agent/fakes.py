@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 from tests.agent.hub import StandInHub
 
 from hesuan.agent.agent import Agent
@@ -25,8 +26,15 @@ class Rig:
 
     meter_every_s = 60.0
 
-    def __init__(self, hub: StandInHub, site: Site, *, scripts: bool = True) -> None:
-        self.hub, self.site, self.scripts = hub, site, scripts
+    def __init__(
+        self,
+        hub: StandInHub,
+        site: Site,
+        *,
+        scripts: bool = True,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.hub, self.site, self.scripts, self.transport = hub, site, scripts, transport
         self.centre = FakeCentre()
         self.scheduler = FakeScheduler(self.centre, site.runs)
         self.told: list[str] = []
@@ -34,7 +42,7 @@ class Rig:
 
     def start(self) -> None:
         self.spool = Spool(self.site.spool, self.site.agent, self.site.private)
-        self.uplink = Uplink(self.hub.address, self.site.private, self.site.agent)
+        self.uplink = Uplink(self.hub.address, self.site.private, self.site.agent, transport=self.transport)
         self.agent = Agent(
             site=self.site,
             spool=self.spool,

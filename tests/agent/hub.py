@@ -43,6 +43,7 @@ class StandInHub:
     lose_answers: int = 0
     away: bool = False
     deliver_everything: bool = False
+    """Every command again and again, the newest first."""
     clock: timedelta = timedelta(0)
     problems: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -76,6 +77,17 @@ class StandInHub:
         while not happened():
             assert time.monotonic() < deadline, f"never happened; problems: {self.problems}"
             time.sleep(0.02)
+
+    def respond(self, path: str, document: dict[str, Any]) -> Answer:
+        """What one request is answered with, at the hub's time; a refusal is an answer too."""
+        self.requests += 1
+        try:
+            status, answer = self.answer(path, document)
+        except HesuanError as error:
+            status, answer = self._problem(403, error.code.name)
+        if status == 200:
+            answer["hub_time"] = format_at(datetime.now(UTC) + self.clock)
+        return status, answer
 
     def answer(self, path: str, document: dict[str, Any]) -> Answer:
         """What one request is answered with."""
@@ -126,7 +138,7 @@ class StandInHub:
             with self.lock:
                 found = [command for command in self.commands if command["seq"] > after]
             if found or time.monotonic() > deadline:
-                return 200, {"commands": found}
+                return 200, {"commands": found[::-1] if self.deliver_everything else found}
             time.sleep(0.02)
 
     def _records(self, document: dict[str, Any]) -> Answer:
@@ -150,18 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = int(self.headers["Content-Length"])
-        document = json.loads(self.rfile.read(length))
-        self.hub.requests += 1
-        try:
-            status, answer = self.hub.answer(self.path, document)
-        except HesuanError as error:
-            status, answer = self.hub._problem(403, error.code.name)
+        status, answer = self.hub.respond(self.path, json.loads(self.rfile.read(length)))
         if self.hub.lose_answers > 0:
             self.hub.lose_answers -= 1
             self.close_connection = True
             return
-        if status == 200:
-            answer["hub_time"] = format_at(datetime.now(UTC) + self.hub.clock)
         data = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -63,9 +63,12 @@ class Agent:
     def serve(self) -> None:
         """Works until ``stop``; runs go on without us."""
         threading.Thread(target=self._poll_commands, name="commands", daemon=True).start()
-        self.introduce()
+        introduced = False
         while not self.stopping.is_set():
             try:
+                if not introduced:
+                    self.introduce()
+                    introduced = True
                 pause_s = BUSY_TICK_S if self.tick() else IDLE_TICK_S
             except (sqlite3.Error, OSError) as error:
                 # Such as a full disk: what is not written has not happened, and is tried again.

@@ -104,10 +104,11 @@ class Spool:
         self._connection.execute("pragma synchronous=full")
         self._connection.executescript(_SCHEMA)
         with self.transaction() as change:
-            known = change.meta("agent") or self.agent
-            if known != self.agent:
+            known = change.meta("agent")
+            if known and known != self.agent:
                 raise Refused(SPOOL_OF_ANOTHER, where=str(self.path), found=known, agent=self.agent)
-            change.set_meta("agent", self.agent)
+            if not known:  # an agent that begins anew on a full disk writes nothing here
+                change.set_meta("agent", self.agent)
 
     def close(self) -> None:
         """Closes the file."""

@@ -85,17 +85,21 @@ class BackOff:
 
 @dataclass(slots=True)
 class Uplink:
-    """Calls to one hub. ``skew`` is the hub's clock less ours, as last measured; safe from threads."""
+    """Calls to one hub. ``skew`` is the hub's clock less ours, as last measured; safe from threads.
+    ``transport`` is what carries a request; None: the network."""
 
     hub: str
     private: Ed25519PrivateKey
     agent: str = ""
     skew: timedelta = timedelta(0)
+    transport: httpx.BaseTransport | None = None
     _client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S, read=ANSWER_S + LARGEST_WAIT_S)
-        self._client = httpx.Client(base_url=self.hub, timeout=timeout, follow_redirects=False)
+        self._client = httpx.Client(
+            base_url=self.hub, timeout=timeout, follow_redirects=False, transport=self.transport
+        )
 
     def close(self) -> None:
         """Closes the connections."""

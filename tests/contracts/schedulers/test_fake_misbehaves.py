@@ -65,6 +65,45 @@ def test_a_lost_answer_to_a_job_not_yet_visible_waits_instead_of_asking_again(
     assert len(centre.jobs) == 1
 
 
+@pytest.mark.parametrize("step_s", [3600, -3600])
+def test_a_clock_that_is_set_meanwhile_asks_for_no_second_job(
+    centre: FakeCentre, scheduler: FakeScheduler, tmp_path: Path, step_s: int
+) -> None:
+    """The clock's word alone said that a job which was hidden had never come, and it was asked for again."""
+    job = spec()
+    centre.lose_replies(1)
+    centre.hide_new_jobs_for(VISIBLE_WITHIN_S - 1)
+    with pytest.raises(Unavailable):
+        scheduler.submit(job)
+    centre.set_agents_clock(step_s)
+    for again in (scheduler, FakeScheduler(centre, tmp_path)):
+        with pytest.raises(Unavailable):
+            again.submit(job)
+    centre.advance(VISIBLE_WITHIN_S - 1)
+    scheduler.submit(job)
+    assert len(centre.jobs) == 1
+
+
+STARTED_ANEW = [
+    # clock since it was asked, time since another start of the machine: what has surely passed
+    (7.0, 3.0, 3.0),
+    (7.0, 1e6, 7.0),
+    (-7.0, 3.0, 3.0),
+]
+
+
+@pytest.mark.parametrize(("clock_s", "up_s", "waited_s"), STARTED_ANEW)
+@pytest.mark.parametrize("boot", ["another", ""])
+def test_a_machine_started_anew_counts_what_has_surely_passed(
+    centre: FakeCentre, scheduler: FakeScheduler, boot: str, clock_s: float, up_s: float, waited_s: float
+) -> None:
+    job = spec()
+    scheduler.submit(job)
+    centre.set_agents_clock(int(clock_s))
+    scheduler._uptime = lambda: (boot, up_s)
+    assert scheduler._waited_s(scheduler.folders.known(job.run)) == waited_s
+
+
 def test_a_request_that_never_arrived_is_made_again(centre: FakeCentre, scheduler: FakeScheduler) -> None:
     job = spec()
     centre.lose_requests(1)

@@ -55,6 +55,7 @@ class FakeCentre:
     lost_requests: int = 0
     delay_s: int = 0
     skew_s: int = 0
+    agents_skew_s: int = 0
     books_late_s: int = 0
     repeats: int = 1
 
@@ -79,6 +80,10 @@ class FakeCentre:
         """Its clock is wrong: every time it writes is off by so much."""
         self.skew_s = seconds
 
+    def set_agents_clock(self, ahead_s: int) -> None:
+        """Somebody sets the clock of the agent's machine."""
+        self.agents_skew_s = ahead_s
+
     def write_books_late(self, seconds: int) -> None:
         """How a job ended is on its books only after a while."""
         self.books_late_s = seconds
@@ -97,8 +102,8 @@ class FakeCentre:
         return format_at(_EPOCH + timedelta(seconds=seconds + self.skew_s))
 
     def clock(self) -> datetime:
-        """The agent's own clock, which moves with it and is right."""
-        return _EPOCH + timedelta(seconds=self.now_s)
+        """The agent's own clock, which moves with it and is right unless somebody sets it."""
+        return _EPOCH + timedelta(seconds=self.now_s + self.agents_skew_s)
 
     def advance(self, seconds: int) -> None:
         """Lets time pass."""
@@ -250,5 +255,7 @@ class FakeScheduler(OutsideScheduler):
     restarted."""
 
     def __init__(self, centre: FakeCentre, root: Path) -> None:
-        super().__init__(FakeEngine(centre), root, clock=centre.clock)
+        super().__init__(
+            FakeEngine(centre), root, clock=centre.clock, uptime=lambda: ("fake", float(centre.now_s))
+        )
         self.centre = centre

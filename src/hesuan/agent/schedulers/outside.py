@@ -18,13 +18,16 @@ what the books say later changes nothing, and is a matter of reconciliation.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hesuan.agent import durable
+from hesuan.agent.meters.kernel import boot_id
 from hesuan.agent.schedulers.contract import (
     NO_BOOKS,
     Booked,
@@ -45,7 +48,7 @@ from hesuan.agent.schedulers.rundir import (
     self_reported,
 )
 from hesuan.errors import Refused, Unavailable, declare
-from hesuan.wire.messages import format_at
+from hesuan.wire.messages import format_at, parse_at
 
 NO_ANSWER = declare(
     "agent.engine_silent",
@@ -64,6 +67,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def uptime() -> tuple[str, float]:
+    """Which start of this machine we live in, and how long ago it was [s]; it goes on while it sleeps."""
+    return boot_id(), time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class OutsideScheduler:
     """The contract over an engine; see ``contract`` for its promises.
 
@@ -71,14 +79,22 @@ class OutsideScheduler:
         engine: The scheduler outside.
         root: Where run directories are, seen under the same path by the machines that run the jobs.
         clock: The time; tests have their own.
+        uptime: Which start of the machine this is, and the seconds since it, which nobody sets.
     """
 
-    def __init__(self, engine: Engine, root: Path, *, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        root: Path,
+        *,
+        clock: Callable[[], datetime] = now,
+        uptime: Callable[[], tuple[str, float]] = uptime,
+    ) -> None:
         self.name: str = engine.name
         self.isolation: tuple[str, ...] = engine.isolation
         self.engine = engine
         self.folders = RunFolders(root)
-        self._clock = clock
+        self._clock, self._uptime = clock, uptime
 
     def submit(self, spec: RunSpec) -> None:
         """Notes what is asked before it asks; after a lost answer it looks before it asks again.
@@ -161,7 +177,9 @@ class OutsideScheduler:
         return tuple(self.engine.booked(since, until))
 
     def _ask(self, spec: RunSpec, directory: RunDirectory, times: int) -> None:
-        durable.write_json(directory.path / "asked.json", {"at": format_at(self._clock()), "times": times})
+        boot, up_s = self._uptime()
+        asked = {"at": format_at(self._clock()), "times": times, "boot": boot, "up_s": up_s}
+        durable.write_json(directory.path / "asked.json", asked)
         try:
             job = self.engine.ask(spec, directory)
         except TimeoutError:
@@ -180,9 +198,23 @@ class OutsideScheduler:
 
     def _is_on_its_way(self, directory: RunDirectory) -> bool:
         """Whether a job that cannot be seen may still appear."""
-        return self._clock() < (asked_at(directory) or _DAWN) + timedelta(
-            seconds=self.engine.visible_within_s
-        )
+        return self._waited_s(directory) < self.engine.visible_within_s
+
+    def _waited_s(self, directory: RunDirectory) -> float:
+        """How long ago the scheduler was asked, rather too little than too much.
+
+        A clock that somebody has set since would say that a hidden job is not there, and it would be asked
+        for again: counted is from the machine's start, which nobody sets. After another start, or on another
+        machine, what is shorter stands: the clock's word, or the time since that start.
+        """
+        asked = durable.read_json(directory.path / "asked.json")
+        if asked is None:
+            return math.inf
+        boot, up_s = self._uptime()
+        if boot and asked.get("boot") == boot:
+            return up_s - float(str(asked["up_s"]))
+        waited_s = (self._clock() - parse_at(str(asked["at"]))).total_seconds()
+        return min(waited_s, up_s) if waited_s >= 0 else up_s
 
     def _not_asked(self, directory: RunDirectory) -> Observation:
         submitted_at = str(directory.spec()["submitted_at"])
