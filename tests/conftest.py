@@ -75,6 +75,16 @@ def _a_published_log_of_its_own(
             mark.unlink()
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Two passes on one PostgreSQL server have a database each: ``HESUAN_TEST_DATABASE`` names it."""
+    from django.db import connection
+
+    name, told = os.environ.get("HESUAN_TEST_DATABASE"), connection.settings_dict["TEST"]
+    if name and connection.vendor == "postgresql" and not told["NAME"]:
+        told["NAME"] = name
+
+
 def _organisation(name: str, kind: str) -> Organisation:
     from tests.people import make_organisation
 

@@ -1,0 +1,52 @@
+"""``make test``: each test is in one pass of each of its databases, and nothing is passed over in silence."""
+
+from __future__ import annotations
+
+from itertools import chain, combinations
+
+import pytest
+from _pytest.mark.expression import Expression
+from tools import run_tests
+from tools.run_tests import ENGINES, NONE_CHOSEN, WAITING, Outcome, Pass
+
+MARKS = ("database", "go", "measurements", *WAITING)
+SETS = list(chain.from_iterable(combinations(MARKS, count) for count in range(len(MARKS) + 1)))
+SERVER = "postgresql://postgres@127.0.0.1:1/postgres"
+
+
+def chosen_by(passes: list[Pass], marks: tuple[str, ...]) -> list[str]:
+    """Titles of the passes that run a test with these marks."""
+    return [one.title for one in passes if Expression.compile(one.arguments[1]).evaluate(marks.__contains__)]
+
+
+@pytest.mark.parametrize("marks", SETS)
+def test_each_test_is_in_one_pass_on_sqlite_and_one_on_postgresql_if_it_has_rows(
+    marks: tuple[str, ...],
+) -> None:
+    titles = chosen_by(run_tests.plan(SERVER, {}, []), marks)
+    assert [title.split(",")[0] for title in titles] == ["SQLite", "PostgreSQL"][: 1 + ("database" in marks)]
+
+
+def test_a_test_is_left_out_for_its_missing_engine_alone() -> None:
+    for engine in ENGINES.keys() - {"postgresql"}:
+        passes = run_tests.plan(SERVER, {engine: "not here"}, [])
+        for marks in SETS:
+            assert bool(chosen_by(passes, marks)) is (engine not in marks)
+
+
+def test_no_two_passes_on_one_server_have_one_database() -> None:
+    on_server = [one for one in run_tests.plan(SERVER, {}, []) if "HESUAN_DATABASE_URL" in one.environment]
+    assert len({one.environment["HESUAN_TEST_DATABASE"] for one in on_server}) == len(on_server) == 2
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+@pytest.mark.parametrize("code", [1, 2, NONE_CHOSEN])
+def test_a_pass_without_a_test_is_forgiven_only_where_tests_were_named(code: int, chosen: bool) -> None:
+    outcomes = [Outcome("SQLite", passed=1), Outcome("PostgreSQL", exit_code=code)]
+    forgiven = chosen and code == NONE_CHOSEN
+    assert run_tests._summary(outcomes, {}, set(ENGINES), chosen=chosen) == (0 if forgiven else 1)
+
+
+def test_a_run_without_any_test_fails_also_where_tests_were_named() -> None:
+    outcomes = [Outcome("SQLite", exit_code=NONE_CHOSEN), Outcome("PostgreSQL", exit_code=NONE_CHOSEN)]
+    assert run_tests._summary(outcomes, {}, set(), chosen=True) == 1
