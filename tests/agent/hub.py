@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -181,12 +182,20 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *whom: Any) -> None:
+        """An agent that goes away in the middle is no error of the hub."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(*whom)
+
+
 @contextlib.contextmanager
 def serving(hub: StandInHub, port: int = 0) -> Iterator[StandInHub]:
     """Listens on a free port of this machine, or on a given one, until the block is left."""
     handler = type("Handler", (_Handler,), {"hub": hub})
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), handler)
     hub.address = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
