@@ -66,5 +66,5 @@ StoragePort={db}
 StorageUser=s
 StoragePass={word}
 StorageLoc=acct
-CommitDelay=1
 """
+"""Without ``CommitDelay``: with it, a slurmdbd that is killed loses lines that it has acknowledged."""
