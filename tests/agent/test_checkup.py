@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.agent.hub import StandInHub, serving
-from tests.engines import ray_cluster
+from tests.engines import kubernetes, ray_cluster
 from tests.engines import slurm as clusters
 
 from hesuan.agent import checkup, engines
@@ -18,6 +19,8 @@ from hesuan.agent.schedulers.contract import Observation, RunState
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.site import Site
 from hesuan.cli.main import main
+
+ORGANISATION = "01JDZ6Y8000000000000000003"
 
 
 @pytest.fixture
@@ -137,6 +140,22 @@ def test_a_sound_ray_passes(site: Site) -> None:
     steps = check(site, wait_s=90)
     assert {name for name, step in steps.items() if step.verdict != Verdict.OK} == {"users"}
     assert "ray:state" in steps["job"].found.en and "8 × 910" in steps["engine"].found.en
+
+
+@pytest.mark.kubernetes
+@pytest.mark.processes
+def test_a_sound_kubernetes_passes_in_an_organisations_namespace(site: Site) -> None:
+    cluster = kubernetes.of_this_process()
+    (site.data / engines.FILE).write_text(
+        f'engine = "kubernetes"\n[kubernetes]\nkubeconfig = "{cluster.folder / "agent.json"}"\n'
+        f'image = "none"\nuser = {os.geteuid()}\n'
+        f'[kubernetes.namespaces]\n{ORGANISATION} = "{kubernetes.OTHER}"\n'
+        f'[kubernetes.cards."{kubernetes.CHIP}"]\ncard = "910"\nslices = 2\n'
+    )
+    steps = check(site, wait_s=90)
+    assert {name for name, step in steps.items() if step.verdict != Verdict.OK} == set()
+    assert "kubernetes:pod-status" in steps["job"].found.en and "8 × 910" in steps["engine"].found.en
+    assert "1 organisations have a namespace" in steps["users"].found.en
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "7 ok, 1 to look at, 0 failed"), ("zh", "7 项正常")])

@@ -1,17 +1,19 @@
 """The same job at every kind of centre, in one hub: quote, run, meter, settle, verify.
 
-A machine of its own, a Slurm cluster and a Ray cluster, each real and each with an agent process of its own.
-Kubernetes is not among them: its engine is not there yet.
+A machine of its own, a Slurm, a Ray and a Kubernetes cluster, each real and each with an agent process of its
+own.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.engines import kubernetes as kubernetes_cluster
 from tests.engines import ray_cluster
 from tests.engines import slurm as slurm_cluster
 
@@ -22,6 +24,8 @@ from hesuan.wire.ids import new_id
 from hesuan.wire.receipt import charge_fen
 
 pytestmark = [pytest.mark.slurm, pytest.mark.ray, pytest.mark.processes]
+WITHOUT_KUBERNETES = kubernetes_cluster.why_not()
+"""Debian has no package of it; where it could not be built, three centres make the journey."""
 
 WORK = {
     "kind": "script",
@@ -29,7 +33,12 @@ WORK = {
     "cores": 2,
     "time_limit_s": 120,
 }
-EVIDENCE = {"local": "kernel:wait4", "slurm": "slurm:sacct", "ray": "ray:state"}
+EVIDENCE = {
+    "local": "kernel:wait4",
+    "slurm": "slurm:sacct",
+    "ray": "ray:state",
+    **({} if WITHOUT_KUBERNETES else {"kubernetes": "kubernetes:pod-status"}),
+}
 
 
 @dataclass
@@ -49,6 +58,13 @@ def site_file(engine: str, folder: Path) -> str:
             return f'engine = "slurm"\n[slurm]\n{runs}\nconf = "{slurm_cluster.of_this_process().conf}"\n'
         case "ray":
             return f'engine = "ray"\n[ray]\n{runs}\naddress = "{ray_cluster.of_this_process().address}"\n'
+        case "kubernetes":
+            one = kubernetes_cluster.of_this_process()
+            where = (
+                f'kubeconfig = "{one.folder / "agent.json"}"\nnamespace = "{kubernetes_cluster.NAMESPACE}"'
+            )
+            whose = f'image = "none"\nuser = {os.geteuid()}'
+            return f'engine = "kubernetes"\n[kubernetes]\n{runs}\n{where}\n{whose}\n'
     return 'engine = "local"\n'
 
 

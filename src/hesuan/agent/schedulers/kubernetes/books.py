@@ -46,7 +46,7 @@ class Pod:
     due: datetime | None
     """When it was to be gone after that."""
     left_its_node: bool
-    """Whether the node has confirmed that nothing of it runs there."""
+    """Whether nothing of it is waited for there: the node has confirmed it, or somebody has forced it."""
     waits_for: str
     """Why its container has not begun."""
     started: datetime | None
@@ -65,7 +65,9 @@ class Pod:
     @property
     def is_over(self) -> bool:
         """Whether nothing of it runs any more, by the word of its node."""
-        return self.finished is not None or self.phase in ("Succeeded", "Failed") or self.left_its_node
+        if self.finished is not None or self.phase in ("Succeeded", "Failed"):
+            return True
+        return self.left_its_node and not self.began
 
     @property
     def began(self) -> bool:
@@ -178,7 +180,7 @@ def end(one: Pod, *, time_limit_s: int, cancel_requested: bool) -> End:
     if one.reason == "DeadlineExceeded" or _outlived(one, time_limit_s):
         return End(RunState.TIMEOUT, None, None, f"Ended at its time limit of {time_limit_s} s. {said}")
     if code is None or one.reason:
-        return End(RunState.KILLED, None, None, f"{one.reason or 'Its node was lost'}: {said}")
+        return End(RunState.KILLED, None, None, f"{one.reason or 'Nobody saw its end'}: {said}")
     if code and one.word == "OOMKilled":
         return End(RunState.FAILED, None, None, f"It used more memory than it had asked for. {said}")
     if code and (_was_ended(one) or (code == CANCELLED and cancel_requested)):
@@ -202,7 +204,8 @@ def _outlived(one: Pod, time_limit_s: int) -> bool:
     lasted_s = int((ended - one.started).total_seconds()) if ended and one.started else 0
     if one.exit_code == TIMED_OUT:
         return lasted_s >= time_limit_s
-    return one.exit_code == _KILLED and lasted_s >= time_limit_s + GRACE_S and not _was_ended(one)
+    forced = one.exit_code == _KILLED and one.word != "OOMKilled"
+    return forced and lasted_s >= time_limit_s + GRACE_S and not _was_ended(one)
 
 
 def _was_ended(one: Pod) -> bool:

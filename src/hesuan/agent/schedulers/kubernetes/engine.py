@@ -125,8 +125,8 @@ class KubernetesEngine:
         found = self._job(known)
         pods = self._pods(directory, known)
         self._note_starts(directory, pods)
-        live = [one for one in pods if not (one.is_over or self._is_lost(one))]
-        if live:
+        live = self._live(pods)
+        if live and not _is_in_vain(pods, live):
             return _under_way(known, live)
         if not pods:
             return self._without_pods(directory, known, found)
@@ -194,11 +194,17 @@ class KubernetesEngine:
         if new:
             durable.write_json(directory.path / SEEN, {**seen, **new})
 
+    def _live(self, pods: Iterable[Pod]) -> list[Pod]:
+        return [one for one in pods if not (one.is_over or self._is_lost(one))]
+
     def _is_lost(self, one: Pod) -> bool:
-        """Whether it should long have ended on a node that nobody hears of."""
+        """Whether it should long have ended, and nobody will say that it has: its node is not heard of, or
+        it was forced away."""
         if one.due is None or datetime.now(UTC) < one.due + timedelta(seconds=self.settings.lost_s):
             return False
-        found = self.server.read(f"{inventory.NODES}/{one.node}") if one.node else None
+        if one.left_its_node or not one.node:
+            return True
+        found = self.server.read(f"{inventory.NODES}/{one.node}")
         return found is None or not inventory.node(found).is_ready
 
     def _why_none(self, found: Mapping[str, Any]) -> str:
@@ -229,9 +235,10 @@ class KubernetesEngine:
         """All pods as they ended; None as long as one may still begin or be under way."""
         found = self._job(job)
         pods = self._pods(directory, job)
-        if not all(one.is_over or self._is_lost(one) for one in pods):
+        live = self._live(pods)
+        if live and not _is_in_vain(pods, live):
             return None
-        if not _is_finished(found):
+        if live or not _is_finished(found):
             now_s = time.monotonic()
             if now_s - self._over_s.setdefault(job, now_s) > self.settings.settled_s:
                 self.end(directory, job)
@@ -297,6 +304,11 @@ def _prepare(directory: RunDirectory, settings: Settings) -> None:
     (directory.path / "job.sh").chmod(0o755)
     for place in manifest.OWN:
         os.chown(directory.path / place, settings.user, settings.group, follow_symlinks=False)
+
+
+def _is_in_vain(pods: Iterable[Pod], live: list[Pod]) -> bool:
+    """Whether what is still to begin only takes the place of a pod that had begun."""
+    return not any(one.began for one in live) and any(one.began for one in pods)
 
 
 def _under_way(known: str, live: list[Pod]) -> Seen:

@@ -1,0 +1,65 @@
+"""The real agent over a real Kubernetes: a run costs what its pod tells, and the hub takes that whole."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+from tests.agent.fakes import Rig
+from tests.engines import kubernetes as clusters
+from tests.road import Road
+
+from hesuan.agent.counting import Meter
+from hesuan.agent.schedulers.kubernetes.engine import EVIDENCE, KubernetesEngine
+from hesuan.agent.schedulers.kubernetes.settings import Access, Settings
+from hesuan.agent.schedulers.outside import OutsideScheduler
+from hesuan.hub.metering.models import Finding, MeterReading, UsageRecord
+from hesuan.hub.settlement.models import Settlement
+from hesuan.hub.worker.loop import tick
+from hesuan.units import billed_seconds
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.kubernetes]
+FEN_PER_CORE_S = 10
+"""See ``tests.road``."""
+
+
+class KubernetesRig(Rig):
+    """An agent whose engine, and whose time, are real."""
+
+    def start(self) -> None:
+        super().start()
+        access = Access(kubeconfig=clusters.of_this_process().folder / "agent.json")
+        engine = KubernetesEngine(Settings("none", access, namespace=clusters.NAMESPACE))
+        self.agent = replace(
+            self.agent, scheduler=OutsideScheduler(engine, self.site.runs), meter=Meter(every_s=0.5)
+        )
+
+
+@pytest.fixture
+def kind_of_rig() -> type[Rig]:
+    return KubernetesRig
+
+
+def test_a_run_on_kubernetes_is_counted_while_it_runs_and_settled_by_its_pods_status(
+    paid: tuple[Road, Rig],
+) -> None:
+    road, rig = paid
+    work = {"kind": "script", "command": ["sh", "-c", "sleep 8"], "cores": 1, "time_limit_s": 60}
+    order_id = road.place(road.quote(work)).order_id
+    deadline = time.monotonic() + 90
+    while not Settlement.objects.filter(order_id=order_id).exists():
+        assert time.monotonic() < deadline, rig.told
+        rig.round()
+        assert tick().failed == ()
+        time.sleep(0.2)
+    settled, usage = Settlement.objects.get(order_id=order_id), UsageRecord.objects.get()
+    assert usage.state == "COMPLETED" and usage.evidence == EVIDENCE and 8_000 <= usage.wall_ms < 20_000
+    assert settled.charge_fen == billed_seconds(usage.wall_ms) * FEN_PER_CORE_S
+    (attempt,) = usage.raw["accounting"]
+    ended = json.loads(attempt["raw"])["status"]["container"]["state"]["terminated"]
+    assert ended["reason"] == attempt["state"] == "Completed"
+    counted = list(MeterReading.objects.order_by("seq").values_list("counter_ms", flat=True))
+    assert counted and counted[-1] <= usage.wall_ms
+    assert not Finding.objects.exists()
