@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from tests.append_only import triggers_lifted
-from tests.contracts.test_agent_counts_a_paid_run import carry_through, paid
+from tests.contracts.test_agent_counts_a_paid_run import carry_through, kind_of_rig
 from tests.people import make_organisation
 from tests.road import Road, make_site, usage
 from tests.sites import Site
@@ -23,7 +23,7 @@ from hesuan.hub.metering.models import Attempt
 from hesuan.hub.runs.models import Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
-__all__ = ["paid"]
+__all__ = ["kind_of_rig"]
 
 WINDOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 """By the fake centre's clock."""
