@@ -55,12 +55,12 @@ bench-ledger: $(VENV)/.installed-dev  ## events a second on one hot account, bes
 SOAKED := $(addprefix tests/hub/ledger/test_,kills.py server_kills.py property.py races.py paused.py) tests/hub/settlement/test_ten_thousand.py tests/power \
 	$(addprefix tests/hub/programmes/test_last_million_,after_use.py drawn.py) \
 	tests/hub/api/test_over_http.py tests/hub/audit/test_sequencing_together.py tests/agent/test_fault_schedules.py \
-	tests/contracts/test_agent_under_faults.py
+	tests/contracts/test_agent_under_faults.py tests/journeys/test_kills.py
 soak: $(VENV)/.installed-dev  ## kills, races, faults, histories and batches that die for a night, on SQLite; KILLS=N, FAULTS=N, SEED=N, CUTS=N, TRIALS=N, ROUNDS=N, PAUSES=N, SECONDS=N, HISTORIES=N, CRASHES=N, HESUAN_DATABASE_URL=… for PostgreSQL
 	HESUAN_KILLS=$(or $(KILLS),1000) HESUAN_CUTS=$(or $(CUTS),1000) HESUAN_HISTORIES=$(or $(HISTORIES),20000) HESUAN_BATCH_CRASHES=$(or $(CRASHES),30) \
 	HESUAN_TRIALS=$(or $(TRIALS),1000) HESUAN_HTTP_TRIALS=$(or $(TRIALS),1000) HESUAN_ROUNDS=$(or $(ROUNDS),1000) \
 	HESUAN_OUTBOX_S=$(or $(SECONDS),600) HESUAN_PAUSES=$(or $(PAUSES),100) \
-	HESUAN_FAULTS=$(or $(FAULTS),5000) HESUAN_FAULTS_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -q -s $(SOAKED)
+	HESUAN_AGENT_KILLS=60 HESUAN_FAULTS=$(or $(FAULTS),5000) HESUAN_FAULTS_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -q -s $(SOAKED)
 
 sbom: $(VENV)/.installed-dev  ## what Hesuan is made of (CycloneDX), from the lock files; ARGS="--output FILE"
 	@$(BIN)/python -m tools.sbom $(ARGS)

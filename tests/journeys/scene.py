@@ -72,10 +72,11 @@ class Scene:
         launcher = ("-m", "tests.journeys.dying_hub", point) if point else ("-m", "hesuan.cli")
         self.hub = self.stage.start_hub(launcher)
 
-    def start_agent(self) -> None:
-        """Starts the agent anew."""
+    def start_agent(self, moment: int | None = None) -> None:
+        """Starts the agent anew; with a moment, one that dies there."""
         self.agent.stop()
-        self.agent = self.stage.start_agent(self.story.apps, allow_scripts=True)
+        launcher = ("-m", "tests.journeys.dying_agent", str(moment)) if moment else ("-m", "hesuan.cli")
+        self.agent = self.stage.start_agent(self.story.apps, allow_scripts=True, launcher=launcher)
 
     def ending(self, order: str) -> dict[str, Any]:
         """What must be equal however often something was killed: states, money, one of each."""

@@ -5,6 +5,7 @@ One run, one receipt, balances equal to those of an undisturbed run of the same 
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -21,6 +22,8 @@ from hesuan.errors import Unavailable
 pytestmark = [pytest.mark.processes, pytest.mark.database]
 
 SECONDS = 3
+MOMENTS = int(os.environ.get("HESUAN_AGENT_KILLS", "2"))
+"""Writes of the agent at which it is killed, of the first sixty; ``make soak`` asks for all."""
 JOB = {
     "kind": "script",
     "command": ["python3", "-c", f"import time; print('began', flush=True); time.sleep({SECONDS - 0.9})"],
@@ -76,6 +79,19 @@ def test_an_agent_killed_during_a_job_ends_as_an_undisturbed_one(
     scene.agent.kill()
     if moment == "after the job has ended":
         time.sleep(SECONDS)
+    scene.start_agent()
+    assert_ended_alike(scene, order, undisturbed)
+
+
+@pytest.mark.parametrize("moment", range(6, 60, max(60 // MOMENTS, 1)))
+def test_an_agent_killed_at_any_write_ends_as_an_undisturbed_one(
+    scene: Scene, undisturbed: dict[str, Any], moment: int
+) -> None:
+    """All moments are tried over the fake engine (``tests/agent/test_crash_points.py``); these are real."""
+    scene.start_agent(moment)
+    order = scene.place(JOB)
+    died = scene.agent.popen.wait(60)
+    assert died == -signal.SIGKILL, "the agent was to die at this moment and did not get there"
     scene.start_agent()
     assert_ended_alike(scene, order, undisturbed)
 

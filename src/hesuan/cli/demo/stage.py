@@ -130,11 +130,13 @@ class Stage:
         self.wait_for(process, self._answers)
         return process
 
-    def start_agent(self, apps: Path, *, allow_scripts: bool = False) -> Process:
-        """Starts the enrolled agent."""
+    def start_agent(
+        self, apps: Path, *, allow_scripts: bool = False, launcher: Sequence[str] = ("-m", "hesuan.cli")
+    ) -> Process:
+        """Starts the enrolled agent. ``launcher`` lets a test start it in its own way."""
         words = ["agent", "run", "--data", str(self.agent_dir), "--apps", str(apps)]
         words += ["--allow-scripts"] if allow_scripts else []
-        return self.start("agent", [sys.executable, "-m", "hesuan.cli", *words])
+        return self.start("agent", [sys.executable, *launcher, *words])
 
     def _answers(self) -> bool:
         try:
