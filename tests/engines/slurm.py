@@ -194,8 +194,8 @@ def stop(one: Cluster) -> None:
 
 
 def _free_ports(count: int) -> int:
-    """The first of so many ports that nobody listens on."""
-    for first in range(20_000 + os.getpid() % 9_000, 60_000, count):
+    """The first of so many ports that nobody listens on; two processes begin to look in different places."""
+    for first in range(20_000 + os.getpid() * 64 % 20_000, 60_000, count):
         taken = False
         for port in range(first, first + count):
             with socket.socket() as one:
