@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger bench-log sbom soak peer-accuracy clean
+.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger bench-log bench-scale sbom soak peer-accuracy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ bench-log: $(VENV)/.installed-dev  ## a log of a million leaves, written and ver
 
 bench-ledger: $(VENV)/.installed-dev  ## events a second on one hot account, beside pgbench's TPC-B; ARGS=--strict fails below 4 times
 	$(BIN)/python -m tools.bench_ledger $(ARGS)
+
+bench-scale: $(VENV)/.installed-dev  ## 200 agents and up to 1,000 runs a minute through one hub, and where it falls behind; ARGS="--agents N --rates 30,60 --seconds S"
+	$(BIN)/python -m tools.bench_scale $(ARGS)
 
 SOAKED := $(addprefix tests/hub/ledger/test_,kills.py server_kills.py property.py races.py paused.py) tests/hub/settlement/test_ten_thousand.py tests/power \
 	$(addprefix tests/hub/programmes/test_last_million_,after_use.py drawn.py) \

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
         measure(asked.seconds)
         return 0
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    print(f"{machine()}; {os.cpu_count()} processors; load {load}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
+    print(f"{machine()}; load {load}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC")
     ratios = {"PostgreSQL": on_postgresql(asked.rounds, asked.seconds)}
     ratios["SQLite"] = on_sqlite(asked.rounds, asked.seconds)
     for name, ratio in ratios.items():

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     asked = parser.parse_args(arguments)
     swept = _sweep()  # first, while this process may still use every core
     pin_to_one_core()
-    print(machine())
+    print(f"{machine()}; one core used but by the sweep")
     lines = [*swept, *_moe(asked.rounds), *_dense(asked.rounds), *_one(asked.rounds)]
     for line in lines:
         verdict = {None: "", True: "met", False: "MISSED"}[line.is_met]
@@ -104,7 +104,7 @@ def machine() -> str:
         found = [one for one in info.read_text().splitlines() if one.startswith("model name")]
         name = found[0].partition(":")[2].strip() if found else name
     versions = f"Python {platform.python_version()} · NumPy {np.__version__}"
-    return f"{name}, {os.cpu_count()} cores, one used but by the sweep · {versions}"
+    return f"{name}, {os.cpu_count()} cores · {versions}"
 
 
 def best_s(work: Callable[[], object], rounds: int) -> float:
