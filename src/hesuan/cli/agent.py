@@ -37,6 +37,9 @@ from hesuan.wire import keys
 SAME_SENTENCE_S = 60.0
 """A sentence that has not changed is not said again sooner than this."""
 
+LONGEST_REASON = 500
+"""Characters of what an operator says of a lost run."""
+
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -176,6 +179,35 @@ def reconcile(
     finally:
         uplink.close()
     return reconciled.as_json(compared) if as_json else reconciled.put(compared)
+
+
+def _bounded(_context: click.Context, _parameter: click.Parameter, reason: str) -> str:
+    said_of_it = reason.strip()
+    if not 0 < len(said_of_it) <= LONGEST_REASON:
+        raise click.BadParameter(f"{len(said_of_it)} characters; 1 to {LONGEST_REASON} are needed.")
+    return said_of_it
+
+
+@commands.command()
+@click.argument("run")
+@click.option("--data", type=_FOLDER, required=True, help="The folder that was enrolled.")
+@click.option("--reason", required=True, callback=_bounded, help="What happened; the run's user reads it.")
+@click.option(
+    "--site", "site_file", type=_FILE, help="Which engine this site has; DATA/site.toml by default."
+)
+def lost(run: str, data: Path, reason: str, site_file: Path | None) -> int:
+    """Declare an UNKNOWN run lost: it ends as KILLED, its user pays nothing. It cannot be taken back.
+
+    First see that nothing of it runs any more. The serving agent may go on; it tells the hub.
+    """
+    engines.equip(sites.load(data), site_file).scheduler.declare_lost(run, reason)
+    click.echo(
+        said(
+            en=f"Run {run} is declared lost. The serving agent tells the hub; its holds go back to its user.",
+            zh=f"已宣布运行 {run} 丢失。运行中的代理会告知平台；冻结金额将退还用户。",
+        )
+    )
+    return Exit.DONE
 
 
 @commands.command()

@@ -159,7 +159,9 @@ def test_cancel_after_the_end_changes_nothing(engine: Harness) -> None:
     assert engine.scheduler.poll(spec.run).state == RunState.COMPLETED
 
 
-def test_a_job_that_vanished_is_unknown_with_a_reason_and_never_completed(engine: Harness) -> None:
+def test_a_job_that_vanished_is_unknown_with_a_reason_until_its_operator_declares_it_lost(
+    engine: Harness,
+) -> None:
     spec = engine.spec("forever")
     engine.scheduler.submit(spec)
     engine.vanish(spec.run)
@@ -170,6 +172,26 @@ def test_a_job_that_vanished_is_unknown_with_a_reason_and_never_completed(engine
         engine.restart()
         engine.scheduler.submit(spec)
     assert engine.jobs(spec.run) == 1
+    engine.scheduler.declare_lost(spec.run, "The node burnt out.")
+    usage = engine.scheduler.usage(spec.run)
+    assert usage is not None and (usage.state, usage.wall_ms, usage.accounting) == ("KILLED", 0, ())
+    engine.restart()
+    ended = engine.scheduler.poll(spec.run)
+    assert ended.state == RunState.KILLED and "The node burnt out." in ended.reason
+    with pytest.raises(Refused, match=r"agent\.run_not_lost"):
+        engine.scheduler.declare_lost(spec.run, "Another word.")
+    assert engine.scheduler.usage(spec.run) == usage
+
+
+def test_a_run_that_is_under_way_or_over_is_not_declared_lost(engine: Harness) -> None:
+    spec = engine.spec("exit:0")
+    engine.scheduler.submit(spec)
+    with pytest.raises(Refused, match=r"agent\.run_not_lost"):
+        engine.scheduler.declare_lost(spec.run, "Too early.")
+    assert engine.until(spec.run, final).state == RunState.COMPLETED
+    with pytest.raises(Refused, match=r"agent\.run_not_lost"):
+        engine.scheduler.declare_lost(spec.run, "Too late.")
+    assert engine.scheduler.poll(spec.run).state == RunState.COMPLETED
 
 
 def test_a_run_nobody_submitted_is_not_found(engine: Harness) -> None:

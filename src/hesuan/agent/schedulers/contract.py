@@ -20,6 +20,9 @@ An engine starts *runs* at this site and knows what became of them. Its promises
    job's own word; what the job says of itself travels beside, as ``result``. Each time that the scheduler
    ran the job again is an attempt of its own in it, once, however often the scheduler's books repeat it.
 7. **Logs are bounded.** ``log`` returns bytes from an offset; the same offset returns the same bytes.
+8. **What nobody can know ends by a person's word.** ``declare_lost`` ends an UNKNOWN run, and no other, as
+   KILLED by the centre's operator, with a reason, and as having held nothing: its user pays nothing. That is
+   an end like any other and never changes again, whatever the books say later.
 """
 
 from __future__ import annotations
@@ -69,6 +72,11 @@ FOLDER_DIFFERS = declare(
     en="The application's folder here has the digest {found}; the run was ordered with {ordered}."
     " Ask for a new quote.",
     zh="此处应用文件夹的摘要为 {found}，而订购时为 {ordered}。请重新询价。",
+)
+NOT_LOST = declare(
+    "agent.run_not_lost",
+    en="Run {run} is {state}, not UNKNOWN: only a run whose end nobody can know is declared lost.",
+    zh="运行 {run} 的状态为 {state}，并非 UNKNOWN：只有无人能知其结局的运行才可宣布丢失。",
 )
 NO_BOOKS = declare(
     "agent.no_books",
@@ -240,6 +248,15 @@ class Scheduler(Protocol):
 
     def log(self, run: str, offset: int, limit: int) -> bytes:
         """At most ``limit`` bytes of the run's output from ``offset``. Raises NotFound, Unavailable."""
+
+    def declare_lost(self, run: str, reason: str) -> None:
+        """Ends an UNKNOWN run by its operator's word, see promise 8.
+
+        Raises:
+            NotFound: ``agent.run_unknown``.
+            Refused: ``agent.run_not_lost``: it is not UNKNOWN.
+            Unavailable: the scheduler does not answer.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from hesuan.agent.schedulers.contract import (
     Usage,
 )
 from hesuan.agent.schedulers.folders import RunFolders
-from hesuan.agent.schedulers.rundir import RunDirectory
+from hesuan.agent.schedulers.rundir import RunDirectory, end_as_lost
 from hesuan.errors import Refused
 from hesuan.wire.attempts import attempts
 from hesuan.wire.messages import format_at
@@ -126,6 +126,10 @@ class LocalScheduler:
                 if window[0] <= str(one["ended_at"]) < window[1]:
                     found.append(Booked(path.name, one))
         return found
+
+    def declare_lost(self, run: str, reason: str) -> None:
+        """Its supervisor is gone, so nobody else writes its last word."""
+        end_as_lost(self.folders.known(run), self.poll(run), reason)
 
     def advance(self) -> None:
         """Starts waiting runs, oldest first, while their cores are free; never one before an older one."""

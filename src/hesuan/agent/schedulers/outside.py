@@ -43,6 +43,7 @@ from hesuan.agent.schedulers.folders import RunFolders
 from hesuan.agent.schedulers.rundir import (
     LOG_LIMIT_BYTES,
     RunDirectory,
+    end_as_lost,
     final_observation,
     output_digest,
     self_reported,
@@ -165,6 +166,14 @@ class OutsideScheduler:
         """The folder where the job left what it has made."""
         return self.folders.known(run).output
 
+    def declare_lost(self, run: str, reason: str) -> None:
+        """One last look, then the operator's word; whichever last word is written first stands."""
+        observed, directory = self.poll(run), self.folders.known(run)
+        with _alone(directory):
+            if (final := directory.final()) is not None:
+                observed = final_observation(*final)
+            end_as_lost(directory, observed, reason)
+
     def booked(self, since: datetime, until: datetime) -> tuple[Booked, ...]:
         """What the engine's books say of the time, whatever this agent was told of it before.
 
@@ -251,7 +260,9 @@ def _conclude(directory: RunDirectory, account: Account, seen: Seen) -> None:
         result=self_reported(directory.output),
         accounting=attempts,
     )
-    durable.write_json(directory.path / "final.json", {"usage": usage.body(), "reason": reason})
+    with _alone(directory):
+        if directory.final() is None:  # the operator may have said the last word meanwhile
+            durable.write_json(directory.path / "final.json", {"usage": usage.body(), "reason": reason})
 
 
 def _named(account: Account, *, cancelled_by_user: bool) -> tuple[RunState, int | None, str]:

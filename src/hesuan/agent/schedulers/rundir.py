@@ -7,7 +7,7 @@
     cancel         the user has asked for the end          by the engine
     claim.json     which supervisor has taken the run      by the supervisor, before anything is started
     started.json   when, and which process                 by the supervisor
-    final.json     how it ended, and its usage             by the supervisor; the last word
+    final.json     how it ended, and its usage             by the supervisor, or the operator; the last word
     log            the job's output, bounded
     work/ output/ tmp/   the job's own places
 
@@ -28,10 +28,14 @@ from typing import Any, cast
 
 from hesuan.agent import durable
 from hesuan.agent.meters import kernel
-from hesuan.agent.schedulers.contract import Observation, RunState, Usage
+from hesuan.agent.schedulers.contract import NOT_LOST, Observation, RunState, Usage
+from hesuan.errors import Refused
 from hesuan.wire.canonical import Json, digest
 
 LOG_LIMIT_BYTES = 1 << 20
+BY_THE_OPERATOR = "operator:declared-lost"
+"""The evidence of a usage that nobody has measured: a person's word."""
+DECLARED_LOST = "Declared lost by the centre's operator:"
 _RESULT_LIMIT_BYTES = 64 << 10
 _RESULT_KEYS, _RESULT_TEXT = 64, 512
 _MAX_INTEGER = 2**53 - 1
@@ -115,6 +119,32 @@ def final_observation(usage: Usage, reason: str) -> Observation:
     return Observation(
         usage.run, RunState(usage.state), usage.ended_at, reason, usage.exit_status, usage.signal
     )
+
+
+def end_as_lost(directory: RunDirectory, observed: Observation, reason: str) -> None:
+    """Writes the last word of a run whose end nobody can know: KILLED by the operator, and it held nothing.
+
+    Raises:
+        Refused: ``agent.run_not_lost``.
+    """
+    if observed.state != RunState.UNKNOWN:
+        raise Refused(NOT_LOST, run=observed.run, state=observed.state.value)
+    usage = Usage(
+        run=directory.run,
+        state=RunState.KILLED.value,
+        exit_status=None,
+        signal=None,
+        started_at=observed.at,
+        ended_at=observed.at,
+        wall_ms=0,
+        cpu_ms=0,
+        cores=int(directory.spec()["cores"]),
+        peak_memory_bytes=0,
+        evidence=BY_THE_OPERATOR,
+        output_digest=output_digest(directory.output),
+    )
+    last_word = {"usage": usage.body(), "reason": f"{DECLARED_LOST} {reason}"}
+    durable.write_json(directory.path / "final.json", last_word)
 
 
 def read_log(directory: RunDirectory, offset: int, limit: int) -> bytes:
