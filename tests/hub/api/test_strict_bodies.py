@@ -15,8 +15,6 @@ from tests.people import Person
 
 from hesuan.hub.api.site import api
 
-pytestmark = pytest.mark.sqlite  # refused while it is read, before any database is asked
-
 NO_MONEY = [
     "1e3",
     "1E3",

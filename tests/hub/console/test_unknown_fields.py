@@ -19,8 +19,6 @@ from hesuan.hub.console import fields
 from hesuan.hub.console.urls import urlpatterns
 from hesuan.hub.identity.models import Organisation
 
-pytestmark = pytest.mark.sqlite  # refused while it is read, before any database is asked
-
 NOBODYS = "is_approved_by_the_minister"
 DRAWN_FOR = ("owner", "officer", "approver", "platform_operator")
 """Of the ten people of the tables, those who together are drawn every form that any of them is."""
