@@ -2,8 +2,9 @@
 
 Everything runs on SQLite; everything that touches a database again on PostgreSQL; the journeys in Chromium
 are in both. Each of the two is two passes, each its own pytest: what starts processes, engines or a browser
-mostly waits for them, and is a pass of its own. With two cores or more all run side by side, and what the
-others say is printed after the first. ``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go,slurm,kubernetes``
+mostly waits for them, and is a pass of its own, together with the few tests that take minutes. With two cores
+or more all run side by side, and what the others say is printed after the first.
+``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go,slurm,kubernetes``
 turns a missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
 """
 
@@ -36,9 +37,9 @@ ENGINES = {
 GO_LIBRARY = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog")
 """Where Debian's package puts it."""
 MEASUREMENTS = "../shared/measurements"
-WAITING = ("processes", "browser", "slurm", "ray", "kubernetes")
-"""Tests with one of these marks mostly wait for others: they are the second pass of each database."""
-WITH = ", with processes, engines and a browser"
+WAITING = ("processes", "browser", "slurm", "ray", "kubernetes", "long")
+"""Tests with one of these marks wait for others, or take minutes: the second pass of each database."""
+WITH = ", with processes, engines, a browser and what takes long"
 NONE_CHOSEN = 5
 """pytest's word for: of what was asked for, no test is in this pass."""
 SLOWEST = ["--durations=40", "--durations-min=5"]

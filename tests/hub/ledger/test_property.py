@@ -235,6 +235,7 @@ def test_decide_answers_as_the_naive_ledger_does() -> None:
     assert {*KINDS, *Refusal} - set(seen) <= OUT_OF_REACH, "histories must reach every answer"
 
 
+@pytest.mark.long
 @pytest.mark.django_db(transaction=True)
 def test_the_real_tables_answer_as_the_naive_ledger_does() -> None:
     seen = run(OnCommitted if connection.vendor == "postgresql" else OnTables, ON_TABLES)

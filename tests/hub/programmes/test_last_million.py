@@ -34,7 +34,7 @@ from hesuan.wire.ids import new_id
 
 from .offices import Office, budget_fen
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 CLAIMANTS, ROUNDS, WHOLE_ROUNDS = 16, 100, 10
 LAST_FEN = 1_000_000

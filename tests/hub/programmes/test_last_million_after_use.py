@@ -35,7 +35,7 @@ from .test_last_million import CLAIMANTS, Race, race
 from .test_last_million_drawn import ROUNDS
 
 __all__ = ["race"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 NANNING = (Path(hesuan.policy.__file__).parent / "programmes" / "cn.nanning.suanliquan.2025.yaml").read_text()
 LAST = 'limit: "10008.00", counts: redeemed'

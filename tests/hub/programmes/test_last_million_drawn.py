@@ -31,7 +31,7 @@ from .offices import NO_CAPS, Office
 from .test_last_million import ASKED_FEN, CLAIMANTS, LAST_FEN, Race, race
 
 __all__ = ["race"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 ROUNDS = int(os.environ.get("HESUAN_ROUNDS", "25"))
 USED = (
