@@ -13,6 +13,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import Q
 from django.test import Client
+from django.utils import timezone
 from tests.hub.api.requests import Requests, make_requests
 from tests.hub.api.test_api_roles import PEOPLE, operations
 from tests.hub.config.addresses import addresses
@@ -53,6 +54,13 @@ def requests(people: dict[str, Any]) -> Requests:
     return make_requests(people)
 
 
+@pytest.fixture
+def stopped(requests: Requests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock stands once the world is made: the two rounds are minutes apart, and pages tell the time."""
+    at = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: at)
+
+
 @contextmanager
 def as_the_application() -> Iterator[None]:
     """No superuser and no owner: what the hub's own user is in production."""
@@ -83,6 +91,7 @@ def told(requests: Requests, operation: str, person: Person | Client) -> tuple[i
     return answer.status_code, answer.getvalue()
 
 
+@pytest.mark.usefixtures("stopped")
 def test_every_reader_is_told_the_same_with_it_as_without(people: dict[str, Any], requests: Requests) -> None:
     """A read that compares everybody's rows says ``for_everybody``, or this fails at its address."""
     reading = [operation for operation in operations() if operation.startswith("GET ")]
@@ -93,6 +102,7 @@ def test_every_reader_is_told_the_same_with_it_as_without(people: dict[str, Any]
     assert {one: (without[one], within[one]) for one in asked if without[one] != within[one]} == {}
 
 
+@pytest.mark.usefixtures("stopped")
 def test_every_page_is_the_same_with_it_as_without(people: dict[str, Any], requests: Requests) -> None:
     at_pages(requests)
     asked = [(address, name) for address in addresses() if is_a_page(address) for name in READERS]
