@@ -72,7 +72,7 @@ class StandInHub:
         pieces = sorted((b["offset"], b["text"]) for b in self.bodies("log") if b["run"] == run)
         return "".join(text for _, text in pieces)
 
-    def until(self, happened: Any, *, timeout_s: float = 60) -> None:
+    def until(self, happened: Any, *, timeout_s: float = 240) -> None:
         """Waits until something has happened; fails after a while."""
         deadline = time.monotonic() + timeout_s
         while not happened():

@@ -58,6 +58,6 @@ def test_an_agent_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
         hub.until(lambda: hub.bodies("usage"))
     finally:
         rig.agent.stop()
-        serving.join(30)
+        serving.join(120)
     assert len(rig.centre.jobs) == len(hub.bodies("usage")) == len(hub.bodies("inventory")) == 1
     assert hub.problems == []

@@ -49,7 +49,7 @@ class AgentProcess:
     def kill(self, number: int = signal.SIGKILL) -> int:
         self.process.send_signal(number)
         self.log.close()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
 
 @pytest.fixture
@@ -160,7 +160,7 @@ def test_an_agent_asked_to_stop_leaves_the_job_running(hub: StandInHub, agent: A
 def test_a_second_agent_on_the_same_folder_is_refused(hub: StandInHub, agent: AgentProcess) -> None:
     hub.until(lambda: hub.polls > 0)
     second = AgentProcess(agent.data)
-    assert second.process.wait(timeout=60) == 1
+    assert second.process.wait(timeout=240) == 1
     assert b"agent.already_running" in (agent.data.parent / "agent.log").read_bytes()
 
 

@@ -25,7 +25,7 @@ REASON = "n17 burnt out; nothing was saved."
 
 
 def until(scheduler: LocalScheduler, run: str, state: RunState) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while scheduler.poll(run).state != state:
         assert time.monotonic() < deadline, scheduler.poll(run)
         time.sleep(0.05)

@@ -35,7 +35,7 @@ __all__ = ["CARDS", "CHIP", "CPUS", "Cluster", "begun", "of_this_process", "why_
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("kube-apiserver", "kube-scheduler", "kube-controller-manager")
 BIN = Path(os.environ.get("HESUAN_K8S_BIN", "/var/cache/hesuan-k8s"))
-START_S = 90.0
+START_S = 240.0
 NAMESPACE, OTHER = "hesuan", "hesuan-lab"
 
 

@@ -28,7 +28,7 @@ from tools import ray_head
 ROOT = Path(__file__).resolve().parents[2]
 CPUS, CARDS, CHIP = 4, 8, "NPU"
 DASHBOARD = 8265
-START_S = 120.0
+START_S = 240.0
 _PIECE = 1 << 16
 
 

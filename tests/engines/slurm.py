@@ -36,7 +36,7 @@ PACKAGES = (
 )
 CARDS, CPUS, MEMORY_MB = 8, 16, 64_000
 CHIP = "ascend910c"
-START_S = 60.0
+START_S = 240.0
 
 
 def why_not() -> str | None:
@@ -71,7 +71,7 @@ class Cluster:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
             cwd="/",
         )
@@ -301,7 +301,7 @@ def _run(words: list[str], one: Cluster, *, user: str = "") -> None:
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SLURM_CONF": str(one.conf)}
     with (one.folder / "log" / "start.log").open("ab") as log:
         subprocess.run(
-            [*become, *words], env=environment, check=True, timeout=60, cwd="/",
+            [*become, *words], env=environment, check=True, timeout=240, cwd="/",
             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ARTEFACTS = Path(__file__).resolve().parents[2] / "artefacts"
 CHROMIUM = os.environ.get("HESUAN_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -17,6 +17,10 @@ CHROMIUM = os.environ.get("HESUAN_CHROMIUM") or shutil.which("chromium") or shut
 FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 """They keep the browser on this machine: left out, it looks for its maker's hosts at every start."""
+
+PATIENCE_MS = 120_000
+"""How long a page is waited for on a machine that is busy with other tests [ms]."""
+expect.set_options(timeout=PATIENCE_MS)
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -94,7 +98,7 @@ def visitor(
         accept_downloads=True,
         viewport=WIDE,  # type: ignore[arg-type]
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     try:
         yield Visitor(context.new_page(), address, pictures)
     finally:

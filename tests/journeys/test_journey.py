@@ -170,7 +170,7 @@ def test_5_the_laboratory_gets_quotes_in_samples_and_accepts_one(journey: Journe
 def test_6_the_order_refreshes_itself_until_the_receipt_is_there(journey: Journey, tmp_path: Path) -> None:
     with journey.at(language="en-GB") as visitor:
         journey.sign_in(visitor, "owner").go(journey.seen["order"])
-        expect(visitor.page.locator("[data-test=receipt-link]")).to_be_visible(timeout=120_000)
+        expect(visitor.page.locator("[data-test=receipt-link]")).to_be_visible()
         visitor.picture("order-en")
         visitor.press("receipt-link")
         expect(visitor.page.locator("[data-test=receipt-file]")).to_be_visible()

@@ -63,7 +63,7 @@ def test_a_hub_killed_during_settlement_ends_as_an_undisturbed_one(
 ) -> None:
     scene.start_hub(point)
     order = scene.place(JOB)
-    died = scene.hub.popen.wait(60)
+    died = scene.hub.popen.wait(240)
     assert died == -signal.SIGKILL, "the hub was to die at this point and did not get there"
     scene.start_hub()
     assert_ended_alike(scene, order, undisturbed)
@@ -90,7 +90,7 @@ def test_an_agent_killed_at_any_write_ends_as_an_undisturbed_one(
     """All moments are tried over the fake engine (``tests/agent/test_crash_points.py``); these are real."""
     scene.start_agent(moment)
     order = scene.place(JOB)
-    died = scene.agent.popen.wait(60)
+    died = scene.agent.popen.wait(240)
     assert died == -signal.SIGKILL, "the agent was to die at this moment and did not get there"
     scene.start_agent()
     assert_ended_alike(scene, order, undisturbed)

@@ -229,7 +229,7 @@ def test_6_the_voucher_is_used_and_the_order_settled(journey: Journey) -> None:
     with journey.at() as visitor:
         journey.sign_in(visitor, "owner").go(f"/quotes/{asked['id']}/")
         visitor.press("accept-1")
-        expect(visitor.page.locator("[data-test=receipt-link]")).to_be_visible(timeout=120_000)
+        expect(visitor.page.locator("[data-test=receipt-link]")).to_be_visible()
         order = journey.seen["order"] = visitor.page.url.split("/")[-2]
     with story.hub("owner") as hub:
         wait_for(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.hub.ledger.test_server_kills import BACK_S, Server
+from tests.hub.ledger.test_server_kills import PATIENCE_S, Server
 from tests.power import lazy
 
 SEED = 20261121
@@ -53,7 +53,7 @@ class Powered(Server):
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(f"{line}\n")
         os.kill(self._postmaster(), signal.SIGHUP)
-        until = time.monotonic() + BACK_S
+        until = time.monotonic() + PATIENCE_S
         while self._asked(f"SHOW {name}") != value:
             assert time.monotonic() < until, f"{line} is not in force"
             time.sleep(0.05)
@@ -71,7 +71,7 @@ class Powered(Server):
 
     def come_back(self) -> None:
         """Until it answers; it ends itself where its log cannot be written, and is then started anew."""
-        until = time.monotonic() + BACK_S
+        until = time.monotonic() + PATIENCE_S
         while self._asked("SELECT 1") is None:
             assert time.monotonic() < until, "the server is not back"
             if not self._is_up():

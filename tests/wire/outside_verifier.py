@@ -32,6 +32,6 @@ def build(where: Path) -> Path:
 def ask(program: Path, folder: Path, key: str, *older: Path) -> tuple[bool, str]:
     """Whether the folder is accepted, and what was said."""
     words = [str(program), str(folder), key, *map(str, older)]
-    done = subprocess.run(words, capture_output=True, check=False, text=True, timeout=60)
+    done = subprocess.run(words, capture_output=True, check=False, text=True, timeout=240)
     assert done.returncode in (0, 1), done.stderr
     return done.returncode == 0, done.stdout

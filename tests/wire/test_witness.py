@@ -153,10 +153,10 @@ def test_the_race_that_the_specification_prints(
     answers: dict[int, int] = {}
     first = threading.Thread(target=lambda: answers.update({8: witness.add_checkpoint(request(4, 8)).status}))
     first.start()
-    assert checked.wait(20)
+    assert checked.wait(120)
     answers[16] = witness.add_checkpoint(request(4, 16)).status
     go_on.set()
-    first.join(20)
+    first.join(120)
     latest = witness.latest(logs.ORIGIN)
     assert latest is not None
     if locked:
@@ -180,7 +180,7 @@ def server(witness: Witness) -> Iterator[Server]:
         thread.start()
         yield running
         running.shutdown()
-        thread.join(20)
+        thread.join(120)
 
 
 def test_over_http_on_one_connection(server: Server) -> None:

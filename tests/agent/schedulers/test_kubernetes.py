@@ -74,7 +74,7 @@ def running(site: OutsideScheduler, job: RunSpec) -> None:
 
 
 def until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -48,7 +48,7 @@ def ended(engine: LocalScheduler, job: RunSpec) -> tuple[Observation, Usage]:
     return observed, usage
 
 
-def until(happened: Callable[[], object], *, timeout_s: float = 30) -> None:
+def until(happened: Callable[[], object], *, timeout_s: float = 120) -> None:
     deadline = time.monotonic() + timeout_s
     while not happened():
         assert time.monotonic() < deadline
@@ -225,9 +225,9 @@ def test_of_many_supervisors_for_one_run_one_takes_it(engine: LocalScheduler, tm
     engine.folders.create(job)
     call = [sys.executable, "-m", "hesuan.agent.schedulers.supervisor", str(engine.root / job.run)]
     crowd = [subprocess.Popen(call, env=local._supervisor_environment()) for _ in range(5)]
-    statuses = sorted(process.wait(timeout=60) for process in crowd)
+    statuses = sorted(process.wait(timeout=240) for process in crowd)
     assert statuses == [0, *[supervisor.TAKEN] * 4]
-    late = subprocess.run(call, env=local._supervisor_environment(), check=False, timeout=60)
+    late = subprocess.run(call, env=local._supervisor_environment(), check=False, timeout=240)
     assert late.returncode == supervisor.TAKEN
     assert (engine.root / job.run / "starts").read_text() == "started\n"
 

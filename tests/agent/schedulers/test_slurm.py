@@ -66,7 +66,7 @@ def names(cluster: Cluster, run: str) -> list[str]:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while not is_so():
         assert time.monotonic() < deadline, "it never was so"
         time.sleep(0.2)
@@ -142,7 +142,7 @@ def test_without_the_look_a_second_job_would_have_been_submitted(
     monkeypatch.setattr(OutsideScheduler, "_is_on_its_way", lambda *_: False)
     scheduler(settings, tmp_path / "runs").submit(job)
     assert len(names(cluster, job.run)) == 2
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while (
         len(cluster.call("squeue", "-h", "-n", f"hesuan-{job.run}").split()) and time.monotonic() < deadline
     ):

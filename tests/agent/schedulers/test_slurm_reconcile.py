@@ -51,7 +51,7 @@ def site(cluster: Cluster, hub: StandInHub, tmp_path_factory: pytest.TempPathFac
 
 
 def until_booked(scheduler: OutsideScheduler, count: int, since: datetime) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while len(list(scheduler.booked(since, datetime.now(UTC) + timedelta(days=1)))) < count:
         assert time.monotonic() < deadline, "the books never had all of them"
         time.sleep(0.5)

@@ -95,7 +95,7 @@ class LocalHarness:
         return RunSpec(run, ("sh", "-c", script), cores, time_limit_s)
 
     def until(self, run: str, wanted: Callable[[Observation], bool]) -> Observation:
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 240
         while time.monotonic() < deadline:
             observed = self.scheduler.poll(run)
             if wanted(observed):
@@ -231,7 +231,7 @@ class Gate:
 
     def wait_for(self, starts: int) -> None:
         """Until the command has been begun so many times."""
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 240
         while not self._starts.exists() or len(self._starts.read_text()) < starts:
             assert time.monotonic() < deadline, f"the job was never begun {starts} times"
             time.sleep(0.1)
@@ -242,7 +242,7 @@ class Gate:
 
 
 def wait_until(scheduler: Scheduler, run: str, wanted: Callable[[Observation], bool]) -> Observation:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         observed = scheduler.poll(run)
         if wanted(observed):

@@ -189,7 +189,7 @@ def race(owner: Person, workshop: Workshop) -> list[str]:
     def run(_: int) -> str:
         try:
             connection.ensure_connection()
-            start.wait(timeout=30)
+            start.wait(timeout=240)
             return str(once(request_of(owner, "k-1"), workshop).status_code)
         except Refused as refused:
             return refused.code.name

@@ -51,7 +51,7 @@ class Message:
 
 def send(hub: str, message: Message, *, listen: bool) -> tuple[int, bytes] | None:
     """What the hub answered; ``None`` where the client hung up after its request."""
-    wire = http.client.HTTPConnection(urlsplit(hub).netloc, timeout=60)
+    wire = http.client.HTTPConnection(urlsplit(hub).netloc, timeout=240)
     headers = {
         "Authorization": f"Bearer {message.token}",
         "Content-Type": "application/json",
@@ -72,7 +72,7 @@ def at_once(hub: str, deliveries: list[tuple[Message, bool]]) -> list[tuple[Mess
     start = threading.Barrier(CLIENTS)
 
     def client(n: int) -> list[tuple[Message, tuple[int, bytes]]]:
-        start.wait(timeout=60)
+        start.wait(timeout=240)
         told = []
         for message, listens in deliveries[n::CLIENTS]:
             answer = send(hub, message, listen=listens)

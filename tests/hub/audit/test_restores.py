@@ -216,7 +216,7 @@ def test_no_server_of_ones_own_serves_what_was_restored_too_far_back(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with uvicorn(address, port) as server:
-        out, _ = server.communicate(timeout=60)
+        out, _ = server.communicate(timeout=240)
         assert server.returncode != 0 and "audit.behind_the_published_log" in out
     with uvicorn(address, port, "--lifespan", "off") as server:
         try:

@@ -112,7 +112,7 @@ def hub(*words: str, data_dir: Path, **environ: str) -> subprocess.CompletedProc
         env={**kept, "HESUAN_DATA_DIR": str(data_dir), **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

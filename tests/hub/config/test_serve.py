@@ -94,7 +94,7 @@ def test_a_request_that_never_ends_does_not_keep_the_hub_from_stopping(
             time.sleep(0.5)
             told = time.monotonic()
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
         assert process.returncode == 0
         assert time.monotonic() - told < 3 * GRACE_S
 
@@ -189,4 +189,4 @@ def test_sixty_requests_that_wait_half_a_second_each_are_answered_together() -> 
 
     begun = time.monotonic()
     assert asyncio.run(all_at_once()) == [200] * WAITERS
-    assert time.monotonic() - begun < 8, f"one after another would take {WAITERS * 0.5} s"
+    assert time.monotonic() - begun < 20, f"one after another would take {WAITERS * 0.5} s"

@@ -182,7 +182,7 @@ def test_two_workers_that_both_saw_none_write_one(world: World, monkeypatch: pyt
     together, tell = threading.Barrier(2), batching._tell
 
     def at_once(batch: Batch) -> int:
-        together.wait(timeout=60)
+        together.wait(timeout=240)
         return tell(batch)
 
     def work(_: int) -> int:

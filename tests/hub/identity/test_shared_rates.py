@@ -131,7 +131,7 @@ def test_sixteen_threads_at_one_moment_are_sixteen_requests() -> None:
 
     def ask(_: int) -> float:
         try:
-            start.wait(timeout=60)
+            start.wait(timeout=240)
             return gate.wait_s("a")
         finally:
             connection.close()

@@ -60,7 +60,7 @@ def _load(log: Path, round_: int, *, by_writer: bool, post: Post) -> None:
 
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     if by_writer:
-        assert writer.start(holder=f"round {round_}").wait_until_open(30)
+        assert writer.start(holder=f"round {round_}").wait_until_open(240)
 
     def caller(place: int) -> None:
         number = 0
@@ -87,7 +87,7 @@ def let_it_run(
     log: Path, chance: random.Random, *, shortest_s: float = 0.02, longest_s: float = 0.12
 ) -> None:
     """Until the child has been answered at least once, and a moment more that nobody can foresee."""
-    before, until = log.stat().st_size if log.exists() else 0, time.monotonic() + 60
+    before, until = log.stat().st_size if log.exists() else 0, time.monotonic() + 300
     while time.monotonic() < until:
         if log.exists() and b"done" in log.read_bytes()[before:]:
             time.sleep(chance.uniform(shortest_s, longest_s))

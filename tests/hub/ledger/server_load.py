@@ -38,7 +38,7 @@ def _load(log: Path) -> None:
     from hesuan.hub.ledger import writer
 
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    writer.start(holder="killed").wait_until_open(30)
+    writer.start(holder="killed").wait_until_open(240)
     threads = [threading.Thread(target=_caller, args=(file, place)) for place in range(3)]
     for thread in threads:
         thread.start()

@@ -77,7 +77,7 @@ def test_who_asks_while_it_is_frozen_is_before_it_or_refused(trial: int) -> None
     def spending(number: int) -> list[Refusal | None]:
         try:
             connection.ensure_connection()
-            start.wait(timeout=30)
+            start.wait(timeout=240)
             return [services.post([spend(f"s{number}:{n}")])[0].refusal for n in range(4)]
         finally:
             connections.close_all()
@@ -85,7 +85,7 @@ def test_who_asks_while_it_is_frozen_is_before_it_or_refused(trial: int) -> None
     def freezing() -> None:
         try:
             connection.ensure_connection()
-            start.wait(timeout=30)
+            start.wait(timeout=240)
             services.freeze([V], **WHY)
         finally:
             connections.close_all()

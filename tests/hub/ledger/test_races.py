@@ -64,12 +64,12 @@ class Racers:
 
     def _run(self, event: Event) -> str:
         connection.ensure_connection()
-        self._line.wait(timeout=30)
+        self._line.wait(timeout=240)
         (outcome,) = services.post([event])
         return outcome.refusal.value if outcome.refusal else "ok"
 
     def _leave(self, _: int) -> None:
-        self._line.wait(timeout=30)
+        self._line.wait(timeout=240)
         connections.close_all()
 
 
@@ -187,7 +187,7 @@ def without_the_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def read_first(events: list[Event]) -> list[services.Outcome]:
         stale.accounts = read((a.ledger, a.key) for a in Account.objects.all())
-        everybody_has_read.wait(timeout=30)
+        everybody_has_read.wait(timeout=240)
         return post(events)
 
     def no_lock(refs: Iterable[Ref]) -> dict[Ref, Locked]:

@@ -37,7 +37,7 @@ def _books(transactional_db: None) -> None:
 def writing() -> Iterator[Writer]:
     """This process's writer, with its lease."""
     running = writer.start(holder="this test")
-    assert running.wait_until_open(10)
+    assert running.wait_until_open(120)
     yield running
     writer.stop()
     assert not running.is_alive()
@@ -53,7 +53,7 @@ def at_once(events: list[Event]) -> list[str]:
 
     def run(event: Event) -> str:
         try:
-            start.wait(timeout=30)
+            start.wait(timeout=240)
             (outcome,) = services.post([event])
             return outcome.refusal.value if outcome.refusal else "ok"
         finally:
@@ -170,10 +170,10 @@ def test_a_journal_no_database_takes_spoils_only_its_own_answer(writing: Writer)
     bad = posting.Journal((Event("bad\x00", "transfer", L, 1, "settle", "V", "centre"),), "x" * 72)
     good = posting.Journal((spend(2),), "sha256:good")
     answers = [writing.submit([journal]) for journal in (good, bad)]
-    assert answers[0].result(30)[0][0].ok
+    assert answers[0].result(240)[0][0].ok
     if connection.vendor == "postgresql":
         with pytest.raises(Exception, match=r"(?i)nul|0x00|u0000"):
-            answers[1].result(30)
+            answers[1].result(240)
 
 
 # The lease and its fence.
@@ -203,7 +203,7 @@ def test_a_writer_whose_lease_was_taken_posts_nothing_more_and_its_callers_post_
     Row.objects.filter(name=lease.NAME).update(epoch=before + 1, holder="another")
     answer = writing.submit([posting.Journal((spend(2),), "sha256:x")])
     with pytest.raises(NotWriting):
-        answer.result(30)
+        answer.result(240)
     assert not Attempt.objects.filter(id="s2").exists()
     assert services.post([spend(2)])[0].ok, "by the other road"
 
@@ -214,7 +214,7 @@ def test_without_the_fence_the_old_writer_would_go_on(
     """The negative control of the test above."""
     monkeypatch.setattr(Lease, "renew", lambda self: None)
     Row.objects.filter(name=lease.NAME).update(epoch=writing.epoch + 1, holder="another")
-    assert writing.submit([posting.Journal((spend(2),), "sha256:x")]).result(30)[0][0].ok
+    assert writing.submit([posting.Journal((spend(2),), "sha256:x")]).result(240)[0][0].ok
 
 
 def test_a_lease_that_was_not_renewed_is_taken_over_although_its_holder_still_has_its_lock(
@@ -226,7 +226,7 @@ def test_a_lease_that_was_not_renewed_is_taken_over_although_its_holder_still_ha
     with transaction.atomic():
         second.renew()
     with pytest.raises(NotWriting):
-        writing.submit([posting.Journal((spend(2),), "sha256:x")]).result(30)
+        writing.submit([posting.Journal((spend(2),), "sha256:x")]).result(240)
     second.give_back()
 
 

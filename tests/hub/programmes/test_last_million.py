@@ -94,14 +94,14 @@ def race(transactional_db: None) -> Iterator[Race]:
 
     def run(verb: Callable[[], int]) -> int | str:
         connection.ensure_connection()
-        start.wait(timeout=60)
+        start.wait(timeout=240)
         try:
             return verb()
         except Refused as refused:
             return refused.code.name
 
     def hang_up(_: int) -> None:
-        start.wait(timeout=60)
+        start.wait(timeout=240)
         connections.close_all()
 
     with ThreadPoolExecutor(CLAIMANTS) as threads:

@@ -45,7 +45,7 @@ def at_once(work: Callable[[], object], workers: int = 3) -> None:
 
     def one() -> None:
         try:
-            line.wait(10)
+            line.wait(120)
             work()
         except BaseException as error:
             errors.append(error)
@@ -56,7 +56,7 @@ def at_once(work: Callable[[], object], workers: int = 3) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(240)
     if errors:
         raise errors[0]
 
@@ -87,7 +87,7 @@ def test_without_the_claim_messages_are_handled_twice(busy: Road, monkeypatch: p
 
     def unclaimed() -> None:
         for message in InboxMessage.objects.filter(handled_at=None):
-            met.wait(10)
+            met.wait(120)
             with lock:
                 handled[message.id] += 1
 
