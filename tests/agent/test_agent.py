@@ -9,9 +9,11 @@ from tests.agent.fakes import Rig, receipt_for, script_order
 from tests.agent.hub import StandInHub
 
 from hesuan.agent.schedulers.fake import VISIBLE_WITHIN_S
-from hesuan.errors import Conflict, Refused
+from hesuan.agent.schedulers.slurm.tools import AWAY
+from hesuan.agent.surveying import Surveyor
+from hesuan.errors import Conflict, Refused, Unavailable
 from hesuan.wire import keys
-from hesuan.wire.canonical import canonical, digest
+from hesuan.wire.canonical import Json, canonical, digest
 from hesuan.wire.ids import new_id
 from hesuan.wire.receipt import RECEIPT_DOMAIN
 
@@ -36,6 +38,51 @@ def test_the_inventory_is_told_once_and_again_only_when_it_changes(rig: Rig, hub
     rig.agent.introduce()
     rig.round()
     assert len(hub.bodies("inventory")) == 2
+
+
+def test_the_site_is_looked_at_again_and_told_only_where_it_differs(rig: Rig, hub: StandInHub) -> None:
+    now_s = [0.0]
+    seen: dict[str, Json] = {"host": "test"}
+    looks: list[float] = []
+
+    def look() -> dict[str, Json]:
+        looks.append(now_s[0])
+        return dict(seen)
+
+    rig.agent.surveyor = Surveyor(look, lambda: {"at": len(looks)}, clock=lambda: now_s[0])
+    rig.agent.introduce()
+    for now_s[0] in (0.0, 100.0, 600.0, 601.0):
+        rig.rounds(3)
+    assert looks == [600.0] and hub.bodies("inventory") == [{"host": "test"}]
+    seen["cores"] = 3
+    now_s[0] = 1200.0
+    rig.rounds(3)
+    assert hub.bodies("inventory") == [{"host": "test"}, {"host": "test", "cores": 3}]
+    assert len(hub.bodies("capacity")) == 3, "at 0, 600 and 1200 s: five minutes apart at least"
+
+
+def test_an_engine_that_does_not_answer_is_asked_again_and_nothing_is_told(rig: Rig, hub: StandInHub) -> None:
+    now_s = [0.0]
+
+    def away() -> None:
+        raise Unavailable(AWAY, tool="sinfo", problem="test")
+
+    rig.agent.surveyor = Surveyor(away, away, clock=lambda: now_s[0])
+    for now_s[0] in (0.0, 600.0):
+        rig.rounds(3)
+    assert hub.bodies("capacity") == hub.bodies("inventory") == []
+    assert "Slurm's `sinfo` did not answer" in " ".join(rig.told)
+
+
+def test_what_is_free_is_not_queued_while_the_hub_is_away(rig: Rig, hub: StandInHub) -> None:
+    now_s = [0.0]
+    rig.agent.surveyor = Surveyor(look_free=lambda: {"at": int(now_s[0])}, clock=lambda: now_s[0])
+    hub.away = True
+    rig.spool.put("heartbeat", {"running": []})
+    for now_s[0] in (0.0, 300.0, 600.0):
+        rig.agent._send_after = 0
+        rig.agent.tick()
+    assert rig.spool.waiting_count() == 1
 
 
 def test_every_command_delivered_again_and_again_changes_nothing(rig: Rig, hub: StandInHub) -> None:

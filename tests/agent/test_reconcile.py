@@ -112,7 +112,7 @@ def test_the_check_of_a_site_runs_under_no_runs_name() -> None:
     class _None:
         name = "none"
 
-    trial = Trial(Equipped(_None(), machine()), 1.0)  # type: ignore[arg-type]
+    trial = Trial(Equipped(_None(), machine(), machine), 1.0)  # type: ignore[arg-type]
     assert compared([record("one/50/1", trial._spec("true").run)], []).findings == ()
 
 

@@ -90,7 +90,7 @@ def test_an_example_with_a_key_less_or_more_is_refused(hub: Client) -> None:
         shape = shapes.MESSAGES[kind]
         assert shape.faults(body, "body") == []
         assert shape.faults({**body, "extra": 1}, "body")
-        for key in body:
+        for key in body.keys() - getattr(shape, "optional", frozenset()):
             assert shape.faults({name: value for name, value in body.items() if name != key}, "body"), key
 
 

@@ -141,17 +141,19 @@ _SHARED: Cluster | None = None
 
 @contextmanager
 def cluster(
-    folder: Path, *, nodes: int = 2, books: bool = True, users: tuple[str, ...] = ()
+    folder: Path, *, nodes: int = 2, books: bool = True, users: tuple[str, ...] = (), switches: str = ""
 ) -> Iterator[Cluster]:
     """A cluster that takes jobs, for as long as the block lasts."""
-    one = start(folder, nodes=nodes, books=books, users=users)
+    one = start(folder, nodes=nodes, books=books, users=users, switches=switches)
     try:
         yield one
     finally:
         stop(one)
 
 
-def start(folder: Path, *, nodes: int = 2, books: bool = True, users: tuple[str, ...] = ()) -> Cluster:
+def start(
+    folder: Path, *, nodes: int = 2, books: bool = True, users: tuple[str, ...] = (), switches: str = ""
+) -> Cluster:
     """Brings a cluster up.
 
     Args:
@@ -159,11 +161,12 @@ def start(folder: Path, *, nodes: int = 2, books: bool = True, users: tuple[str,
         nodes: How many pose as nodes, each of 16 cores and 8 cards.
         books: Whether there is accounting: MariaDB and slurmdbd.
         users: Local users that get an account in Slurm; they must exist.
+        switches: The text of ``topology.conf``; without one there is no topology.
     """
     one = Cluster(folder, _free_ports(nodes + 8), nodes, f"hs{os.getpid() % 100_000}x{secrets.token_hex(2)}")
     try:
         _lay_out(one)
-        _configure(one, books=books)
+        _configure(one, books=books, switches=switches)
         _start_munge(one)
         if books:
             _start_books(one, users)
@@ -229,7 +232,7 @@ def _lay_out(one: Cluster) -> None:
         (one.folder / "spool" / f"n{number}").mkdir(mode=0o755)
 
 
-def _configure(one: Cluster, *, books: bool) -> None:
+def _configure(one: Cluster, *, books: bool, switches: str) -> None:
     here, nodes = socket.gethostname().partition(".")[0], f"n[1-{one.nodes}]" if one.nodes > 1 else "n1"
     ports = f"[{one.port + 4}-{one.port + 3 + one.nodes}]" if one.nodes > 1 else str(one.port + 4)
     accounting = slurm_conf.ACCOUNTING.format(d=one.folder, port=one.port + 1, chip=CHIP) if books else ""
@@ -242,7 +245,9 @@ def _configure(one: Cluster, *, books: bool) -> None:
         "ports": ports,
         "port": one.port,
     }
-    _write(one.conf, slurm_conf.CONTROLLER.format(**where, **size, books=accounting))
+    conf = slurm_conf.CONTROLLER.format(**where, **size, books=accounting)
+    _write(one.conf, conf + ("TopologyPlugin=topology/tree\n" if switches else ""))
+    _write(one.folder / "etc" / "topology.conf", switches)
     cards = f"{one.folder}/dev/card[0-{CARDS - 1}]"
     _write(one.folder / "etc" / "gres.conf", f"NodeName={nodes} Name=gpu Type={CHIP} File={cards}\n")
     # slurmd loads a plugin for control groups even where none is used, and looking for one may fail.

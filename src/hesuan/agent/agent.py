@@ -24,6 +24,7 @@ from hesuan.agent.schedulers.contract import Observation, RunState, Scheduler
 from hesuan.agent.schedulers.rundir import utc_now
 from hesuan.agent.site import Site
 from hesuan.agent.spool import Command, Spool
+from hesuan.agent.surveying import Surveyor
 from hesuan.agent.uplink import BATCH, LARGEST_WAIT_S, BackOff, Uplink
 from hesuan.errors import Conflict, Faults, HesuanError, NotFound, Refused, Unavailable
 from hesuan.wire.canonical import Json, digest
@@ -54,6 +55,7 @@ class Agent:
     tell: Tell
     cores: int
     meter: Meter = field(default_factory=Meter)
+    surveyor: Surveyor = field(default_factory=Surveyor)
     wake: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     _back_off: BackOff = field(default_factory=BackOff)
@@ -96,6 +98,7 @@ class Agent:
             self._handle(command)
         observed = Observer(self.spool, self.scheduler, self.tell, self.meter).look()
         self._beat()
+        self._survey()
         self._send()
         return bool(observed or self.spool.open_commands())
 
@@ -248,6 +251,19 @@ class Agent:
         self._beat_after = time.monotonic() + HEARTBEAT_EVERY_S
         running: list[Json] = [known.run for known in self.spool.runs() if not known.settled]
         self.spool.put("heartbeat", {"running": running})
+
+    def _survey(self) -> None:
+        """What the site has and what of it is free, now and then; never a queue while the hub is away."""
+        if self.spool.waiting_count():
+            return
+        try:
+            if (found := self.surveyor.inventory()) is not None:
+                self.inventory = found
+                self.introduce()
+            if (free := self.surveyor.capacity()) is not None:
+                self.spool.put("capacity", free)
+        except Unavailable as away:
+            self.tell(away.sentence("en"))
 
     def _send(self) -> None:
         """Sends what waits, as long as the hub takes it."""

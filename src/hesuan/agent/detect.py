@@ -10,13 +10,14 @@ import os
 import platform
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from hesuan.agent import cards
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.manifests import Manifest
+from hesuan.agent.survey import IN_SERVICE, Extent, Node, cards_body
 from hesuan.wire.canonical import Json
 from hesuan.wire.messages import NEWEST_ORDER, TAKES
 from hesuan.wire.receipt import NEWEST, SIGNS
@@ -36,6 +37,7 @@ class Machine:
     cards: tuple[CardGroup, ...]
     software: Mapping[str, str]
     notes: tuple[str, ...]
+    extent: Extent = field(default_factory=Extent)
 
     def inventory(
         self,
@@ -50,10 +52,7 @@ class Machine:
             "host": self.host,
             "cores": self.cores,
             "memory_bytes": self.memory_bytes,
-            "cards": [
-                {"chip": card.chip, "count": card.count, "memory_bytes": card.memory_bytes}
-                for card in self.cards
-            ],
+            "cards": cards_body(self.cards),
             "software": {**self.software, SIGNS: str(NEWEST), TAKES: str(NEWEST_ORDER)},
             "engine": engine,
             "isolation": list(isolation),
@@ -61,19 +60,22 @@ class Machine:
                 {"name": app.name, "digest": app.digest, "work_unit": app.work_unit} for app in apps.values()
             ],
             "scripts_allowed": scripts_allowed,
+            **self.extent.body(),
         }
 
 
 def machine() -> Machine:
     """Looks at this machine."""
     found, notes = cards.found()
+    host, able, memory = socket.gethostname(), cores(), memory_bytes()
     return Machine(
-        host=socket.gethostname(),
-        cores=cores(),
-        memory_bytes=memory_bytes(),
+        host=host,
+        cores=able,
+        memory_bytes=memory,
         cards=found,
         software=software(),
         notes=notes,
+        extent=Extent(nodes=(Node(host, IN_SERVICE, able, memory, found),)),
     )
 
 

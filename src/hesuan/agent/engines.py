@@ -52,8 +52,9 @@ Without the file, or with ``engine = "local"``, jobs are processes of this machi
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -76,6 +77,7 @@ from hesuan.agent.schedulers.slurm.engine import SlurmEngine
 from hesuan.agent.schedulers.slurm.settings import Become
 from hesuan.agent.schedulers.slurm.settings import Settings as SlurmSettings
 from hesuan.agent.site import Site
+from hesuan.agent.survey import Capacity
 from hesuan.errors import InputFault, NotFound, declare
 from hesuan.toml_table import Table
 
@@ -111,12 +113,20 @@ NO_SITE_FILE = declare(
 )
 
 
+def _unsaid() -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Equipped:
     """A site with its engine: what runs the work, and what there is to run it on."""
 
     scheduler: Scheduler
     machine: Machine
+    look: Callable[[], Machine]
+    """Looks at the machine again."""
+    free: Callable[[], Capacity | None] = _unsaid
+    """What is free now; None where the engine does not say."""
     users: Mapping[str, str] = field(default_factory=dict)
     """Organisation's id → the local user its jobs run as; empty: the agent's own."""
     namespaces: Mapping[str, str] = field(default_factory=dict)
@@ -148,21 +158,23 @@ def equip(site: Site, file: Path | None) -> Equipped:
     path = file or site.data / FILE
     said = read(path) if path.exists() else SiteFile()
     runs = said.runs or site.runs
+    software = dict(said.software)
     if said.slurm is not None:
         slurm = SlurmEngine(said.slurm)
-        machine = slurm_inventory.machine(slurm.tools, dict(said.software))
+        look = partial(slurm_inventory.machine, slurm.tools, software)
         users = said.slurm.users if said.slurm.become != Become.AGENT else {}
-        return Equipped(OutsideScheduler(slurm, runs), machine, users)
+        free = partial(slurm_inventory.capacity, slurm.tools)
+        return Equipped(OutsideScheduler(slurm, runs), look(), look, free, users=users)
     if said.ray is not None:
         ray = RayEngine(said.ray)
-        machine = ray_inventory.machine(ray.server, dict(said.software))
-        return Equipped(OutsideScheduler(ray, runs), machine)
+        look = partial(ray_inventory.machine, ray.server, software)
+        return Equipped(OutsideScheduler(ray, runs), look(), look)
     if said.kubernetes is not None:
         cluster = KubernetesEngine(said.kubernetes)
-        machine = kubernetes_inventory.machine(cluster.server, dict(said.software))
-        return Equipped(OutsideScheduler(cluster, runs), machine, namespaces=said.kubernetes.namespaces)
+        look = partial(kubernetes_inventory.machine, cluster.server, software)
+        return Equipped(OutsideScheduler(cluster, runs), look(), look, namespaces=said.kubernetes.namespaces)
     machine = detect.machine()
-    return Equipped(LocalScheduler(site.runs, cores=machine.cores), machine)
+    return Equipped(LocalScheduler(site.runs, cores=machine.cores), machine, detect.machine)
 
 
 def read(path: Path) -> SiteFile:

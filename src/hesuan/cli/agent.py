@@ -25,6 +25,7 @@ from hesuan.agent.benchmarking import Benchmark, core_counts
 from hesuan.agent.orders import APP_UNKNOWN, House
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.spool import Spool
+from hesuan.agent.surveying import Surveyor
 from hesuan.agent.uplink import Uplink
 from hesuan.cli import checkup
 from hesuan.cli import reconcile as reconciled
@@ -33,6 +34,7 @@ from hesuan.cli.language import said
 from hesuan.errors import InputFault, NotFound
 from hesuan.units import format_bytes, format_seconds
 from hesuan.wire import keys
+from hesuan.wire.canonical import Json
 
 SAME_SENTENCE_S = 60.0
 """A sentence that has not changed is not said again sooner than this."""
@@ -107,6 +109,16 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
     for note in machine.notes:
         teller(note)
     found = usable_apps(apps, machine, teller)
+
+    def described(seen: detecting.Machine) -> dict[str, Json]:
+        return seen.inventory(
+            engine=scheduler.name, isolation=scheduler.isolation, apps=found, scripts_allowed=allow_scripts
+        )
+
+    def free() -> dict[str, Json] | None:
+        seen = equipped.free()
+        return seen.body() if seen is not None else None
+
     with sites.alone(data):
         agent = Agent(
             site=site,
@@ -114,15 +126,11 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
             uplink=Uplink(site.hub, site.private, site.agent),
             scheduler=scheduler,
             house=House(found, scripts_allowed=allow_scripts),
-            inventory=machine.inventory(
-                engine=scheduler.name,
-                isolation=scheduler.isolation,
-                apps=found,
-                scripts_allowed=allow_scripts,
-            ),
+            inventory=described(machine),
             tell=teller,
             cores=machine.cores,
             meter=counting.Meter(every_s=meter_every_s),
+            surveyor=Surveyor(look=lambda: described(equipped.look()), look_free=free),
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop())

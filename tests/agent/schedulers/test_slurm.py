@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,6 +23,7 @@ from hesuan.agent.schedulers.slurm import inventory
 from hesuan.agent.schedulers.slurm.engine import SlurmEngine
 from hesuan.agent.schedulers.slurm.settings import Become, Settings
 from hesuan.agent.schedulers.slurm.tools import Tools
+from hesuan.agent.survey import Switch
 from hesuan.errors import Refused, Unavailable
 from hesuan.wire.ids import new_id
 
@@ -318,3 +321,78 @@ def test_the_cluster_says_what_it_has(settings: Settings, cluster: Cluster) -> N
         assert drained.cards[0].count == clusters.CARDS and "n2" in drained.notes[0]
     finally:
         cluster.call("scontrol", "update", "nodename=n2", "state=resume")
+
+
+def test_the_cluster_says_its_nodes_queues_and_limits_and_no_topology_where_there_is_none(
+    settings: Settings, cluster: Cluster
+) -> None:
+    words = ("sacctmgr", "-n", "-i", "modify", "user", "root", "account=research", "set")
+    cluster.call(*words, "MaxWall=1-00:00:00")
+    try:
+        extent = inventory.machine(Tools(settings), {}).extent
+    finally:
+        cluster.call(*words, "MaxWall=-1")
+    assert extent.nodes is not None and extent.queues is not None and extent.limits is not None
+    assert [(one.name, one.state, one.queues) for one in extent.nodes] == [
+        ("n1", "in_service", ("train",)),
+        ("n2", "in_service", ("train",)),
+    ]
+    (train,) = extent.queues
+    assert (train.name, train.state, train.is_default, train.nodes) == ("train", "open", True, 2)
+    assert (train.longest_s, train.limits["MaxTime"]) == (None, "UNLIMITED")
+    assert extent.topology is None
+    mine = [one.limits for one in extent.limits if (one.account, one.user) == ("research", "root")]
+    assert mine == [{"MaxWall": "1-00:00:00"}]
+
+
+def test_what_is_free_falls_by_what_a_job_holds(
+    site: OutsideScheduler, settings: Settings, cluster: Cluster
+) -> None:
+    job = script("sleep 60", cards=8, card="Ascend 910C")
+    before = inventory.capacity(Tools(settings))
+    site.submit(job)
+    wait_until(site, job.run, lambda o: o.state == RunState.RUNNING)
+    try:
+        during = inventory.capacity(Tools(settings))
+    finally:
+        site.cancel(job.run)
+        wait_until(site, job.run, lambda o: o.state.final)
+    (cards,), (queue,) = during.cards, during.queues
+    assert before.cards[0].allocated is not None and before.queues[0].cores == queue.cores
+    assert (cards.chip, cards.count, cards.allocated) == ("Ascend 910C", 16, before.cards[0].allocated + 8)
+    assert queue.cores_allocated > before.queues[0].cores_allocated
+    assert [(one.card, one.cards) for one in during.starts] == [
+        ("", 0),
+        ("Ascend 910C", 1),
+        ("Ascend 910C", 8),
+    ]
+    assert all(one.expected_at is not None for one in during.starts), during.starts
+    assert not [job for job in cluster.call("squeue", "-h", "-o", "%j").split() if job == "wrap"]
+
+
+def test_a_start_that_slurm_cannot_foresee_is_unknown_with_its_reason(settings: Settings) -> None:
+    (start,) = inventory.capacity(Tools(replace(settings, partition="nonesuch"))).starts
+    assert (start.queue, start.expected_at) == ("nonesuch", None)
+    assert "partition" in start.reason.lower()
+    silent = replace(settings, programs=Path("/nonexistent"))
+    assert Tools(silent).foresee((), user="") == ""
+
+
+def test_two_switches_under_one_are_told_with_their_levels() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="hesuan-slurm-"))
+    folder.chmod(0o755)
+    text = "SwitchName=leaf1 Nodes=n1\nSwitchName=leaf2 Nodes=n2\nSwitchName=top Switches=leaf[1-2]\n"
+    try:
+        with clusters.cluster(folder / "cluster", books=False, switches=text) as fabric:
+            tools = Tools(Settings(conf=fabric.conf, gres=CARDS))
+            extent = inventory.machine(tools, {}).extent
+            starts = inventory.capacity(tools).starts
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    assert extent.topology == (
+        Switch("leaf1", 0, "n1"),
+        Switch("leaf2", 0, "n2"),
+        Switch("top", 1, "n[1-2]", "leaf[1-2]"),
+    )
+    assert extent.limits is None, "without books nobody says"
+    assert starts[0].expected_at is not None

@@ -9,8 +9,10 @@ from tests.sites import APP_DIGEST, benchmark_body, enrol_site, inventory_body, 
 from hesuan.errors import Faults, NotFound, Refused
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres import selectors, services
-from hesuan.hub.centres.models import Centre, Inventory
+from hesuan.hub.centres.models import Capacity, Centre, Inventory
 from hesuan.hub.identity.models import Organisation
+from hesuan.hub.worker.loop import tick
+from hesuan.wire.canonical import Json
 from hesuan.wire.ids import new_id
 
 
@@ -126,6 +128,77 @@ def test_differences_between_declared_and_observed_are_named(centre: Centre, cen
         actor=centre_operator.actor, centre_id=centre.id, body=inventory_body(cores=64, host="elsewhere")
     )
     assert selectors.differences(centre_operator.actor, centre.id) == [("cores", 64, 4)]
+
+
+EXTENT: dict[str, Json] = {
+    "nodes": {
+        "total": 2,
+        "groups": [
+            {
+                "count": 2,
+                "names": ["n1", "n2"],
+                "state": "in_service",
+                "reason": "",
+                "cores": 16,
+                "memory_bytes": 2**36,
+                "cards": [{"chip": "Ascend 910C", "count": 8, "memory_bytes": None}],
+                "features": [],
+                "queues": ["train"],
+            }
+        ],
+    },
+    "queues": [
+        {
+            "name": "train",
+            "state": "open",
+            "is_default": True,
+            "longest_s": 3600,
+            "nodes": 2,
+            "cores": 32,
+            "limits": {"MaxTime": "01:00:00"},
+        }
+    ],
+    "topology": {
+        "kind": "tree",
+        "switches": [{"name": "leaf1", "level": 0, "nodes": "n[1-2]", "switches": ""}],
+    },
+    "limits": [{"account": "research", "user": "hesuan", "limits": {"MaxJobs": "4"}}],
+}
+
+
+def test_how_a_centre_is_built_within_is_told_to_who_may_look_inside(
+    centre: Centre, centre_operator: Person, stranger: Person
+) -> None:
+    agent = enrol_site(centre).agent
+    services.record_inventory(agent_id=agent.id, message_id=new_id(), body=inventory_body(**EXTENT))
+    mine = selectors.inventory(centre_operator.actor, centre.id)
+    theirs = selectors.inventory(stranger.actor, centre.id)
+    assert mine and mine.body == inventory_body(**EXTENT)
+    assert theirs and theirs.body.keys() == inventory_body().keys() - {"host"}
+
+
+def test_the_newest_capacity_stands_in_the_place_of_the_last(
+    centre: Centre, centre_operator: Person, stranger: Person
+) -> None:
+    site = enrol_site(centre)
+    free: dict[str, Json] = {"at": "2026-11-21T08:00:00.000000Z", "queues": [], "cards": [], "starts": []}
+    assert selectors.capacity(centre_operator.actor, centre.id) is None
+    facts = Fact.objects.count()
+    for hour in (8, 9):
+        body = {**free, "at": f"2026-11-21T0{hour}:00:00.000000Z"}
+        assert site.send("capacity", body).status_code == 200
+        tick()
+    (row,) = Capacity.objects.all()
+    assert (row.agent_id, row.centre_id, row.at.hour) == (site.agent.id, centre.id, 9)
+    assert selectors.capacity(centre_operator.actor, centre.id) == row
+    assert Fact.objects.count() == facts, "it is no fact of the log"
+    with pytest.raises(NotFound):
+        selectors.capacity(stranger.actor, centre.id)
+    services.revoke_agent(actor=centre_operator.actor, agent_id=site.agent.id, reason="gone")
+    assert selectors.capacity(centre_operator.actor, centre.id) is None
+    assert site.send("capacity", {**free, "free": 1}).status_code != 200
+    with pytest.raises(Faults, match="free"):
+        services.record_capacity(agent_id=site.agent.id, body={**free, "free": 1})
 
 
 def test_every_fault_of_an_inventory_is_returned_at_once(centre: Centre) -> None:

@@ -121,6 +121,20 @@ class Inventory(models.Model):
         return f"{self.centre_id} {self.source} {self.at:%Y-%m-%d %H:%M}"
 
 
+class Capacity(models.Model):
+    """What was free at a centre when its agent looked last; only the newest is kept, for nothing follows
+    from an older one."""
+
+    agent = models.OneToOneField(Agent, primary_key=True, on_delete=models.PROTECT, related_name="capacity")
+    centre = models.ForeignKey(Centre, on_delete=models.PROTECT, related_name="capacities")
+    body = models.JSONField()
+    at = models.DateTimeField()
+    """When the agent looked, by its own clock."""
+
+    def __str__(self) -> str:
+        return f"{self.centre_id} {self.at:%Y-%m-%d %H:%M}"
+
+
 class Benchmark(models.Model):
     """Measured points of one app on one centre's machine: a benchmark's, or one finished run's."""
 

@@ -12,10 +12,11 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.centres import rules, selectors
 from hesuan.hub.centres.access import operated_centre
 from hesuan.hub.centres.commands import command
-from hesuan.hub.centres.models import Agent, Benchmark, Inventory
+from hesuan.hub.centres.models import Agent, Benchmark, Capacity, Inventory
 from hesuan.hub.identity.actors import Actor
 from hesuan.wire.canonical import Json, digest
 from hesuan.wire.ids import new_id
+from hesuan.wire.messages import parse_at
 
 EVIDENCE_CONFLICT = declare(
     "centre.evidence_conflict",
@@ -64,6 +65,21 @@ def record_inventory(*, agent_id: str, message_id: str, body: Mapping[str, Json]
                 body={"app": entry["name"]},
             )
         return row
+
+
+def record_capacity(*, agent_id: str, body: Mapping[str, Json]) -> Capacity:
+    """What was free when the agent looked, in the place of what it said before. It is no fact of the log:
+    nobody is paid by it, and it changes with every job.
+
+    Raises:
+        Faults: every fault of the body.
+    """
+    rules.check_capacity(body)
+    agent = Agent.objects.get(pk=agent_id)
+    row, _ = Capacity.objects.update_or_create(
+        agent=agent, defaults={"centre_id": agent.centre_id, "body": dict(body), "at": parse_at(body["at"])}
+    )
+    return row
 
 
 def record_benchmark(*, agent_id: str, message_id: str, body: Mapping[str, Json]) -> Benchmark:

@@ -70,6 +70,11 @@ def check_inventory(body: Mapping[str, Json]) -> None:
     _raise(shapes.INVENTORY.faults(body, "body"))
 
 
+def check_capacity(body: Mapping[str, Json]) -> None:
+    """Raises Faults: every fault of a capacity's shape."""
+    _raise(shapes.CAPACITY.faults(body, "body"))
+
+
 def check_benchmark(body: Mapping[str, Json]) -> None:
     """Raises Faults: every fault of a benchmark's shape."""
     _raise(shapes.BENCHMARK.faults(body, "body"))

@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from hesuan.errors import NotFound, declare
-from hesuan.hub.centres.models import Agent, Benchmark, Centre, Command, Inventory
+from hesuan.hub.centres.models import Agent, Benchmark, Capacity, Centre, Command, Inventory
 from hesuan.hub.centres.once import remembered
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
@@ -25,6 +25,8 @@ from hesuan.wire.receipt import SIGNS
 NEWEST_RUNS = 50
 """How many finished runs stand beside the newest benchmark as evidence."""
 COMMANDS_AT_ONCE = 100
+INNER = frozenset({"host", "nodes", "queues", "topology", "limits"})
+"""What of an inventory only those read who may look inside: how a centre is built within."""
 
 CENTRE_NOT_FOUND = declare(
     "centre.not_found",
@@ -93,7 +95,7 @@ def site_keys() -> dict[str, str]:
 
 
 def inventory(actor: Actor, centre_id: str, source: str = Inventory.Source.OBSERVED) -> Inventory | None:
-    """The newest inventory of a centre; who may not look inside reads it without the host's name.
+    """The newest inventory of a centre; who may not look inside reads it without ``INNER``.
 
     Raises:
         NotFound: to who may not see the centre.
@@ -101,8 +103,18 @@ def inventory(actor: Actor, centre_id: str, source: str = Inventory.Source.OBSER
     seen = centre(actor, centre_id)
     newest = newest_inventory(seen.id, source)
     if newest is not None and not _inner(actor).filter(pk=centre_id).exists():
-        newest.body = {key: value for key, value in newest.body.items() if key != "host"}
+        newest.body = {key: value for key, value in newest.body.items() if key not in INNER}
     return newest
+
+
+def capacity(actor: Actor, centre_id: str) -> Capacity | None:
+    """What was free when an agent that is not revoked looked last; None where none has said.
+
+    Raises:
+        NotFound: to who may not look inside.
+    """
+    rows = inner_centre(actor, centre_id).capacities.filter(agent__revoked_at__isnull=True)
+    return rows.order_by("-at", "agent_id").first()
 
 
 def inventory_history(actor: Actor, centre_id: str) -> list[Inventory]:

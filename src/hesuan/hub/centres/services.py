@@ -17,6 +17,7 @@ from hesuan.hub.centres.reports import (
     add_measured_run,
     declare_inventory,
     record_benchmark,
+    record_capacity,
     record_inventory,
 )
 from hesuan.hub.identity.actors import Actor
@@ -35,6 +36,7 @@ __all__ = [
     "enrol",
     "issue_enrolment_code",
     "record_benchmark",
+    "record_capacity",
     "record_inventory",
     "register_centre",
     "request_benchmark",

@@ -211,21 +211,122 @@ NAME = Text(100)
 DIGEST = Text(80)
 CORES = Whole(1, 100_000)
 
+_LINE = Text(200, 0)
+_COUNT = Whole(0, 100_000_000)
+_CARDS = ListOf(
+    Record({"chip": NAME, "count": Whole(1, 1_000_000), "memory_bytes": Maybe(Whole(1))}), longest=1000
+)
+_NODES = Record(
+    {
+        "total": _COUNT,
+        "groups": ListOf(
+            Record(
+                {
+                    "count": Whole(1, 1_000_000),
+                    "names": ListOf(Text(255), longest=5_000),
+                    "state": OneOf(("in_service", "out_of_service", "unknown")),
+                    "reason": _LINE,
+                    "cores": Whole(0, 100_000),
+                    "memory_bytes": Maybe(Whole(1)),
+                    "cards": _CARDS,
+                    "features": ListOf(Text(200), longest=50),
+                    "queues": ListOf(Text(200), longest=50),
+                }
+            ),
+            longest=500,
+        ),
+    }
+)
+_QUEUES = ListOf(
+    Record(
+        {
+            "name": Text(200),
+            "state": OneOf(("open", "closed", "unknown")),
+            "is_default": Flag(),
+            "longest_s": Maybe(Whole(1)),
+            "nodes": Maybe(_COUNT),
+            "cores": Maybe(_COUNT),
+            "limits": MapOf(_LINE),
+        }
+    ),
+    longest=500,
+)
+_TOPOLOGY = Record(
+    {
+        "kind": OneOf(("tree",)),
+        "switches": ListOf(
+            Record(
+                {
+                    "name": Text(200),
+                    "level": Whole(0, 100),
+                    "nodes": Text(4000, 0),
+                    "switches": Text(4000, 0),
+                }
+            ),
+            longest=2_000,
+        ),
+    }
+)
+_LIMITS = ListOf(Record({"account": _LINE, "user": _LINE, "limits": MapOf(_LINE)}), longest=200)
+
 INVENTORY = Record(
     {
         "host": Text(255),
         "cores": CORES,
         "memory_bytes": Maybe(Whole(1)),
-        "cards": ListOf(
-            Record({"chip": NAME, "count": Whole(1, 100_000), "memory_bytes": Maybe(Whole(1))}), longest=1000
-        ),
+        "cards": _CARDS,
         "software": MapOf(Text(200, 0)),
         "engine": NAME,
         "isolation": ListOf(Text(1000), longest=50),
         "apps": ListOf(Record({"name": NAME, "digest": DIGEST, "work_unit": NAME}), longest=1000),
         "scripts_allowed": Flag(),
+        "nodes": _NODES,
+        "queues": _QUEUES,
+        "topology": _TOPOLOGY,
+        "limits": _LIMITS,
+    },
+    optional=frozenset({"nodes", "queues", "topology", "limits"}),
+)
+"""What is optional is left out by an engine that has no such thing, and by agents from before it."""
+
+CAPACITY = Record(
+    {
+        "at": Time(),
+        "queues": ListOf(
+            Record(
+                {
+                    "name": Text(200),
+                    "nodes": _COUNT,
+                    "nodes_idle": _COUNT,
+                    "nodes_out": _COUNT,
+                    "cores": _COUNT,
+                    "cores_idle": _COUNT,
+                    "cores_allocated": _COUNT,
+                }
+            ),
+            longest=500,
+        ),
+        "cards": ListOf(
+            Record({"chip": NAME, "count": _COUNT, "allocated": Maybe(_COUNT)}),
+            longest=1000,
+        ),
+        "starts": ListOf(
+            Record(
+                {
+                    "queue": _LINE,
+                    "cores": CORES,
+                    "card": _LINE,
+                    "cards": _COUNT,
+                    "time_limit_s": Whole(1),
+                    "expected_at": Maybe(Time()),
+                    "reason": _LINE,
+                }
+            ),
+            longest=100,
+        ),
     }
 )
+"""What is free at one moment, and when work of a few sizes is expected to begin; null: nobody says."""
 BENCHMARK = Record(
     {
         "app": NAME,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hesuan.hub.centres.shapes import (
     BENCHMARK,
+    CAPACITY,
     CORES,
     DIGEST,
     INVENTORY,
@@ -64,6 +65,7 @@ _ATTEMPT = Record(
 
 MESSAGES: dict[str, Shape] = {
     "inventory": INVENTORY,
+    "capacity": CAPACITY,
     "benchmark": BENCHMARK,
     "run_state": Record(
         {

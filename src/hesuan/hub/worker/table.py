@@ -34,6 +34,10 @@ def _inventory(message: InboxMessage) -> None:
     centres.record_inventory(agent_id=message.agent_id, message_id=message.id, body=message.body)
 
 
+def _capacity(message: InboxMessage) -> None:
+    centres.record_capacity(agent_id=message.agent_id, body=message.body)
+
+
 def _benchmark(message: InboxMessage) -> None:
     centres.record_benchmark(agent_id=message.agent_id, message_id=message.id, body=message.body)
 
@@ -87,6 +91,7 @@ def _watch(fact: Fact) -> None:
 
 MESSAGES: dict[str, MessageHandler] = {
     "inventory": _inventory,
+    "capacity": _capacity,
     "benchmark": _benchmark,
     "run_state": _run_state,
     "log": _log,

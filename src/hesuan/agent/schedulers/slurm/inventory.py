@@ -1,18 +1,27 @@
-"""What a Slurm cluster has, by its own word: nodes, cores, memory, cards."""
+"""What a Slurm cluster has, by its own word: nodes, cards, partitions, switches, limits; what is free now.
+
+All of it is asked of the controller by reading commands. ``sbatch --test-only`` submits nothing; it does use
+up a job's number each time.
+"""
 
 from __future__ import annotations
 
-import re
+import os
+import pwd
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.detect import Machine
-from hesuan.agent.schedulers.cards import Resource
+from hesuan.agent.schedulers.slurm import reading
+from hesuan.agent.schedulers.slurm.settings import Become, Settings
 from hesuan.agent.schedulers.slurm.tools import Tools
+from hesuan.agent.survey import IN_SERVICE, Capacity, Extent, FreeCards, Limit, Node, Queue, Start
+from hesuan.errors import Unavailable
 
-_CARD = re.compile(r"([A-Za-z0-9_]+(?::[A-Za-z0-9_.\-]+)?):(\d+)")
-_UNUSABLE = ("down", "drain", "drng", "fail", "inval", "maint", "unk")
+TYPICAL_S = 3600
+"""Time limit of the requests whose start is asked for, where the queue allows that much."""
 
 
 def machine(tools: Tools, software: Mapping[str, str]) -> Machine:
@@ -21,33 +30,125 @@ def machine(tools: Tools, software: Mapping[str, str]) -> Machine:
     Raises:
         Unavailable: ``agent.slurm_away``.
     """
-    partition = ("-p", tools.settings.partition) if tools.settings.partition else ()
-    text = tools.read("sinfo", "-h", "-N", *partition, "-o", "%N|%c|%m|%G|%t")
-    nodes = {row[0]: row for line in text.splitlines() if len(row := line.split("|")) == 5}
-    usable = [row for row in nodes.values() if not row[4].startswith(_UNUSABLE)]
-    away = [f"{row[0]} ({row[4]})" for row in nodes.values() if row not in usable]
+    settings = tools.settings
+    every = reading.nodes(tools.read("scontrol", "show", "nodes", "-o"), settings.gres)
+    ours = [one for one in every if not settings.partition or settings.partition in one.queues]
+    usable = [one for one in ours if one.state == IN_SERVICE]
+    away = [f"{one.name} ({one.reason or one.state})" for one in ours if one not in usable]
     cards: Counter[str] = Counter()
-    for row in usable:
-        cards.update(_cards(row[3], tools.settings.gres))
+    for one in usable:
+        cards.update({card.chip: card.count for card in one.cards})
+    config = reading.values(tools.read("scontrol", "show", "config"))
     return Machine(
-        host=tools.read("scontrol", "show", "config").partition("ClusterName")[2].split()[1],
-        cores=max((_whole(row[1]) for row in usable), default=1),
-        memory_bytes=max((_whole(row[2]) * 2**20 for row in usable), default=0) or None,
+        host=config.get("ClusterName", "slurm"),
+        cores=max((one.cores for one in usable), default=1),
+        memory_bytes=max((one.memory_bytes or 0 for one in usable), default=0) or None,
         cards=tuple(CardGroup(name, count, None) for name, count in sorted(cards.items())),
         software=software,
         notes=(f"Not in service: {', '.join(sorted(away))}.",) if away else (),
+        extent=_extent(tools, every, config),
     )
 
 
-def _cards(text: str, gres: Mapping[str, Resource]) -> Counter[str]:
-    """``gpu:ascend910c:8(S:0-1)``: eight, by their catalogue's name where the site gives it."""
-    found: Counter[str] = Counter()
-    for name, count in _CARD.findall(re.sub(r"\([^)]*\)", "", text)):
-        known = gres.get(name)
-        found[known.card if known else name] += int(count) // (known.slices if known else 1)
-    return found
+def capacity(tools: Tools) -> Capacity:
+    """What is free now, and when typical work would begin.
+
+    Raises:
+        Unavailable: ``agent.slurm_away``.
+    """
+    now = datetime.now(UTC)
+    partition = ("-p", tools.settings.partition) if tools.settings.partition else ()
+    free = reading.free_queues(tools.read("sinfo", "-h", *partition, "-o", "%R|%F|%C"))
+    text = tools.read("scontrol", "show", "nodes", "-o")
+    nodes = reading.nodes(text, tools.settings.gres)
+    ours = [one for one in nodes if not tools.settings.partition or tools.settings.partition in one.queues]
+    queues = reading.queues(tools.read("scontrol", "show", "partition", "-o"))
+    return Capacity(
+        at=now,
+        queues=tuple(free),
+        cards=tuple(_free_cards(text, ours, tools.settings)),
+        starts=tuple(_starts(tools, ours, queues)),
+    )
 
 
-def _whole(text: str) -> int:
-    digits = text.rstrip("+")
-    return int(digits) if digits.isdigit() else 0
+def _extent(tools: Tools, every: Iterable[Node], config: Mapping[str, str]) -> Extent:
+    tree = config.get("TopologyPlugin", "").endswith("/tree")
+    switches = reading.switches(tools.read("scontrol", "show", "topology", "-o")) if tree else []
+    return Extent(
+        nodes=tuple(every),
+        queues=tuple(reading.queues(tools.read("scontrol", "show", "partition", "-o"))),
+        topology=tuple(switches) or None,
+        limits=_limits(tools) if config.get("AccountingStorageType", "").endswith("/slurmdbd") else None,
+    )
+
+
+def _limits(tools: Tools) -> tuple[Limit, ...] | None:
+    """Of the users that jobs are submitted as, and of their accounts; None where the books do not answer."""
+    users = sorted({*tools.settings.users.values()} if tools.settings.become != Become.AGENT else {_own()})
+    words = ("sacctmgr", "-n", "-P", "show", "assoc", f"format={','.join(reading.ASSOCIATION)}", "where")
+    try:
+        theirs = reading.associations(tools.read(*words, f"user={','.join(users)}")) if users else []
+        accounts = sorted({one.account for one in theirs})
+        shared = reading.associations(tools.read(*words, f"account={','.join(accounts)}")) if accounts else []
+    except Unavailable:
+        return None
+    return tuple(one for one in (*(row for row in shared if not row.user), *theirs) if one.limits)
+
+
+def _own() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _free_cards(text: str, nodes: Iterable[Node], settings: Settings) -> Iterable[FreeCards]:
+    """By the controller's count of what is allocated, where it counts this kind at all."""
+    names = {one.name for one in nodes if one.state == IN_SERVICE}
+    held, counted = reading.allocated(text, names, settings.gres)
+    total: Counter[str] = Counter()
+    for one in nodes:
+        if one.name in names:
+            total.update({card.chip: card.count for card in one.cards})
+    for chip, count in sorted(total.items()):
+        yield FreeCards(chip, count, held[chip] if chip in counted else None)
+
+
+def _starts(tools: Tools, nodes: Iterable[Node], queues: Iterable[Queue]) -> Iterable[Start]:
+    """One core; then, of each kind of card the site maps, one, and as many as a node has."""
+    settings = tools.settings
+    used = [one for one in queues if one.name == settings.partition or (
+        not settings.partition and one.is_default)]  # fmt: skip
+    queue = used[0] if used else None
+    limit_s = min(TYPICAL_S, (queue.longest_s if queue else None) or TYPICAL_S)
+    yield _start(tools, queue, limit_s, "", 0)
+    largest: Counter[str] = Counter()
+    for node in nodes:
+        for card in node.cards:
+            largest[card.chip] = max(largest[card.chip], card.count)
+    for name, known in sorted(settings.gres.items()):
+        for count in sorted({1, largest[known.card]} - {0}) if largest[known.card] else ():
+            yield _start(tools, queue, limit_s, name, count)
+
+
+def _start(tools: Tools, queue: Queue | None, limit_s: int, gres: str, count: int) -> Start:
+    settings = tools.settings
+    words = ["--ntasks=1", "--cpus-per-task=1", "--nodes=1", f"--time={max(1, limit_s // 60)}"]
+    words += [f"--partition={settings.partition}"] if settings.partition else []
+    words += [f"--qos={settings.qos}"] if settings.qos else []
+    organisation = min(settings.users, default="") if settings.become != Become.AGENT else ""
+    account = settings.accounts.get(organisation or min(settings.accounts, default=""), "")
+    words += [f"--account={account}"] if account else []
+    card = settings.gres.get(gres)
+    words += [f"--gres={gres}:{count * card.slices}"] if card else []
+    said = tools.foresee(words, user=settings.users.get(organisation, ""))
+    expected, reason = reading.expected(said)
+    return Start(
+        queue=queue.name if queue else settings.partition,
+        cores=1,
+        card=card.card if card else "",
+        cards=count,
+        time_limit_s=limit_s,
+        expected_at=expected,
+        reason=reason,
+    )

@@ -72,6 +72,17 @@ class Tools:
             _refuse(done)
         return job
 
+    def foresee(self, words: Sequence[str], *, user: str) -> str:
+        """What ``sbatch --test-only`` says of when such a job would begin; nothing is submitted.
+
+        It answers on standard error, also where it ends well; no answer is an empty text.
+        """
+        asked = ["--test-only", *words, "--output=/dev/null", "--wrap=true"]
+        try:
+            return self._call([self._path("sbatch"), *asked], user=user).stderr
+        except (OSError, subprocess.TimeoutExpired, KeyError):
+            return ""
+
     def cancel(self, job: str, *, name: str) -> None:
         """``scancel``; a job that is over, unknown to the controller or of another name is no error.
 
