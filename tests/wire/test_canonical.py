@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hesuan.errors import InputFault
-from hesuan.wire.canonical import MAX_DEPTH, MAX_INTEGER, canonical, digest
+from hesuan.wire.canonical import MAX_DEPTH, MAX_INTEGER, _encode, canonical, digest
 from hesuan.wire.reading import read_json
 
 JSON = st.recursive(
@@ -104,6 +104,18 @@ def test_canonical_bytes_read_back_to_the_same_value_and_the_same_bytes(value: o
     data = canonical(value)
     assert read_json(data) == value
     assert canonical(read_json(data)) == data
+
+
+@given(st.dictionaries(st.text("aé算\ud7ff\ue000\ufb33\U0001f600", max_size=3), JSON))
+def test_the_quick_way_and_the_walk_write_the_same_bytes(value: dict[str, object]) -> None:
+    """Characters on either side of the surrogates: there the two orders part."""
+    assert canonical(value) == _encode(value, "$", 0).encode()
+
+
+def test_half_a_surrogate_pair_is_named_by_the_quick_way_too() -> None:
+    with pytest.raises(InputFault, match=r"wire\.not_canonical") as refused:
+        canonical({"a": ["x", "\ud800"]})
+    assert refused.value.where == "$.a.1"
 
 
 def test_a_digest_is_known() -> None:

@@ -29,6 +29,9 @@ TOO_DEEP = declare(
     zh="对象与数组嵌套超过 {limit} 层；合算签名的文档没有这么深。",
 )
 
+_STANDARD = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, check_circular=False)
+"""Canonical for every value that :func:`_is_plain`, and several times faster than the walk below."""
+
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 
 
@@ -38,12 +41,38 @@ def canonical(value: object) -> bytes:
     Raises:
         InputFault: ``wire.not_canonical`` or ``wire.too_deep``, naming the place as ``$.a.0.b``.
     """
+    if _is_plain(value, 0):
+        try:
+            return _STANDARD.encode(value).encode()
+        except UnicodeEncodeError:
+            pass  # half a surrogate pair: the walk names its place
     return _encode(value, "$", 0).encode()
 
 
 def digest(value: object) -> str:
     """``sha256:`` and the hexadecimal SHA-256 of the canonical bytes."""
     return "sha256:" + hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    """Whether all may be signed and no key needs UTF-16's order: below U+D800 characters have the same."""
+    if depth > MAX_DEPTH:
+        return False
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return abs(value) <= MAX_INTEGER  # type: ignore[arg-type]
+    if kind is dict:
+        members = value.items()  # type: ignore[attr-defined]
+        return all(_is_plain_key(key) and _is_plain(item, depth + 1) for key, item in members)
+    if kind is list or kind is tuple:
+        return all(_is_plain(item, depth + 1) for item in value)  # type: ignore[attr-defined]
+    return False
+
+
+def _is_plain_key(key: object) -> bool:
+    return type(key) is str and (key.isascii() or max(key) < "\ud800")
 
 
 def _encode(value: object, where: str, depth: int) -> str:
