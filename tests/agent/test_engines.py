@@ -43,6 +43,9 @@ slices = 4
 """
 
 
+LOG_BOUND = 'engine = "local"\nlog_mib = {}\n'
+
+
 RAY = """\
 engine = "ray"
 
@@ -206,3 +209,16 @@ def test_a_cluster_that_does_not_answer_is_told_by_its_address(site: Site, tmp_p
 def test_a_file_that_was_named_must_be_there(site: Site, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"other\.toml"):
         engines.equip(site, tmp_path / "other.toml")
+
+
+def test_a_centre_says_how_much_of_a_log_travels(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text("")
+    assert engines.read(path).log_bytes == 16 << 20
+    for mib in (0, 4, 1024):
+        path.write_text(LOG_BOUND.format(mib))
+        assert engines.read(path).log_bytes == mib << 20
+    for mib in (-1, 1025):
+        path.write_text(LOG_BOUND.format(mib))
+        with pytest.raises(Faults, match=rf"site.toml:2: `log_mib` is {mib}; .* from 0 to 1024"):
+            engines.read(path)

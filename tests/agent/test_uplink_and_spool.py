@@ -10,9 +10,9 @@ import pytest
 from tests.agent.hub import StandInHub, serving
 
 from hesuan.agent import site as sites
-from hesuan.agent.observing import printable
 from hesuan.agent.site import Site
 from hesuan.agent.spool import Command, Spool
+from hesuan.agent.telling import printable
 from hesuan.agent.uplink import BACK_OFF_LONGEST_S, BackOff, Uplink
 from hesuan.errors import Conflict, NotFound, Refused, Unavailable
 from hesuan.wire import keys

@@ -25,6 +25,7 @@ from hesuan.agent.schedulers.rundir import utc_now
 from hesuan.agent.site import Site
 from hesuan.agent.spool import Command, Spool
 from hesuan.agent.surveying import Surveyor
+from hesuan.agent.telling import BOUND_BYTES
 from hesuan.agent.uplink import BATCH, LARGEST_WAIT_S, BackOff, Uplink
 from hesuan.errors import Conflict, Faults, HesuanError, NotFound, Refused, Unavailable
 from hesuan.wire.canonical import Json, digest
@@ -56,6 +57,7 @@ class Agent:
     cores: int
     meter: Meter = field(default_factory=Meter)
     surveyor: Surveyor = field(default_factory=Surveyor)
+    log_bytes: int = BOUND_BYTES
     wake: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     _back_off: BackOff = field(default_factory=BackOff)
@@ -96,7 +98,7 @@ class Agent:
         """One round; whether something is under way that deserves a closer look soon."""
         for command in self.spool.open_commands():
             self._handle(command)
-        observed = Observer(self.spool, self.scheduler, self.tell, self.meter).look()
+        observed = Observer(self.spool, self.scheduler, self.tell, self.meter, self.log_bytes).look()
         self._beat()
         self._survey()
         self._send()

@@ -46,14 +46,15 @@ Or a Kubernetes cluster::
     [kubernetes.cards."huawei.com/Ascend910"]
     card = "Ascend 910C"
 
-Without the file, or with ``engine = "local"``, jobs are processes of this machine.
+Without the file, or with ``engine = "local"``, jobs are processes of this machine. ``log_mib = 4`` above all
+tables says how much of each run's log travels to the hub, at most.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -78,6 +79,7 @@ from hesuan.agent.schedulers.slurm.settings import Become
 from hesuan.agent.schedulers.slurm.settings import Settings as SlurmSettings
 from hesuan.agent.site import Site
 from hesuan.agent.survey import Capacity
+from hesuan.agent.telling import BOUND_BYTES
 from hesuan.errors import InputFault, NotFound, declare
 from hesuan.toml_table import Table
 
@@ -113,6 +115,14 @@ NO_SITE_FILE = declare(
 )
 
 
+NOT_A_LOG_BOUND = declare(
+    "agent.log_bound",
+    en="`log_mib` is {value}; it is how much of a run's log travels [MiB], from 0 to {most}.",
+    zh="“log_mib”为 {value}；它是每个运行的日志至多上传的量 [MiB]，应为 0 到 {most}。",
+)
+MOST_LOG_MIB = 1024
+
+
 def _unsaid() -> None:
     return None
 
@@ -131,6 +141,8 @@ class Equipped:
     """Organisation's id → the local user its jobs run as; empty: the agent's own."""
     namespaces: Mapping[str, str] = field(default_factory=dict)
     """Organisation's id → the namespace its jobs are in, where the engine has such."""
+    log_bytes: int = BOUND_BYTES
+    """How much of each run's log travels, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +151,7 @@ class SiteFile:
 
     engine: str = "local"
     software: tuple[tuple[str, str], ...] = ()
+    log_bytes: int = BOUND_BYTES
     runs: Path | None = None
     slurm: SlurmSettings | None = None
     ray: RaySettings | None = None
@@ -157,6 +170,10 @@ def equip(site: Site, file: Path | None) -> Equipped:
         raise NotFound(NO_SITE_FILE, path=file)
     path = file or site.data / FILE
     said = read(path) if path.exists() else SiteFile()
+    return replace(_equipped(site, said), log_bytes=said.log_bytes)
+
+
+def _equipped(site: Site, said: SiteFile) -> Equipped:
     runs = said.runs or site.runs
     software = dict(said.software)
     if said.slurm is not None:
@@ -188,6 +205,7 @@ def read(path: Path) -> SiteFile:
     _one_of(top, "engine", engine, ENGINES)
     software = top.table("software", needed=False)
     declared = tuple((name, software.text(name)) for name in software.values)
+    log_bytes = _log_bytes(top)
     tables = {name: top.table(name, needed=engine == name) for name in ENGINES if name != "local"}
     runs = tables[engine].text("runs", "") if engine in tables else ""
     slurm = _slurm(tables["slurm"]) if engine == "slurm" else None
@@ -195,7 +213,7 @@ def read(path: Path) -> SiteFile:
     kubernetes = _kubernetes(tables["kubernetes"]) if engine == "kubernetes" else None
     top.close()
     top.document.finish()
-    return SiteFile(engine, declared, Path(runs) if runs else None, slurm, ray, kubernetes)
+    return SiteFile(engine, declared, log_bytes, Path(runs) if runs else None, slurm, ray, kubernetes)
 
 
 def _slurm(table: Table) -> SlurmSettings:
@@ -291,6 +309,13 @@ def _resources(table: Table) -> dict[str, Resource]:
         found[name] = Resource(card=one.text("card"), slices=max(1, one.integer("slices", 1)))
         one.close()
     return found
+
+
+def _log_bytes(top: Table) -> int:
+    mib = top.integer("log_mib", BOUND_BYTES >> 20)
+    if not 0 <= mib <= MOST_LOG_MIB:
+        top.fault(InputFault(NOT_A_LOG_BOUND, where=top.where("log_mib"), value=mib, most=MOST_LOG_MIB))
+    return mib << 20
 
 
 def _one_of(table: Table, key: str, value: str, known: tuple[str, ...]) -> None:

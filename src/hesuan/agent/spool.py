@@ -8,8 +8,8 @@ returns (WAL, ``synchronous=FULL``):
   also after the message itself is long gone: that is how a run has one usage however often the agent dies.
 - *inbox*: commands, each kept once by its id, with the last number seen; done when what it asked has been
   done, in the same transaction as the messages that say so.
-- *runs*: what was last said of each run, how far its log was sent, its usage as sent; *meters*: what its
-  counter showed last.
+- *runs*: what was last said of each run, how far its log was sent and whether that is all of it that
+  travels, its usage as sent; *meters*: what its counter showed last.
 
 Above a bound of waiting messages the spool says that it is full: then the agent starts nothing new and leaves
 logs where they are, on disk beside the run. States, usage and signatures are always taken.
@@ -52,11 +52,14 @@ create table if not exists commands (
   received_at text not null, done_at text) strict;
 create table if not exists runs (
   run text primary key, state text not null, log_offset integer not null default 0, usage text,
-  ordered text not null) strict;
+  ordered text not null, log_told integer not null default 0) strict;
 create table if not exists meters (
   run text primary key, seq integer not null, counter_ms integer not null) strict;
 create table if not exists signed (run text primary key, receipt text not null, digest text not null) strict;
 """
+
+
+_RUNS = "select run, state, log_offset, usage, ordered, log_told from runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,12 @@ class KnownRun:
     log_offset: int
     usage: dict[str, Json] | None
     order: dict[str, Json]
+    log_told: bool = False
+    """Whether its log was put to its end, or to its bound."""
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is to be said of it."""
+        """Whether its end and its usage are told; some of its log may follow."""
         return self.state == RunState.REFUSED or (self.state.final and self.usage is not None)
 
 
@@ -103,12 +108,21 @@ class Spool:
         self._connection.execute("pragma journal_mode=wal")
         self._connection.execute("pragma synchronous=full")
         self._connection.executescript(_SCHEMA)
+        self._note_told_logs()
         with self.transaction() as change:
             known = change.meta("agent")
             if known and known != self.agent:
                 raise Refused(SPOOL_OF_ANOTHER, where=str(self.path), found=known, agent=self.agent)
             if not known:  # an agent that begins anew on a full disk writes nothing here
                 change.set_meta("agent", self.agent)
+
+    def _note_told_logs(self) -> None:
+        """In a spool from before logs could follow an end, runs that have ended have told all of theirs."""
+        columns = {name for _, name, *_ in self.rows("pragma table_info(runs)")}
+        if "log_told" not in columns:
+            with self.transaction() as change:
+                change.execute("alter table runs add column log_told integer not null default 0")
+                change.execute("update runs set log_told = 1 where usage is not null")
 
     def close(self) -> None:
         """Closes the file."""
@@ -176,12 +190,12 @@ class Spool:
 
     def runs(self) -> list[KnownRun]:
         """Every run that this agent has ever been asked for."""
-        rows = self.rows("select run, state, log_offset, usage, ordered from runs order by run")
+        rows = self.rows(_RUNS + " order by run")
         return [_known(row) for row in rows]
 
     def run(self, run: str) -> KnownRun | None:
         """One run, or None."""
-        rows = self.rows("select run, state, log_offset, usage, ordered from runs where run = ?", run)
+        rows = self.rows(_RUNS + " where run = ?", run)
         return _known(rows[0]) if rows else None
 
     def signed(self, run: str) -> tuple[str, str] | None:
@@ -269,6 +283,10 @@ class Change:
         """Notes how far a run's log was put."""
         self.execute("update runs set log_offset = ? where run = ?", offset, run)
 
+    def set_log_told(self, run: str) -> None:
+        """Notes that nothing more of a run's log is to be put."""
+        self.execute("update runs set log_told = 1 where run = ?", run)
+
     def meter(self, run: str) -> tuple[int, int]:
         """The last number that a run's counter was told under, and what it showed; 0 and 0 before."""
         rows = self.spool.rows("select seq, counter_ms from meters where run = ?", run)
@@ -284,5 +302,6 @@ class Change:
 
 
 def _known(row: tuple[Any, ...]) -> KnownRun:
-    run, state, log_offset, usage, order = row
-    return KnownRun(run, RunState(state), log_offset, json.loads(usage) if usage else None, json.loads(order))
+    run, state, log_offset, usage, order, log_told = row
+    used = json.loads(usage) if usage else None
+    return KnownRun(run, RunState(state), log_offset, used, json.loads(order), bool(log_told))

@@ -131,6 +131,7 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
             cores=machine.cores,
             meter=counting.Meter(every_s=meter_every_s),
             surveyor=Surveyor(look=lambda: described(equipped.look()), look_free=free),
+            log_bytes=equipped.log_bytes,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop())

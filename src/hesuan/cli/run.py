@@ -101,8 +101,10 @@ def _follow(hub: Hub, order: Mapping[str, Any]) -> dict[str, Any]:
                 if state in FINAL:
                     break
                 time.sleep(POLL_S)
-            _pour_log(hub, identity, offset, progress)
-            return _settled(hub, identity)
+            offset = _pour_rest(hub, identity, offset, progress)
+            settled = _settled(hub, identity)
+            _pour_rest(hub, identity, offset, progress)  # a long log follows its run's end
+            return settled
     except KeyboardInterrupt:
         show.err().print(
             said(
@@ -122,6 +124,13 @@ def _pour_log(hub: Hub, identity: str, offset: int, progress: Progress) -> tuple
         progress.console.file.flush()
         click.echo(log["text"], nl=False)
     return log["next_offset"], log["run_state"]
+
+
+def _pour_rest(hub: Hub, identity: str, offset: int, progress: Progress) -> int:
+    """Prints what lies there, answer by answer; returns where to go on."""
+    while (further := _pour_log(hub, identity, offset, progress)[0]) != offset:
+        offset = further
+    return offset
 
 
 def _settled(hub: Hub, identity: str) -> dict[str, Any]:

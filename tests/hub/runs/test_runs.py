@@ -15,7 +15,7 @@ from hesuan.hub.audit import selectors as audit
 from hesuan.hub.gateway.models import InboxMessage
 from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.identity.models import Organisation
-from hesuan.hub.runs import selectors, services
+from hesuan.hub.runs import logs, selectors, services
 from hesuan.hub.runs.models import Run, RunLog, RunState
 from hesuan.hub.settlement.models import Settlement
 from hesuan.hub.worker.loop import tick
@@ -180,7 +180,7 @@ def test_every_order_and_repetition_of_a_history_ends_alike(
         if kind == "run_state":
             services.apply_state(agent_id=agent_id, body=body)
         elif kind == "log":
-            services.append_log(agent_id=agent_id, body=body)
+            logs.append_log(agent_id=agent_id, body=body)
         else:
             store_usage(agent_id=agent_id, message_id="m", body=body)
         if data.draw(st.booleans()):

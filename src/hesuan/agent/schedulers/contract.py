@@ -19,7 +19,8 @@ An engine starts *runs* at this site and knows what became of them. Its promises
    complete, then the same record on every call. It comes from the scheduler or the kernel, never from the
    job's own word; what the job says of itself travels beside, as ``result``. Each time that the scheduler
    ran the job again is an attempt of its own in it, once, however often the scheduler's books repeat it.
-7. **Logs are bounded.** ``log`` returns bytes from an offset; the same offset returns the same bytes.
+7. **Logs stand still.** ``log`` returns bytes from an offset; the same offset returns the same bytes. Once a
+   run has ended its log does not grow; how much of it travels is bounded by who asks.
 8. **What nobody can know ends by a person's word.** ``declare_lost`` ends an UNKNOWN run, and no other, as
    KILLED by the centre's operator, with a reason, and as having held nothing: its user pays nothing. That is
    an end like any other and never changes again, whatever the books say later.

@@ -58,6 +58,8 @@ class FakeCentre:
     agents_skew_s: int = 0
     books_late_s: int = 0
     repeats: int = 1
+    printed: bytes = b""
+    """What every job prints, behind its number."""
 
     def lose_replies(self, count: int) -> None:
         """The next submissions are taken, and their answers lost."""
@@ -204,8 +206,8 @@ class FakeEngine:
         )
 
     def log(self, directory: RunDirectory, job: str, offset: int, limit: int) -> bytes:
-        """The job's number, once it is known."""
-        text = f"job {job}\n".encode() if job else b""
+        """The job's number, once it is known, and whatever every job prints."""
+        text = f"job {job}\n".encode() + self.centre.printed if job else b""
         return text[offset : offset + limit]
 
     def booked(self, since: datetime, until: datetime) -> list[Booked]:

@@ -41,7 +41,6 @@ from hesuan.agent.schedulers.contract import (
 from hesuan.agent.schedulers.engine import Account, Engine, Seen, asked_at
 from hesuan.agent.schedulers.folders import RunFolders
 from hesuan.agent.schedulers.rundir import (
-    LOG_LIMIT_BYTES,
     RunDirectory,
     end_as_lost,
     final_observation,
@@ -157,10 +156,9 @@ class OutsideScheduler:
         return final[0] if final else None
 
     def log(self, run: str, offset: int, limit: int) -> bytes:
-        """The job's output, up to the bound of all logs."""
+        """The job's output."""
         directory = self.folders.known(run)
-        limit = min(limit, LOG_LIMIT_BYTES - offset)
-        return self.engine.log(directory, _job(directory), offset, limit) if limit > 0 else b""
+        return self.engine.log(directory, _job(directory), offset, limit)
 
     def output(self, run: str) -> Path:
         """The folder where the job left what it has made."""

@@ -32,7 +32,8 @@ from hesuan.agent.schedulers.contract import NOT_LOST, Observation, RunState, Us
 from hesuan.errors import Refused
 from hesuan.wire.canonical import Json, digest
 
-LOG_LIMIT_BYTES = 1 << 20
+LOG_LIMIT_BYTES = 64 << 20
+"""What is kept of a log on this machine by the local engine, which alone writes it itself."""
 BY_THE_OPERATOR = "operator:declared-lost"
 """The evidence of a usage that nobody has measured: a person's word."""
 DECLARED_LOST = "Declared lost by the centre's operator:"

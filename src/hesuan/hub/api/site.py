@@ -34,6 +34,7 @@ from hesuan.hub.api.routes import (
     publicity,
     records,
     registry,
+    run_log,
     surveillance,
     trying,
     voucher_life,
@@ -111,6 +112,7 @@ api.add_router("", vouchers.router, tags=["applications and vouchers"])
 api.add_router("", voucher_life.router, tags=["applications and vouchers"])
 api.add_router("", market.router, tags=["find and quote"])
 api.add_router("", orders.router, tags=["run, meter and settle"])
+api.add_router("", run_log.router, tags=["run, meter and settle"])
 api.add_router("", claims.router, tags=["redemption"])
 api.add_router("", payouts.router, tags=["redemption"])
 api.add_router("", audits.router, tags=["redemption"])

@@ -177,6 +177,7 @@ RATE_LIMITS = {
 
 # Documents people send. They lie in the data folder and have no address of their own.
 UPLOAD_MAX_BYTES = ENVIRONMENT.upload_max_bytes
+RUN_LOG_BYTES = ENVIRONMENT.run_log_bytes
 FILE_UPLOAD_HANDLERS = ["hesuan.hub.console.uploads.BoundedUploadHandler"]
 UPLOADS_PER_ORGANISATION = ENVIRONMENT.uploads_per_organisation
 UPLOAD_BYTES_PER_ORGANISATION = ENVIRONMENT.upload_bytes_per_organisation

@@ -108,7 +108,15 @@ MESSAGES: dict[str, Shape] = {
             "at": Time(),
         }
     ),
-    "log": Record({"run": Ulid(), "offset": Whole(), "text": Free(LONGEST_LOG_PIECE)}),
+    "log": Record(
+        {
+            "run": Ulid(),
+            "offset": Whole(),
+            "text": Free(LONGEST_LOG_PIECE),
+            "cut": Record({"at_bytes": Whole(), "total_bytes": Maybe(Whole())}),
+        },
+        optional=frozenset({"cut"}),
+    ),
     "countersign": Record({"receipt": Ulid(), "digest": DIGEST, "signature": _SIGNATURE}),
     "countersign_refused": Record({"receipt": Ulid(), "reason": _REASON}),
     "heartbeat": Record({"running": ListOf(Ulid(), longest=10_000)}),

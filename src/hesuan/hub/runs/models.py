@@ -44,6 +44,12 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
+    log_bytes = models.PositiveBigIntegerField(null=True)
+    """How much of what it printed is stored; empty before the first piece."""
+    log_cut_at = models.PositiveBigIntegerField(null=True)
+    """Where its log ends for us although it goes on at the site [byte]; empty: it was not cut."""
+    log_total_bytes = models.PositiveBigIntegerField(null=True)
+    """How long a cut log is at the site, as far as that is known."""
 
     class Meta:
         constraints = [

@@ -16,6 +16,8 @@ NO_RUN = declare(
 )
 
 
+_PIECES = 64
+"""Read from the database at a time."""
 REPLACED = "\ufffd"
 """Shown for bytes that were no UTF-8; where it stands, text and bytes differ in length."""
 
@@ -27,6 +29,10 @@ class LogText:
     text: str
     next_offset: int
     """Where to read on; ask with it again for what comes later."""
+
+
+LONGEST_READING = 1 << 20
+"""Characters after which a reading stops at the end of a piece."""
 
 
 def run(actor: Actor, run_id: str) -> Run:
@@ -62,7 +68,8 @@ def states(actor: Actor, run_id: str) -> list[RunState]:
 
 
 def log_text(actor: Actor, run_id: str, offset: int = 0) -> LogText:
-    """The printed text that lies behind ``offset``, up to the first gap (a piece that has not arrived yet).
+    """The printed text that lies behind ``offset``, up to the first gap (a piece that has not arrived yet),
+    and no more of it than fits into one answer.
 
     Args:
         actor: Who reads.
@@ -76,13 +83,41 @@ def log_text(actor: Actor, run_id: str, offset: int = 0) -> LogText:
     before = pieces.filter(offset__lt=offset).last()
     reach, next_offset = _reach(before) if before else 0, offset
     parts: list[str] = []
-    for piece in pieces.filter(offset__gte=offset):
-        if piece.offset > reach:
+    length = 0
+    for piece in pieces.filter(offset__gte=offset).iterator(chunk_size=_PIECES):
+        if piece.offset > reach or length >= LONGEST_READING:
             break
+        length += len(piece.text)
         parts.append(piece.text)
         reach = _reach(piece)
         next_offset = piece.offset + 1 if REPLACED in piece.text else reach
     return LogText(text="".join(parts), next_offset=next_offset)
+
+
+def log_tail(actor: Actor, run_id: str, longest: int) -> tuple[str, bool]:
+    """The last ``longest`` characters that were printed, and whether there is more before them.
+
+    Only the pieces that are shown are read. In the middle of a log whose next piece has not arrived yet it
+    stops at the gap.
+
+    Raises:
+        NotFound: ``run.not_found``, for strangers too.
+    """
+    found: list[RunLog] = []
+    length = 0
+    for piece in run(actor, run_id).log_pieces.order_by("-offset").iterator(chunk_size=_PIECES):
+        found.append(piece)
+        length += len(piece.text)
+        if length > longest:
+            break
+    parts: list[str] = []
+    reach = found[-1].offset if length > longest else 0
+    for piece in reversed(found):
+        if piece.offset > reach:
+            break
+        parts.append(piece.text)
+        reach = _reach(piece)
+    return "".join(parts)[-longest:], length > longest
 
 
 def _reach(piece: RunLog) -> int:

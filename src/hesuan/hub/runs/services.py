@@ -24,7 +24,7 @@ from hesuan.hub.market.checks import need_role
 from hesuan.hub.market.models import Order
 from hesuan.hub.market.work import parse_work
 from hesuan.hub.runs import rules
-from hesuan.hub.runs.models import Run, RunLog, RunState
+from hesuan.hub.runs.models import Run, RunState
 from hesuan.hub.runs.selectors import NO_RUN
 from hesuan.wire.canonical import Json
 
@@ -200,24 +200,6 @@ def _record_contradiction(run: Run, reported: rules.Report) -> None:
         actor=run.agent_id,
         public={"stands": run.state, "reported": reported.state},
     )
-
-
-def append_log(*, agent_id: str, body: Mapping[str, Json]) -> None:
-    """Takes in a ``log`` message; a piece at an offset already taken changes nothing.
-
-    Raises:
-        NotFound: ``run.not_found``.
-        Refused: ``run.of_another_agent``.
-        InputFault: ``run.message_malformed``.
-    """
-    offset, text = body.get("offset"), body.get("text")
-    if type(offset) is not int or offset < 0:
-        raise InputFault(MALFORMED, where="offset", field="offset", value=offset, wanted="0, 1, 2, …")
-    if not isinstance(text, str):
-        raise InputFault(MALFORMED, where="text", field="text", value=type(text).__name__, wanted="text")
-    with transaction.atomic():
-        run = locked_run(agent_id=agent_id, run_id=body.get("run"))
-        RunLog.objects.get_or_create(run=run, offset=offset, defaults={"text": text})
 
 
 def cancel(*, actor: Actor, order_id: str) -> Run:

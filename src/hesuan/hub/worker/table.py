@@ -15,6 +15,7 @@ from hesuan.hub.centres import services as centres
 from hesuan.hub.gateway.models import InboxMessage
 from hesuan.hub.metering import readings
 from hesuan.hub.metering import services as metering
+from hesuan.hub.runs import logs
 from hesuan.hub.runs import services as runs
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement import services as settlement
@@ -47,7 +48,7 @@ def _run_state(message: InboxMessage) -> None:
 
 
 def _log(message: InboxMessage) -> None:
-    runs.append_log(agent_id=message.agent_id, body=message.body)
+    logs.append_log(agent_id=message.agent_id, body=message.body)
 
 
 def _usage(message: InboxMessage) -> None:

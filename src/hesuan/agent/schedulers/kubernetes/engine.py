@@ -30,7 +30,7 @@ from hesuan.agent.schedulers.kubernetes.books import Pod
 from hesuan.agent.schedulers.kubernetes.quantity import amount
 from hesuan.agent.schedulers.kubernetes.server import SAID_NO, Server
 from hesuan.agent.schedulers.kubernetes.settings import Settings
-from hesuan.agent.schedulers.rundir import LOG_LIMIT_BYTES, RunDirectory
+from hesuan.agent.schedulers.rundir import RunDirectory
 from hesuan.errors import Refused, Unavailable, declare
 from hesuan.wire.messages import format_at
 
@@ -52,6 +52,7 @@ EVIDENCE = "kubernetes:pod-status"
 NEVER_BEGAN = "Nothing of it was begun."
 ASKED, SEEN, RECORD = "manifest.json", "seen.json", "pods.json"
 """In the run's folder: what was asked for; starts that were seen; the pods' last word."""
+_SAID_BYTES = 1 << 20
 _FOREGROUND = {"propagationPolicy": "Foreground"}
 
 
@@ -254,11 +255,11 @@ class KubernetesEngine:
         last = max(pods, key=lambda one: (one.created or datetime.min.replace(tzinfo=UTC), one.name))
         path = f"/api/v1/namespaces/{last.namespace}/pods/{last.name}/log"
         try:
-            said = self.server.text(path, {"limitBytes": str(LOG_LIMIT_BYTES)})
+            said = self.server.text(path, {"limitBytes": str(_SAID_BYTES)})
         except Unavailable:
             return
         if said:
-            durable.write(directory.log, said[:LOG_LIMIT_BYTES])
+            durable.write(directory.log, said[:_SAID_BYTES])
 
     def _let_go(self, directory: RunDirectory, job: str) -> None:
         """Takes our finalizer off the pods that have it; each as it was just read, or not at all."""

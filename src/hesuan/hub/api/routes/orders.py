@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router
+from ninja import Router
 
 from hesuan.errors import NotFound, declare
 from hesuan.hub.api.auth import actor_of
@@ -31,8 +29,6 @@ NO_USAGE_YET = declare(
     en="The usage of order {order} has not arrived; its run is {state}.",
     zh="订单 {order} 的用量尚未到达；其运行状态为 {state}。",
 )
-
-Offset = Annotated[int, Query(ge=0, description="0, or `next_offset` of the answer before")]
 
 
 class StateShape(Shape):
@@ -117,14 +113,6 @@ class OrderShape(Shape):
     receipt_state: str | None
     receipt_witnessed: bool | None
     """Whether enough witnesses cosigned the log's newest checkpoint; null without a receipt."""
-
-
-class LogShape(Shape):
-    """What the run printed behind an offset, as far as it is here; ask again with `next_offset`."""
-
-    text: str
-    next_offset: int
-    run_state: str
 
 
 class AttemptShape(Shape):
@@ -226,15 +214,6 @@ def cancel_order(request: HttpRequest, order_id: str) -> HttpResponse:
         return shape_order(actor, market.order(actor, order_id))
 
     return once(request, work, status=202)
-
-
-@router.get("/orders/{order_id}/log", response=LogShape)
-def get_log(request: HttpRequest, order_id: str, offset: Offset = 0) -> LogShape:
-    """What the run printed."""
-    actor = actor_of(request)
-    run = runs.run_of_order(actor, order_id)
-    log = runs.log_text(actor, run.id, offset)
-    return LogShape(text=log.text, next_offset=log.next_offset, run_state=run.state)
 
 
 @router.get("/orders/{order_id}/usage", response=UsageShape)

@@ -87,13 +87,13 @@ def _story(actor: Actor, order_id: str) -> dict[str, Any]:
     found = market.order(actor, order_id)
     run = selectors.run_of_order(actor, order_id)
     receipt = settlement.receipt_of_order(actor, order_id)
-    text = selectors.log_text(actor, run.id).text
+    text, only_the_end = selectors.log_tail(actor, run.id, LOG_TAIL)
     states = [one for one in selectors.states(actor, run.id) if one.moved]
     settled = settlement.settlement(actor, order_id)
     usage = metering.usage(actor, run.id)
     done = receipt is not None and (receipt.state == "SIGNED" or bool(receipt.refused_reason))
     seen = (
-        f"{run.state}{len(states)}.{len(text)}",
+        f"{run.state}{len(states)}.{run.log_bytes or 0}.{run.log_total_bytes or 0}",
         f"{usage is not None:d}{settled is not None:d}{run.cancel_requested_at is not None:d}",
         f"{receipt.state}{bool(receipt.refused_reason):d}" if receipt else "",
     )
@@ -104,8 +104,8 @@ def _story(actor: Actor, order_id: str) -> dict[str, Any]:
         "doc": found.quote.document,
         "run": run,
         "states": states,
-        "log": text[-LOG_TAIL:],
-        "log_cut": len(text) > LOG_TAIL,
+        "log": text,
+        "only_the_end": only_the_end,
         "usage": usage,
         "attempts": metering.attempts(actor, run.id),
         "findings": metering.findings(actor, run.id),
