@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hesuan.agent import draining
 from hesuan.agent.benchmarking import Benchmark, core_counts
 from hesuan.agent.countersign import ORDERED, objection
 from hesuan.agent.counting import Meter
 from hesuan.agent.observing import Observer, tell_state
-from hesuan.agent.orders import House, run_id, specification
+from hesuan.agent.orders import House, drain_reason, run_id, specification
 from hesuan.agent.schedulers.contract import Observation, RunState, Scheduler
 from hesuan.agent.schedulers.rundir import utc_now
 from hesuan.agent.site import Site
@@ -102,7 +103,9 @@ class Agent:
         self._beat()
         self._survey()
         self._send()
-        return bool(observed or self.spool.open_commands())
+        return bool(
+            observed or any(not draining.keeps_waiting(self.spool, one) for one in self.spool.open_commands())
+        )
 
     def _handle(self, command: Command) -> None:
         """Handles one command; one that cannot be finished now stays open."""
@@ -116,6 +119,8 @@ class Agent:
                     self._countersign(command)
                 case "benchmark":
                     self._benchmark(command)
+                case "drain" | "resume":
+                    self._drain(command)
                 case other:
                     self._drop(command, f"Command {command.id} is of kind {other}, which this agent lacks.")
         except Unavailable as away:
@@ -136,6 +141,10 @@ class Agent:
         known = self.spool.run(run)
         if known is not None:
             self._drop(command, f"Run {run} is known here already ({known.state}).")
+            return
+        drained = draining.objection(self.spool)
+        if drained is not None and not self._is_there(run):
+            self._refuse(command, run, drained.sentence("en"))
             return
         if self.spool.is_full():
             self.tell(f"Run {run} waits: {self.spool.waiting_count()} messages have not reached the hub.")
@@ -233,6 +242,8 @@ class Agent:
         if manifest is None:
             self._drop(command, f"There is no application {command.body.get('app')} here to benchmark.")
             return
+        if draining.keeps_waiting(self.spool, command):
+            return
         benchmark = Benchmark(manifest, self.scheduler, command.id, core_counts(self.cores))
         try:
             if benchmark.advance() is not None:
@@ -245,6 +256,20 @@ class Agent:
                 change.put("benchmark", body, once=f"benchmark:{command.id}:{body['cores']}")
             change.done(command)
         self.tell(f"Benchmark of {manifest.name} done.")
+
+    def _drain(self, command: Command) -> None:
+        """What the hub asked, noted, told and done in one transaction; again, it is told again."""
+        try:
+            reason = drain_reason(command.body) if command.kind == "drain" else None
+        except HesuanError as error:
+            self._drop(command, error.sentence("en"))
+            return
+        with self.spool.transaction() as change:
+            draining.say(change, "hub", reason)
+            draining.tell(change)
+            change.done(command)
+        still = draining.objection(self.spool)
+        self.tell(still.sentence("en") if still else "This site takes new work again.")
 
     def _beat(self) -> None:
         """A sign of life now and then; never a queue of them while the hub is away."""

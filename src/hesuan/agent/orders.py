@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from hesuan.agent.draining import LONGEST_REASON
 from hesuan.agent.manifests import Manifest
 from hesuan.agent.schedulers.contract import FOLDER_DIFFERS, RunSpec
 from hesuan.errors import InputFault, Refused, declare, unknown_key
@@ -55,6 +56,18 @@ def run_id(body: Mapping[str, Any]) -> str:
     if not is_id(run):
         raise _bad("run", run, "a run's id")
     return cast(str, run)
+
+
+def drain_reason(body: Mapping[str, Any]) -> str:
+    """Why a ``drain`` command asks for no new work.
+
+    Raises:
+        InputFault: ``agent.bad_command``.
+    """
+    reason = body.get("reason")
+    if not isinstance(reason, str) or not 0 < len(reason) <= LONGEST_REASON:
+        raise _bad("reason", reason, f"a text of 1 to {LONGEST_REASON} characters")
+    return reason
 
 
 def specification(body: Mapping[str, Any], house: House) -> RunSpec:

@@ -8,6 +8,7 @@ returns (WAL, ``synchronous=FULL``):
   also after the message itself is long gone: that is how a run has one usage however often the agent dies.
 - *inbox*: commands, each kept once by its id, with the last number seen; done when what it asked has been
   done, in the same transaction as the messages that say so.
+- *meta*: its own notes, such as whether this site drains.
 - *runs*: what was last said of each run, how far its log was sent and whether that is all of it that
   travels, its usage as sent; *meters*: what its counter showed last.
 
@@ -93,7 +94,8 @@ class KnownRun:
 
 @dataclass(slots=True)
 class Spool:
-    """The agent's memory. Safe from several threads; one process at a time (the agent holds a lock)."""
+    """The agent's memory. Safe from several threads; one process serves at a time (the agent holds a lock),
+    and an operator's command may write beside it: a number is read in the transaction that uses it."""
 
     path: Path
     agent: str

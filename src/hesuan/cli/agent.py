@@ -7,6 +7,8 @@ import signal
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from hesuan.agent import checkup as checking
-from hesuan.agent import counting, engines, manifests
+from hesuan.agent import counting, draining, engines, manifests
 from hesuan.agent import detect as detecting
 from hesuan.agent import reconcile as reconciling
 from hesuan.agent import site as sites
@@ -38,9 +40,6 @@ from hesuan.wire.canonical import Json
 
 SAME_SENTENCE_S = 60.0
 """A sentence that has not changed is not said again sooner than this."""
-
-LONGEST_REASON = 500
-"""Characters of what an operator says of a lost run."""
 
 _DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -191,9 +190,9 @@ def reconcile(
 
 
 def _bounded(_context: click.Context, _parameter: click.Parameter, reason: str) -> str:
-    said_of_it = reason.strip()
-    if not 0 < len(said_of_it) <= LONGEST_REASON:
-        raise click.BadParameter(f"{len(said_of_it)} characters; 1 to {LONGEST_REASON} are needed.")
+    said_of_it = " ".join(reason.split())
+    if not 0 < len(said_of_it) <= draining.LONGEST_REASON:
+        raise click.BadParameter(f"{len(said_of_it)} characters; 1 to {draining.LONGEST_REASON} are needed.")
     return said_of_it
 
 
@@ -217,6 +216,54 @@ def lost(run: str, data: Path, reason: str, site_file: Path | None) -> int:
         )
     )
     return Exit.DONE
+
+
+@commands.command()
+@click.option("--data", type=_FOLDER, required=True, help="The folder that was enrolled.")
+@click.option("--reason", required=True, callback=_bounded, help="Why; users of refused runs read it.")
+def drain(data: Path, reason: str) -> int:
+    """Take no new work at this site; runs under way go on to their end. Lasts until `hesuan agent resume`.
+
+    The serving agent may go on; it tells the hub. What the hub has asked stands beside it.
+    """
+    with _spool(data) as spool:
+        changed = draining.at_the_site(spool, reason)
+    begun = said(
+        en="This site takes no new work. Runs under way go on.",
+        zh="本站点不再接收新的作业；已开始的运行继续。",
+    )
+    before = said(en="This site drains already; nothing was changed.", zh="本站点已在排空；未作任何更改。")
+    click.echo(begun if changed else before)
+    return Exit.DONE
+
+
+@commands.command()
+@click.option("--data", type=_FOLDER, required=True, help="The folder that was enrolled.")
+def resume(data: Path) -> int:
+    """Take new work again, after `hesuan agent drain`. What the hub has asked stays until the hub ends it."""
+    with _spool(data) as spool:
+        draining.at_the_site(spool, None)
+        still = draining.objection(spool)
+    click.echo(
+        said(
+            en="The hub has asked this site to drain: that ends at the hub, on the centre's page.",
+            zh="平台已要求本站点排空：须在平台的算力中心页面上恢复。",
+        )
+        if still
+        else said(en="This site takes new work.", zh="本站点接收新的作业。")
+    )
+    return Exit.DONE
+
+
+@contextmanager
+def _spool(data: Path) -> Iterator[Spool]:
+    """The spool of an enrolled site, beside an agent that may serve."""
+    site = sites.load(data)
+    spool = Spool(site.spool, site.agent, site.private)
+    try:
+        yield spool
+    finally:
+        spool.close()
 
 
 @commands.command()

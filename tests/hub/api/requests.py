@@ -299,6 +299,7 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
         },
         "POST /centres/{centre_id}/inventory": {"body": inventory_body()},
         "POST /agents/{agent_id}/revoke": {"reason": "key lost"},
+        "POST /agents/{agent_id}/drain": {"reason": "new power supply"},
         "POST /offerings": {
             "centre": admitted_centre_id,
             "title": "CPU West",

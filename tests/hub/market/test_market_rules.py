@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,7 @@ SITE = Site(
     centre="Zhengzhou East",
     admitted=True,
     has_agent=True,
+    drains=False,
     cores=4,
     memory_bytes=8 * GIB,
     apps=("omics-match",),
@@ -32,6 +34,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 REFUSALS = [
     ("offering.centre_not_admitted", APP, replace(SITE, admitted=False)),
     ("offering.no_agent", APP, replace(SITE, has_agent=False)),
+    ("offering.centre_draining", APP, replace(SITE, drains=True)),
     ("offering.scripts_not_allowed", SCRIPT, SITE),
     ("offering.app_not_installed", replace(APP, app="alphafold"), SITE),
     ("offering.cores_exceeded", replace(APP, cores=5), SITE),
@@ -49,9 +52,17 @@ def test_work_that_does_not_fit_is_refused_with_its_code(code: str, work: WorkOr
 
 
 def test_the_first_refusal_in_the_order_of_the_table_is_told() -> None:
-    hopeless = replace(SITE, admitted=False, has_agent=False, cores=1, memory_bytes=1)
+    hopeless = replace(SITE, admitted=False, has_agent=False, drains=True, cores=1, memory_bytes=1)
     found = []
-    for better in ({}, {"admitted": True}, {"has_agent": True}, {"apps": ("alphafold",)}, {"cores": 64}):
+    mended: tuple[dict[str, Any], ...] = (
+        {},
+        {"admitted": True},
+        {"has_agent": True},
+        {"drains": False},
+        {"apps": ("alphafold",)},
+        {"cores": 64},
+    )
+    for better in mended:
         hopeless = replace(hopeless, **better)
         refusal = rules.unfit(WorkOrder(kind="app", app="alphafold", cores=2, memory_bytes=GIB), hopeless)
         assert refusal is not None

@@ -53,6 +53,12 @@ class Agent(models.Model):
     acknowledged_seq = models.BigIntegerField(default=0)
     """The agent holds every command up to this one in its own spool."""
     revoked_at = models.DateTimeField(null=True)
+    drain_asked = models.JSONField(null=True)
+    """``{"since", "reason"}`` while the centre's operator wants no new work here; null otherwise."""
+    drain_told = models.JSONField(null=True)
+    """What the agent last said of it: ``{"hub", "site"}``, each as above or null; null before its first."""
+    drain_seq = models.BigIntegerField(null=True)
+    """Number of the message that said so."""
 
     class Meta:
         constraints = [
@@ -173,6 +179,8 @@ class Command(models.Model):
         RUN = "run"
         CANCEL = "cancel"
         COUNTERSIGN = "countersign"
+        DRAIN = "drain"
+        RESUME = "resume"
 
     id = models.CharField(primary_key=True, max_length=64, editable=False)
     """Chosen by the caller: the same id is the same command."""

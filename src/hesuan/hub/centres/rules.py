@@ -59,6 +59,19 @@ def may_register(roles: frozenset[str], *, by_platform: bool) -> bool:
     return by_platform or bool(roles & {"owner", "centre_operator"})
 
 
+def takes_work(asked: Mapping[str, Json] | None, told: Mapping[str, Json] | None) -> bool:
+    """Whether new work may be sent to an agent.
+
+    Not while the operator wants none, and not until the agent has said that it takes some again: what is
+    wished counts at once, what is observed counts too.
+
+    Args:
+        asked: What the operator asked at the hub, None: nothing.
+        told: What the agent last said, the body of ``drain_state``; None before its first.
+    """
+    return asked is None and not any((told or {}).values())
+
+
 def first_benchmark_id(agent_id: str, app: str, app_digest: str) -> str:
     """Id of the command that has a new app measured by an agent; the same three give the same id."""
     name = hashlib.sha256(f"{app}\n{app_digest}".encode()).hexdigest()[:24]
@@ -78,6 +91,11 @@ def check_capacity(body: Mapping[str, Json]) -> None:
 def check_benchmark(body: Mapping[str, Json]) -> None:
     """Raises Faults: every fault of a benchmark's shape."""
     _raise(shapes.BENCHMARK.faults(body, "body"))
+
+
+def check_drain_state(body: Mapping[str, Json]) -> None:
+    """Raises Faults: every fault of what an agent says of draining."""
+    _raise(shapes.DRAIN_STATE.faults(body, "body"))
 
 
 def _raise(faults: list[InputFault]) -> None:

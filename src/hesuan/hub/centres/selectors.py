@@ -14,6 +14,7 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from hesuan.errors import NotFound, declare
+from hesuan.hub.centres import rules
 from hesuan.hub.centres.models import Agent, Benchmark, Capacity, Centre, Command, Inventory
 from hesuan.hub.centres.once import remembered
 from hesuan.hub.identity.actors import Actor
@@ -177,6 +178,11 @@ def agent_for(centre_id: str) -> Agent | None:
         .order_by("-enrolled_at", "-id")
         .first()
     )
+
+
+def takes_work(agent: Agent) -> bool:
+    """Whether new work may be sent to an agent: it neither drains nor is asked to."""
+    return rules.takes_work(agent.drain_asked, agent.drain_told)
 
 
 @remembered

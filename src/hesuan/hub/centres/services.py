@@ -12,6 +12,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.centres import rules, selectors
 from hesuan.hub.centres.access import ROLE_MISSING, is_platform, operated_centre
 from hesuan.hub.centres.commands import command, commands_after, request_benchmark
+from hesuan.hub.centres.draining import drain_agent, record_drain_state, resume_agent
 from hesuan.hub.centres.models import Agent, Centre, EnrolmentCode
 from hesuan.hub.centres.reports import (
     add_measured_run,
@@ -33,13 +34,16 @@ __all__ = [
     "command",
     "commands_after",
     "declare_inventory",
+    "drain_agent",
     "enrol",
     "issue_enrolment_code",
     "record_benchmark",
     "record_capacity",
+    "record_drain_state",
     "record_inventory",
     "register_centre",
     "request_benchmark",
+    "resume_agent",
     "revoke_agent",
     "seen",
 ]

@@ -210,6 +210,8 @@ def _wrong(value: object, wanted: str, where: str) -> InputFault:
 NAME = Text(100)
 DIGEST = Text(80)
 CORES = Whole(1, 100_000)
+LONGEST_REASON = 500
+"""Characters of why a site drains; the users of refused runs read it."""
 
 _LINE = Text(200, 0)
 _COUNT = Whole(0, 100_000_000)
@@ -327,6 +329,8 @@ CAPACITY = Record(
     }
 )
 """What is free at one moment, and when work of a few sizes is expected to begin; null: nobody says."""
+_DRAIN = Maybe(Record({"since": Time(), "reason": Free(LONGEST_REASON)}))
+DRAIN_STATE = Record({"hub": _DRAIN, "site": _DRAIN})
 BENCHMARK = Record(
     {
         "app": NAME,

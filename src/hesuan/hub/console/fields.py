@@ -61,7 +61,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "batch": ("verb", "note"),
     "publicity_one": ("objection_id", "reason"),
     "voucher": (*DEED, "event", "day", "share", "last_day"),
-    "centre": ("verb",),
+    "centre": DEED,
     "flag": ("outcome", "measure", "reason"),
     "log": (*DEED, "log"),
 }  # fmt: skip

@@ -7,6 +7,7 @@ from hesuan.hub.centres.shapes import (
     CAPACITY,
     CORES,
     DIGEST,
+    DRAIN_STATE,
     INVENTORY,
     NAME,
     Anything,
@@ -119,6 +120,7 @@ MESSAGES: dict[str, Shape] = {
     ),
     "countersign": Record({"receipt": Ulid(), "digest": DIGEST, "signature": _SIGNATURE}),
     "countersign_refused": Record({"receipt": Ulid(), "reason": _REASON}),
+    "drain_state": DRAIN_STATE,
     "heartbeat": Record({"running": ListOf(Ulid(), longest=10_000)}),
 }
 POLL = Record({"after": Whole(), "wait_s": Whole(0, LONGEST_WAIT_S)})

@@ -90,11 +90,13 @@ def _site(offering: Offering) -> rules.Site:
     centre = offering.centre
     newest = centres.newest_inventory(centre.id)
     apps = [str(entry["name"]) for entry in newest.body.get("apps", [])] if newest else []
+    agent = centres.agent_for(centre.id)
     return rules.Site(
         title=offering.title,
         centre=centre.name,
         admitted=centre.state == Centre.State.ADMITTED,
-        has_agent=centres.agent_for(centre.id) is not None,
+        has_agent=agent is not None,
+        drains=agent is not None and not centres.takes_work(agent),
         cores=offering.cores,
         memory_bytes=offering.memory_bytes,
         apps=tuple(sorted(apps)),

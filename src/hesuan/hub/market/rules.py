@@ -43,6 +43,11 @@ NO_AGENT = declare(
     en="{centre} has no enrolled site agent, so nothing can run there today.",
     zh="{centre} 尚无已登记的站点代理，目前无法运行作业。",
 )
+DRAINING = declare(
+    "offering.centre_draining",
+    en="{centre} takes no new work at present: its site agent drains. What runs there goes on.",
+    zh="{centre} 目前不接收新的作业：其站点代理正在排空。已开始的运行继续。",
+)
 NOT_ADMITTED = declare(
     "offering.centre_not_admitted",
     en="{centre} is not admitted by the platform yet; its offerings cannot be ordered.",
@@ -90,6 +95,8 @@ class Site:
     centre: str
     admitted: bool
     has_agent: bool
+    drains: bool
+    """Whether that agent takes no new work."""
     cores: int
     memory_bytes: int
     apps: tuple[str, ...]
@@ -121,6 +128,7 @@ def unfit(work: WorkOrder, site: Site) -> Refusal | None:
     checks: tuple[tuple[bool, Code, dict[str, str | int]], ...] = (
         (not site.admitted, NOT_ADMITTED, {}),
         (not site.has_agent, NO_AGENT, {}),
+        (site.drains, DRAINING, {}),
         (work.kind == "script" and not site.scripts_allowed, NO_SCRIPTS, {"installed": installed}),
         (
             work.kind == "app" and work.app not in site.apps,

@@ -33,6 +33,11 @@ NO_AGENT = declare(
     en="{centre} has no site agent today that could run this order. Nothing was held; try another quote.",
     zh="{centre} 目前没有可运行本订单的站点代理。未冻结任何金额；请选择其他报价。",
 )
+DRAINING = declare(
+    "order.centre_draining",
+    en="{centre} takes no new work at present: its site agent drains. Nothing was held; ask for new quotes.",
+    zh="{centre} 目前不接收新的作业：其站点代理正在排空。未冻结任何金额；请重新询价。",
+)
 FOREIGN_RUN = declare(
     "run.of_another_agent",
     en="Agent {agent} spoke of run {run}, which belongs to another agent. The message was refused"
@@ -59,7 +64,7 @@ def place_order(*, actor: Actor, quote_id: str, order_id: str) -> Order:
 
     Raises:
         As :func:`hesuan.hub.market.services.accept_quote`; and
-        Refused: ``order.no_agent``.
+        Refused: ``order.no_agent``, ``order.centre_draining``.
     """
     with market_services.accepting(actor, quote_id):
         order = market_services.take_quote(actor=actor, quote_id=quote_id, order_id=order_id)
@@ -72,6 +77,8 @@ def _create_run(order: Order) -> Run:
     agent = centres.agent_for(order.centre_id)
     if agent is None:
         raise Refused(NO_AGENT, centre=order.centre.name)
+    if not centres.takes_work(agent):
+        raise Refused(DRAINING, centre=order.centre.name)
     document, now = order.quote.document, timezone.now()
     run = Run.objects.create(
         order=order,

@@ -71,6 +71,10 @@ def _countersign_refused(message: InboxMessage) -> None:
     settlement.note_refused_signature(agent_id=message.agent_id, body=message.body)
 
 
+def _drain_state(message: InboxMessage) -> None:
+    centres.record_drain_state(agent_id=message.agent_id, seq=message.seq, body=message.body)
+
+
 def _heartbeat(_message: InboxMessage) -> None:
     """The gateway has noted that the agent was seen; what runs is told by run states."""
 
@@ -101,6 +105,7 @@ MESSAGES: dict[str, MessageHandler] = {
     "rebase": _rebase,
     "countersign": _countersign,
     "countersign_refused": _countersign_refused,
+    "drain_state": _drain_state,
     "heartbeat": _heartbeat,
 }
 

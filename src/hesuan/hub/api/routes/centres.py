@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
+from pydantic import Field
 
 from hesuan.errors import NotFound
 from hesuan.hub.api.auth import actor_of
@@ -12,13 +15,32 @@ from hesuan.hub.api.paging import DEFAULT_LIMIT, Cursor, Limit, Page, page
 from hesuan.hub.api.shapes import Body, Id, JsonObject, Note, Shape, Time, Title
 from hesuan.hub.centres import rules, selectors, services
 from hesuan.hub.centres.models import Agent, Benchmark, Centre, Inventory
+from hesuan.hub.centres.shapes import LONGEST_REASON
 from hesuan.hub.identity.actors import Actor
 
 router = Router()
 
 
+class DrainShape(Shape):
+    """Since when, and why, an agent takes no new work."""
+
+    since: Time
+    reason: str
+
+
+class DrainsShape(Shape):
+    """What an agent last said of draining: by the hub's word and by its site's own, or null."""
+
+    hub: DrainShape | None
+    site: DrainShape | None
+
+
 class AgentShape(Shape):
-    """A site agent; only those who may look inside the centre see it."""
+    """A site agent; only those who may look inside the centre see it.
+
+    `drain_asked` is what the centre's operator wants, `drain_told` what the agent says of itself, null before
+    it first spoke of it; new work is sent while `takes_work` is true.
+    """
 
     id: str
     name: str
@@ -26,6 +48,9 @@ class AgentShape(Shape):
     enrolled_at: Time
     last_seen_at: Time | None
     revoked_at: Time | None
+    takes_work: bool
+    drain_asked: DrainShape | None
+    drain_told: DrainsShape | None
 
 
 class InventoryShape(Shape):
@@ -77,6 +102,12 @@ class Revocation(Body):
     """Why nothing that an agent signs is to be accepted any more."""
 
     reason: Note
+
+
+class Drain(Body):
+    """Why an agent is to take no new work; the users of refused runs read it."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
 
 
 class BenchmarkShape(Shape):
@@ -183,6 +214,28 @@ def revoke_agent(request: HttpRequest, agent_id: str, body: Revocation) -> HttpR
     return once(request, work, status=200)
 
 
+@router.post("/agents/{agent_id}/drain", response=AgentShape)
+def drain_agent(request: HttpRequest, agent_id: str, body: Drain) -> HttpResponse:
+    """From now on this agent is sent no new work; what runs there goes on. Twice is once."""
+    actor = actor_of(request)
+
+    def work(_: str) -> AgentShape:
+        return _agent(services.drain_agent(actor=actor, agent_id=agent_id, reason=body.reason))
+
+    return once(request, work, status=200)
+
+
+@router.post("/agents/{agent_id}/resume", response=AgentShape)
+def resume_agent(request: HttpRequest, agent_id: str) -> HttpResponse:
+    """This agent may take new work again, once it has said so. Its site's own word stands. Twice is once."""
+    actor = actor_of(request)
+
+    def work(_: str) -> AgentShape:
+        return _agent(services.resume_agent(actor=actor, agent_id=agent_id))
+
+    return once(request, work, status=200)
+
+
 def _centre(actor: Actor, row: Centre) -> CentreShape:
     return CentreShape(
         id=row.id,
@@ -218,6 +271,9 @@ def _agent(row: Agent) -> AgentShape:
         enrolled_at=row.enrolled_at,
         last_seen_at=row.last_seen_at,
         revoked_at=row.revoked_at,
+        takes_work=selectors.takes_work(row),
+        drain_asked=DrainShape(**row.drain_asked) if row.drain_asked else None,
+        drain_told=DrainsShape(**row.drain_told) if row.drain_told else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -11,8 +12,9 @@ from django.utils import timezone
 from hesuan.errors import Faults, HesuanError, NotFound
 from hesuan.hub.centres import selectors, services
 from hesuan.hub.centres.models import Agent, Inventory
-from hesuan.hub.console import faults
+from hesuan.hub.console import agentdesk, faults
 from hesuan.hub.console.access import public
+from hesuan.hub.console.deeds import drawn
 from hesuan.hub.console.evidence import measured_rates
 from hesuan.hub.console.inventory import comparison
 from hesuan.hub.identity.actors import Actor
@@ -39,39 +41,57 @@ def _agents(actor: Actor, centre_id: str) -> list[Agent] | None:
 @public
 def centre(request: HttpRequest, actor: Actor, *, centre_id: str) -> HttpResponse:
     selectors.centre(actor, centre_id)
-    code, status = "", 200
-    wrong: tuple[faults.FaultLine, ...] = ()
+    sent, code = request.POST.dict(), ""
+    refused: HesuanError | Faults | None = None
     if request.method == "POST":
         try:
-            if request.POST.get("verb") == "admit":
-                services.admit_centre(actor=actor, centre_id=centre_id)
+            if sent.get("verb") in ("admit", *agentdesk.VERBS):
+                _act(actor, centre_id, sent)
                 return redirect("console:centre", centre_id=centre_id)
             code = services.issue_enrolment_code(actor=actor, centre_id=centre_id)
         except (HesuanError, Faults) as error:
-            wrong, status = faults.lines(error), faults.status(error)
-    response = render(request, "console/centre.html", _about(actor, centre_id, code, wrong), status=status)
+            refused = error
+    about = _about(actor, centre_id, code, sent, refused)
+    status = faults.status(refused) if refused else 200
+    response = render(request, "console/centre.html", about, status=status)
     if code:
         response["Cache-Control"] = "no-store"
     return response
 
 
-def _about(actor: Actor, centre_id: str, code: str, wrong: tuple[faults.FaultLine, ...]) -> dict[str, Any]:
+def _act(actor: Actor, centre_id: str, sent: Mapping[str, str]) -> None:
+    if sent["verb"] == "admit":
+        services.admit_centre(actor=actor, centre_id=centre_id)
+    else:
+        agentdesk.act(actor, sent["verb"], agent_id=sent.get("on", ""), reason=sent.get("reason", ""))
+
+
+def _about(
+    actor: Actor,
+    centre_id: str,
+    code: str,
+    sent: Mapping[str, str],
+    refused: HesuanError | Faults | None,
+) -> dict[str, Any]:
     found = selectors.centre(actor, centre_id)
     declared = selectors.inventory(actor, centre_id, Inventory.Source.DECLARED)
     observed = selectors.inventory(actor, centre_id)
     platform = actor.has("platform_operator")
+    may_operate = platform or actor.has("centre_operator", found.organisation_id)
+    agents = _agents(actor, centre_id)
+    done = drawn(agentdesk.deeds(agents or []) if may_operate else [], sent, refused)
     return {
         "centre": found,
-        "agents": _agents(actor, centre_id),
+        "agents": None if agents is None else agentdesk.lines(agents, done),
         "declared": declared,
         "observed": observed,
         "comparison": comparison(declared.body if declared else {}, observed.body if observed else {}),
         "rates": measured_rates(actor, centre_id),
         "benchmarks": selectors.benchmarks(actor, centre_id)[:20],
         "offerings": [row for row in market.offerings(actor) if row.centre_id == centre_id],
-        "may_enrol": platform or actor.has("centre_operator", found.organisation_id),
+        "may_enrol": may_operate,
         "may_admit": platform and found.state == "applied",
         "code": code,
         "now": timezone.now(),
-        "faults": wrong,
+        "faults": done.faults,
     }
