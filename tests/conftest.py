@@ -9,6 +9,7 @@ Databases: SQLite, unless ``HESUAN_DATABASE_URL`` names a PostgreSQL server.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import tempfile
@@ -197,6 +198,21 @@ def pytest_configure(config: pytest.Config) -> None:
     from django.conf import settings
 
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 60_000_000)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What was collected stays until the end, so that Python need not look through it again and again.
+
+    Thousands of tests and all their modules: looking for rubbish among them took a tenth of all computing.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        gc.enable()
 
 
 TOUCHES_A_DATABASE = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
