@@ -25,6 +25,8 @@ os.environ.setdefault("HESUAN_DATA_DIR", tempfile.mkdtemp(prefix="hesuan-test-")
 
 if TYPE_CHECKING:  # at run time the settings must be found first
     from django.test import Client
+    from pytest_django import DjangoDbBlocker
+    from tests.hub.api.shared_world import SharedWorld
     from tests.people import Person
 
     from hesuan.hub.identity.models import Organisation
@@ -183,6 +185,17 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Stage(tmp_path_factory.mktemp("migrated"), 0)
     made.run("hub", "migrate")
     return made.hub_dir / "hub.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def world_of_requests(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SharedWorld]:
+    """One object of everything that the hub knows, made once for all tests of a module."""
+    from tests.hub.api.shared_world import shared_world
+
+    with shared_world(django_db_blocker, tmp_path_factory) as made:
+        yield made
 
 
 @pytest.fixture

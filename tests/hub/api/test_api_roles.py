@@ -15,7 +15,8 @@ import pytest
 from django.db import transaction
 from django.db.models import Q
 from django.test import Client
-from tests.hub.api.requests import Requests, make_requests
+from tests.hub.api.requests import Requests
+from tests.hub.api.shared_world import SharedWorld
 from tests.people import Person
 
 from hesuan.hub.api.site import api
@@ -67,13 +68,13 @@ def table() -> dict[str, dict[str, int]]:
 
 
 @pytest.fixture
-def people(request: pytest.FixtureRequest, db: None) -> dict[str, Person | Client]:
-    return {name: request.getfixturevalue(name) for name in PEOPLE}
+def people(world_of_requests: SharedWorld, db: None) -> dict[str, Person | Client]:
+    return world_of_requests.people()
 
 
 @pytest.fixture
-def requests(people: dict[str, Any]) -> Requests:
-    return make_requests(people)
+def requests(world_of_requests: SharedWorld) -> Requests:
+    return world_of_requests.requests()
 
 
 def ask(requests: Requests, operation: str, person: Person | Client) -> int:

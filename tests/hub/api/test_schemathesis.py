@@ -27,7 +27,8 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
-from tests.hub.api.requests import KEYED, Requests, make_requests
+from tests.hub.api.requests import KEYED, Requests
+from tests.hub.api.shared_world import SharedWorld
 from tests.hub.api.test_api_roles import PEOPLE, operations, table
 from tests.people import Person
 
@@ -131,18 +132,18 @@ class Asker:
 
 
 @pytest.fixture
-def people(request: pytest.FixtureRequest, db: None) -> Iterator[dict[str, Any]]:
+def people(world_of_requests: SharedWorld, db: None) -> Iterator[dict[str, Any]]:
     """Everybody; and requests do not close the connection of the test's transaction, as real ones would."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
-    yield {name: request.getfixturevalue(name) for name in PEOPLE}
+    yield world_of_requests.people()
     for signal in (request_started, request_finished):
         signal.connect(close_old_connections)
 
 
 @pytest.fixture
-def asker(people: dict[str, Any]) -> Asker:
-    return Asker(make_requests(people), people)
+def asker(world_of_requests: SharedWorld, people: dict[str, Any]) -> Asker:
+    return Asker(world_of_requests.requests(), people)
 
 
 def test_no_two_shapes_share_a_name() -> None:

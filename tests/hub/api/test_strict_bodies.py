@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 import pytest
-from tests.hub.api.requests import Requests, make_requests
-from tests.hub.api.test_api_roles import PEOPLE
+from tests.hub.api.requests import Requests
+from tests.hub.api.shared_world import SharedWorld
 from tests.people import Person
 
 from hesuan.hub.api.site import api
@@ -97,8 +97,14 @@ MONEY = [
 
 
 @pytest.fixture
-def requests(request: pytest.FixtureRequest, db: None) -> Requests:
-    return make_requests({name: request.getfixturevalue(name) for name in PEOPLE})
+def owner(world_of_requests: SharedWorld, db: None) -> Person:
+    person: Person = world_of_requests.people()["owner"]
+    return person
+
+
+@pytest.fixture
+def requests(world_of_requests: SharedWorld) -> Requests:
+    return world_of_requests.requests()
 
 
 def send(person: Person, requests: Requests, operation: str, body: str) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.people import Person
-from tests.road import Road, countersign, make_site, publish, state, usage
+from tests.road import Road, Told, countersign, make_site, publish, state, tell, usage
 
 from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.market import selectors as market
@@ -14,6 +15,8 @@ from hesuan.hub.market.models import Order, Quote
 from hesuan.hub.runs import services as runs
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement.models import Receipt
+from hesuan.hub.worker.loop import WORK as THE_WORK
+from hesuan.hub.worker.loop import tick
 from hesuan.wire.ids import new_id
 
 WORK: dict[str, Any] = {
@@ -49,23 +52,44 @@ class World(Road):
     def start(self, order: Order) -> Run:
         """The site has started the order's run and printed a line."""
         run = Run.objects.get(order=order)
-        self.say([state(run.id, "RUNNING", after_s=1)])
-        self.say([("log", {"run": run.id, "offset": 0, "text": "matching 2000 samples\n"})])
+        for message in _started(run):
+            self.say([message])
         return run
 
     def end(self, order: Order, ended: str = "COMPLETED", *, signed: bool = True) -> Receipt:
         """The run has ended, its usage has come, it is settled and (unless told not to) countersigned."""
-        run = Run.objects.get(order=order)
-        exit_status = 0 if ended == "COMPLETED" else 3
-        self.say(
-            [
-                state(run.id, ended, after_s=4, exit_status=exit_status),
-                usage(run.id, ended=ended, wall_ms=2500, exit_status=exit_status),
-            ]
-        )
+        self.say(_ended(Run.objects.get(order=order), ended))
         if signed:
             self.say(countersign(self.site))
         return Receipt.objects.get(settlement__order=order)
+
+    def end_together(self, orders: Sequence[Order]) -> None:
+        """Runs of which nobody looks at a step: from start to receipt in two rounds of the work alone.
+
+        The logs get what they wait for in the next whole round.
+        """
+        runs_ = [Run.objects.get(order=order) for order in orders]
+        tell(
+            self.site, *(message for run in runs_ for message in (*_started(run), *_ended(run, "COMPLETED")))
+        )
+        assert tick(THE_WORK).failed == ()
+        tell(self.site, *countersign(self.site))
+        assert tick(THE_WORK).failed == ()
+
+
+def _started(run: Run) -> list[Told]:
+    """A site's word that a run began, and its first line."""
+    said = {"run": run.id, "offset": 0, "text": "matching 2000 samples\n"}
+    return [state(run.id, "RUNNING", after_s=1), ("log", said)]
+
+
+def _ended(run: Run, ended: str) -> list[Told]:
+    """A site's word that a run is over, and what it used."""
+    exit_status = 0 if ended == "COMPLETED" else 3
+    return [
+        state(run.id, ended, after_s=4, exit_status=exit_status),
+        usage(run.id, ended=ended, wall_ms=2500, exit_status=exit_status),
+    ]
 
 
 def make_world(owner: Person, operator: Person, platform_operator: Person) -> World:

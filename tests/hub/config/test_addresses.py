@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from django.db.models import Q
 from django.test import Client
-from tests.hub.api.requests import Requests, make_requests
+from tests.hub.api.requests import Requests
+from tests.hub.api.shared_world import SharedWorld
 from tests.hub.api.test_api_roles import PEOPLE
 from tests.hub.config.addresses import addresses, table
 from tests.people import SIGN_IN, Person
@@ -52,13 +53,13 @@ OWN = {
 
 
 @pytest.fixture
-def people(request: pytest.FixtureRequest, db: None) -> dict[str, Person | Client]:
-    return {name: request.getfixturevalue(name) for name in PEOPLE}
+def people(world_of_requests: SharedWorld, db: None) -> dict[str, Person | Client]:
+    return world_of_requests.people()
 
 
 @pytest.fixture
-def requests(people: dict[str, Any]) -> Requests:
-    return at_pages(make_requests(people))
+def requests(world_of_requests: SharedWorld, people: dict[str, Any]) -> Requests:
+    return at_pages(world_of_requests.requests())
 
 
 def at_pages(made: Requests) -> Requests:
@@ -123,10 +124,10 @@ def test_a_stranger_finds_no_object_that_is_not_published() -> None:
 
 
 def test_a_post_without_its_csrf_token_is_refused_everywhere_a_session_counts(
-    owner: Person, people: dict[str, Any], requests: Requests
+    people: dict[str, Any], requests: Requests
 ) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(owner.identity, backend=SIGN_IN)
+    client.force_login(people["owner"].identity, backend=SIGN_IN)
     for address in addresses():
         if not address.startswith(("/gateway/", "/api/")):
             assert client.post(filled(requests, address)).status_code == 403, address
