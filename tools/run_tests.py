@@ -6,6 +6,7 @@ mostly waits for them, and is a pass of its own, together with the few tests tha
 or more all run side by side, and what the others say is printed after the first.
 ``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go,slurm,kubernetes``
 turns a missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
+``HESUAN_TEST_CHECKED=tests/house`` names what ``make check`` just ran, which SQLite's passes leave out.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ MEASUREMENTS = "../shared/measurements"
 WAITING = ("processes", "browser", "slurm", "ray", "kubernetes", "long")
 """Tests with one of these marks wait for others, or take minutes: the second pass of each database."""
 WITH = ", with processes, engines, a browser and what takes long"
+CHECKED = "tests/house"
+"""What ``make check`` runs."""
 NONE_CHOSEN = 5
 """pytest's word for: of what was asked for, no test is in this pass."""
 SLOWEST = ["--durations=40", "--durations-min=5"]
@@ -72,19 +75,28 @@ def main(arguments: list[str]) -> int:
 
 def plan(address: str | None, missing: dict[str, str], arguments: list[str]) -> list[Pass]:
     """The passes on SQLite, and with a server's address those on PostgreSQL."""
-    databases: list[tuple[str, dict[str, str], str]] = [("SQLite", {}, "")]
+    here = [f"--ignore={folder}" for folder in checked()]
+    databases: list[tuple[str, dict[str, str], str, list[str]]] = [("SQLite", {}, "", here)]
     if address:
-        databases.append(("PostgreSQL", {"HESUAN_DATABASE_URL": address}, "database"))
+        databases.append(("PostgreSQL", {"HESUAN_DATABASE_URL": address}, "database", []))
     waiting = " or ".join(WAITING)
     passes = []
     for apart, more, name in (
         (f"not ({waiting})", "", "test_hesuan"),
         (f"({waiting})", WITH, "test_hesuan_2"),
     ):
-        for title, environment, wanted in databases:
-            chosen = ["-m", _marked(wanted, apart, missing), *arguments]
+        for title, environment, wanted, without in databases:
+            chosen = ["-m", _marked(wanted, apart, missing), *without, *arguments]
             passes.append(Pass(title + more, environment | {"HESUAN_TEST_DATABASE": name}, chosen))
     return passes
+
+
+def checked() -> list[str]:
+    """Folders whose tests ran on SQLite just before; ``make check`` runs one, and no other can be named."""
+    named = os.environ.get("HESUAN_TEST_CHECKED", "").split()
+    if unknown := sorted(set(named) - {CHECKED}):
+        sys.exit(f"HESUAN_TEST_CHECKED names {unknown}; `make check` runs the tests of {CHECKED} alone.")
+    return named
 
 
 def chromium() -> str | None:
@@ -219,6 +231,8 @@ def _summary(outcomes: list[Outcome], missing: dict[str, str], required: set[str
         print(f"{outcome.title}: {counts}")
         for skipped in outcome.skipped:
             print(f"  skipped: {skipped}")
+    for folder in checked():
+        print(f"Not again on SQLite: {folder}, which `make check` ran just before.")
     for engine, reason in missing.items():
         print(f"Left out: {engine} tests - {reason}. {ENGINES[engine]}")
     if not missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain, combinations
+from pathlib import Path
 
 import pytest
 from _pytest.mark.expression import Expression
@@ -37,6 +38,29 @@ def test_a_test_is_left_out_for_its_missing_engine_alone() -> None:
 def test_no_two_passes_on_one_server_have_one_database() -> None:
     on_server = [one for one in run_tests.plan(SERVER, {}, []) if "HESUAN_DATABASE_URL" in one.environment]
     assert len({one.environment["HESUAN_TEST_DATABASE"] for one in on_server}) == len(on_server) == 2
+
+
+def test_what_was_checked_before_is_left_out_on_sqlite_alone_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HESUAN_TEST_CHECKED", run_tests.CHECKED)
+    for one in run_tests.plan(SERVER, {}, []):
+        assert ("--ignore=tests/house" in one.arguments) is one.title.startswith("SQLite")
+    run_tests._summary([Outcome("SQLite", passed=1)], {}, set(), chosen=False)
+    assert "Not again on SQLite: tests/house" in capsys.readouterr().out
+
+
+def test_nothing_is_left_out_unless_it_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HESUAN_TEST_CHECKED", raising=False)
+    assert not [one for one in run_tests.plan(SERVER, {}, []) if "--ignore" in " ".join(one.arguments)]
+    monkeypatch.setenv("HESUAN_TEST_CHECKED", "tests/hub")
+    with pytest.raises(SystemExit, match="tests/hub"):
+        run_tests.plan(SERVER, {}, [])
+
+
+def test_what_continuous_integration_leaves_out_make_check_runs() -> None:
+    assert f"HESUAN_TEST_CHECKED={run_tests.CHECKED} make test" in Path(".ci/run").read_text()
+    assert f"pytest -q {run_tests.CHECKED}\n" in Path("Makefile").read_text()
 
 
 @pytest.mark.parametrize("chosen", [False, True])
