@@ -7,6 +7,9 @@
     [software]                      # on the nodes, for the applications' needs
     python = "3.11"
 
+    [stacks."Ascend 910C"]          # on the chip, for the reviewer and the users; see stacks.py
+    CANN = "8.0.RC3"
+
     [slurm]
     runs = "/shared/hesuan/runs"    # seen by every node under this path
     partition = "train"
@@ -60,8 +63,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hesuan import toml_table
-from hesuan.agent import detect
+from hesuan.agent import detect, stacks
 from hesuan.agent.detect import Machine
+from hesuan.agent.manifests import Manifest
 from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Scheduler
 from hesuan.agent.schedulers.kubernetes import inventory as kubernetes_inventory
@@ -78,10 +82,12 @@ from hesuan.agent.schedulers.slurm.engine import SlurmEngine
 from hesuan.agent.schedulers.slurm.settings import Become
 from hesuan.agent.schedulers.slurm.settings import Settings as SlurmSettings
 from hesuan.agent.site import Site
+from hesuan.agent.stacks import Stack
 from hesuan.agent.survey import Capacity
 from hesuan.agent.telling import BOUND_BYTES
 from hesuan.errors import InputFault, NotFound, declare
 from hesuan.toml_table import Table
+from hesuan.wire.canonical import Json
 
 FILE = "site.toml"
 ENGINES = ("local", "slurm", "ray", "kubernetes")
@@ -143,6 +149,21 @@ class Equipped:
     """Organisation's id → the namespace its jobs are in, where the engine has such."""
     log_bytes: int = BOUND_BYTES
     """How much of each run's log travels, at most."""
+    stacks: tuple[Stack, ...] = ()
+    """The software on each kind of chip, as the site's file has it."""
+
+    def inventory(
+        self, seen: Machine, *, apps: Mapping[str, Manifest], scripts_allowed: bool
+    ) -> dict[str, Json]:
+        """The body of the ``inventory`` message."""
+        engine, isolation = self.scheduler.name, self.scheduler.isolation
+        said = seen.inventory(engine=engine, isolation=isolation, apps=apps, scripts_allowed=scripts_allowed)
+        return {**said, "stacks": stacks.body(self.stacks)} if self.stacks else said
+
+    def capacity(self) -> dict[str, Json] | None:
+        """The body of the ``capacity`` message; None where the engine does not say."""
+        seen = self.free()
+        return seen.body() if seen is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +173,7 @@ class SiteFile:
     engine: str = "local"
     software: tuple[tuple[str, str], ...] = ()
     log_bytes: int = BOUND_BYTES
+    stacks: tuple[Stack, ...] = ()
     runs: Path | None = None
     slurm: SlurmSettings | None = None
     ray: RaySettings | None = None
@@ -170,7 +192,7 @@ def equip(site: Site, file: Path | None) -> Equipped:
         raise NotFound(NO_SITE_FILE, path=file)
     path = file or site.data / FILE
     said = read(path) if path.exists() else SiteFile()
-    return replace(_equipped(site, said), log_bytes=said.log_bytes)
+    return replace(_equipped(site, said), log_bytes=said.log_bytes, stacks=said.stacks)
 
 
 def _equipped(site: Site, said: SiteFile) -> Equipped:
@@ -206,6 +228,7 @@ def read(path: Path) -> SiteFile:
     software = top.table("software", needed=False)
     declared = tuple((name, software.text(name)) for name in software.values)
     log_bytes = _log_bytes(top)
+    stacked = stacks.read(top.table("stacks", needed=False))
     tables = {name: top.table(name, needed=engine == name) for name in ENGINES if name != "local"}
     runs = tables[engine].text("runs", "") if engine in tables else ""
     slurm = _slurm(tables["slurm"]) if engine == "slurm" else None
@@ -213,7 +236,8 @@ def read(path: Path) -> SiteFile:
     kubernetes = _kubernetes(tables["kubernetes"]) if engine == "kubernetes" else None
     top.close()
     top.document.finish()
-    return SiteFile(engine, declared, log_bytes, Path(runs) if runs else None, slurm, ray, kubernetes)
+    where = Path(runs) if runs else None
+    return SiteFile(engine, declared, log_bytes, stacked, where, slurm, ray, kubernetes)
 
 
 def _slurm(table: Table) -> SlurmSettings:

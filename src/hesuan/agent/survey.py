@@ -165,7 +165,8 @@ class Capacity:
                 for one in self.queues[:MOST_QUEUES]
             ],
             "cards": [
-                {"chip": line(one.chip), "count": one.count, "allocated": one.allocated} for one in self.cards
+                {"chip": line(one.chip, 100), "count": one.count, "allocated": one.allocated}
+                for one in self.cards
             ],
             "starts": [
                 {
@@ -189,7 +190,10 @@ def line(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def cards_body(cards: Iterable[CardGroup]) -> list[Json]:
     """Cards as every message lists them."""
-    return [{"chip": card.chip, "count": card.count, "memory_bytes": card.memory_bytes} for card in cards]
+    return [
+        {"chip": line(card.chip, 100), "count": card.count, "memory_bytes": card.memory_bytes}
+        for card in cards
+    ]
 
 
 def _bounded(said: dict[str, Json]) -> dict[str, Json]:

@@ -110,13 +110,7 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
     found = usable_apps(apps, machine, teller)
 
     def described(seen: detecting.Machine) -> dict[str, Json]:
-        return seen.inventory(
-            engine=scheduler.name, isolation=scheduler.isolation, apps=found, scripts_allowed=allow_scripts
-        )
-
-    def free() -> dict[str, Json] | None:
-        seen = equipped.free()
-        return seen.body() if seen is not None else None
+        return equipped.inventory(seen, apps=found, scripts_allowed=allow_scripts)
 
     with sites.alone(data):
         agent = Agent(
@@ -129,7 +123,7 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
             tell=teller,
             cores=machine.cores,
             meter=counting.Meter(every_s=meter_every_s),
-            surveyor=Surveyor(look=lambda: described(equipped.look()), look_free=free),
+            surveyor=Surveyor(look=lambda: described(equipped.look()), look_free=equipped.capacity),
             log_bytes=equipped.log_bytes,
         )
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,6 +9,7 @@ from tests.sites import APP_DIGEST, benchmark_body, enrol_site, inventory_body, 
 from hesuan.errors import Faults, NotFound, Refused
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres import selectors, services
+from hesuan.hub.centres.comparing import Compared
 from hesuan.hub.centres.models import Capacity, Centre, Inventory
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.worker.loop import tick
@@ -127,7 +128,7 @@ def test_differences_between_declared_and_observed_are_named(centre: Centre, cen
     services.declare_inventory(
         actor=centre_operator.actor, centre_id=centre.id, body=inventory_body(cores=64, host="elsewhere")
     )
-    assert selectors.differences(centre_operator.actor, centre.id) == [("cores", 64, 4)]
+    assert selectors.differences(centre_operator.actor, centre.id) == [Compared("cores", "", 64, 4, True)]
 
 
 EXTENT: dict[str, Json] = {

@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 
 from hesuan.errors import NotFound, declare
 from hesuan.hub.centres import rules
+from hesuan.hub.centres.comparing import Compared, compared
 from hesuan.hub.centres.models import Agent, Benchmark, Capacity, Centre, Command, Inventory
 from hesuan.hub.centres.once import remembered
 from hesuan.hub.identity.actors import Actor
@@ -127,11 +128,14 @@ def inventory_history(actor: Actor, centre_id: str) -> list[Inventory]:
     return list(inner_centre(actor, centre_id).inventories.order_by("-at", "-id"))
 
 
-COMPARED = ("cores", "memory_bytes", "cards", "engine", "scripts_allowed")
+COMPARED = frozenset(
+    {"cores", "memory_bytes", "cards", "engine", "scripts_allowed"}
+    | {"nodes", "queues", "topology", "limits", "stacks"}
+)
 
 
-def differences(actor: Actor, centre_id: str) -> list[tuple[str, Json, Json]]:
-    """Where the newest declared and the newest observed inventory part: (key, declared, observed).
+def differences(actor: Actor, centre_id: str) -> list[Compared]:
+    """Where the newest declared and the newest observed inventory part, property by property.
 
     Empty also while one of the two is missing: nothing is compared with nothing.
 
@@ -143,8 +147,8 @@ def differences(actor: Actor, centre_id: str) -> list[tuple[str, Json, Json]]:
     observed = newest_inventory(seen.id, Inventory.Source.OBSERVED)
     if declared is None or observed is None:
         return []
-    both = [(key, declared.body[key], observed.body[key]) for key in COMPARED]
-    return [(key, said, found) for key, said, found in both if said != found]
+    both = compared(declared.body, observed.body)
+    return [one for one in both if one.differs and one.key in COMPARED]
 
 
 def benchmarks(actor: Actor, centre_id: str) -> list[Benchmark]:

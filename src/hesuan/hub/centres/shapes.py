@@ -270,6 +270,25 @@ _TOPOLOGY = Record(
     }
 )
 _LIMITS = ListOf(Record({"account": _LINE, "user": _LINE, "limits": MapOf(_LINE)}), longest=200)
+_STACKS = ListOf(
+    Record(
+        {
+            "chip": NAME,
+            "parts": ListOf(
+                Record(
+                    {
+                        "name": NAME,
+                        "version": Maybe(NAME),
+                        "observed": Maybe(NAME),
+                        "read_from": Text(300, 0),
+                    }
+                ),
+                longest=50,
+            ),
+        }
+    ),
+    longest=100,
+)
 
 INVENTORY = Record(
     {
@@ -286,8 +305,9 @@ INVENTORY = Record(
         "queues": _QUEUES,
         "topology": _TOPOLOGY,
         "limits": _LIMITS,
+        "stacks": _STACKS,
     },
-    optional=frozenset({"nodes", "queues", "topology", "limits"}),
+    optional=frozenset({"nodes", "queues", "topology", "limits", "stacks"}),
 )
 """What is optional is left out by an engine that has no such thing, and by agents from before it."""
 

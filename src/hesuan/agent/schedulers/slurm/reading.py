@@ -146,7 +146,7 @@ def seconds(text: str) -> int | None:
     if found is None:
         return None
     days, hours, minutes, rest = (int(part or 0) for part in found.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + rest
+    return ((days * 24 + hours) * 60 + minutes) * 60 + rest or None
 
 
 def _node(line: str, gres: Mapping[str, Resource]) -> Node:
@@ -162,7 +162,7 @@ def _node(line: str, gres: Mapping[str, Resource]) -> Node:
         memory_bytes=memory * 2**20 if memory else None,
         cards=_cards(row.get("Gres", ""), gres),
         reason="" if state == IN_SERVICE else _reason(row.get("State", ""), reason),
-        features=() if features == "(null)" else tuple(sorted(features.split(","))),
+        features=() if features == "(null)" else tuple(sorted(filter(None, features.split(",")))),
         queues=tuple(sorted(filter(None, row.get("Partitions", "").split(",")))),
     )
 

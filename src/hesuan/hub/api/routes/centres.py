@@ -62,8 +62,24 @@ class InventoryShape(Shape):
     body: JsonObject
 
 
+class DifferenceShape(Shape):
+    """Where declared and observed part: a property, or one named part of it; null: that side lacks it."""
+
+    key: str
+    part: str
+    declared: object
+    observed: object
+
+
+class CapacityShape(Shape):
+    """What was free at `at`, by the agent's clock; `body` as in the site protocol."""
+
+    at: Time
+    body: JsonObject
+
+
 class CentreShape(Shape):
-    """A centre; `agents` is null for those who may not look inside."""
+    """A centre; `agents`, `capacity` and `differences` are null for those who may not look inside."""
 
     id: str
     organisation: str
@@ -75,6 +91,8 @@ class CentreShape(Shape):
     observed: InventoryShape | None
     declared: InventoryShape | None
     agents: list[AgentShape] | None
+    capacity: CapacityShape | None
+    differences: list[DifferenceShape] | None
 
 
 class NewCentre(Body):
@@ -248,7 +266,28 @@ def _centre(actor: Actor, row: Centre) -> CentreShape:
         observed=_newest(actor, row.id, Inventory.Source.OBSERVED),
         declared=_newest(actor, row.id, Inventory.Source.DECLARED),
         agents=_agents(actor, row.id),
+        capacity=_capacity(actor, row.id),
+        differences=_differences(actor, row.id),
     )
+
+
+def _capacity(actor: Actor, centre_id: str) -> CapacityShape | None:
+    try:
+        found = selectors.capacity(actor, centre_id)
+    except NotFound:
+        return None
+    return CapacityShape(at=found.at, body=found.body) if found else None
+
+
+def _differences(actor: Actor, centre_id: str) -> list[DifferenceShape] | None:
+    try:
+        found = selectors.differences(actor, centre_id)
+    except NotFound:
+        return None
+    return [
+        DifferenceShape(key=one.key, part=one.part, declared=one.declared, observed=one.observed)
+        for one in found
+    ]
 
 
 def _newest(actor: Actor, centre_id: str, source: str) -> InventoryShape | None:

@@ -16,7 +16,7 @@ from hesuan.hub.console import agentdesk, faults
 from hesuan.hub.console.access import public
 from hesuan.hub.console.deeds import drawn
 from hesuan.hub.console.evidence import measured_rates
-from hesuan.hub.console.inventory import comparison
+from hesuan.hub.console.inventory import comparison, differing
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
 
@@ -36,6 +36,15 @@ def _agents(actor: Actor, centre_id: str) -> list[Agent] | None:
         return selectors.agents(actor, centre_id)
     except NotFound:
         return None
+
+
+def _capacity(actor: Actor, centre_id: str) -> dict[str, Any] | None:
+    """What was free when the agent looked last; ``None`` to who may not look inside."""
+    try:
+        found = selectors.capacity(actor, centre_id)
+    except NotFound:
+        return None
+    return found.body if found else None
 
 
 @public
@@ -80,12 +89,15 @@ def _about(
     may_operate = platform or actor.has("centre_operator", found.organisation_id)
     agents = _agents(actor, centre_id)
     done = drawn(agentdesk.deeds(agents or []) if may_operate else [], sent, refused)
+    lines = comparison(declared.body if declared else {}, observed.body if observed else {})
     return {
         "centre": found,
         "agents": None if agents is None else agentdesk.lines(agents, done),
         "declared": declared,
         "observed": observed,
-        "comparison": comparison(declared.body if declared else {}, observed.body if observed else {}),
+        "comparison": lines,
+        "differing": differing(lines),
+        "capacity": _capacity(actor, centre_id),
         "rates": measured_rates(actor, centre_id),
         "benchmarks": selectors.benchmarks(actor, centre_id)[:20],
         "offerings": [row for row in market.offerings(actor) if row.centre_id == centre_id],
