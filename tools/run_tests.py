@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.engines import kubernetes, slurm
+from tests.engines import cgroup, kubernetes, slurm
 
 from tools import postgres, ray_head
 
@@ -33,6 +33,7 @@ ENGINES = {
     "ray": "pip install 'hesuan[ray]' 'ray[default]'; as root, or where users may make namespaces",
     "slurm": "Debian, as root: apt-get install $(python -m tests.engines.slurm packages)",
     "kubernetes": "Debian, as root: tests/engines/kubernetes_build.sh",
+    "cgroup": "as root, or where users may make control groups (cgroup v2)",
     "measurements": "HESUAN_MEASUREMENTS names the folder of published rows; the project does not carry it",
 }
 GO_LIBRARY = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog")
@@ -124,6 +125,8 @@ def _missing() -> dict[str, str]:
         missing["slurm"] = problem
     if problem := kubernetes.why_not():
         missing["kubernetes"] = problem
+    if problem := cgroup.why_not():
+        missing["cgroup"] = problem
     if not (Path(os.environ.get("HESUAN_MEASUREMENTS", MEASUREMENTS)) / "training.csv").exists():
         missing["measurements"] = "the published rows are not here"
     return missing

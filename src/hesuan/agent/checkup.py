@@ -152,6 +152,8 @@ def _engine(equipped: Equipped) -> Step:
         f"{equipped.scheduler.name} on {machine.host}: at most {machine.cores} cores a run; cards: {cards}.",
         f"{machine.host} 上的 {equipped.scheduler.name}：每个运行至多 {machine.cores} 核；加速卡：{cards}。",
     )
+    if equipped.limits:
+        found = Text(f"{found.en} {equipped.limits}", f"{found.zh} {equipped.limits}")
     if not machine.notes:
         return Step("engine", Verdict.OK, found)
     notes = " ".join(machine.notes)

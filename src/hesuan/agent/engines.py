@@ -66,6 +66,7 @@ from hesuan import toml_table
 from hesuan.agent import detect, stacks
 from hesuan.agent.detect import Machine
 from hesuan.agent.manifests import Manifest
+from hesuan.agent.meters import cgroup
 from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Scheduler
 from hesuan.agent.schedulers.kubernetes import inventory as kubernetes_inventory
@@ -149,6 +150,8 @@ class Equipped:
     """Organisation's id → the namespace its jobs are in, where the engine has such."""
     log_bytes: int = BOUND_BYTES
     """How much of each run's log travels, at most."""
+    limits: str = ""
+    """Whether the local engine's runs are limited by the kernel, or why not; empty for other engines."""
     stacks: tuple[Stack, ...] = ()
     """The software on each kind of chip, as the site's file has it."""
 
@@ -213,7 +216,11 @@ def _equipped(site: Site, said: SiteFile) -> Equipped:
         look = partial(kubernetes_inventory.machine, cluster.server, software)
         return Equipped(OutsideScheduler(cluster, runs), look(), look, namespaces=said.kubernetes.namespaces)
     machine = detect.machine()
-    return Equipped(LocalScheduler(site.runs, cores=machine.cores), machine, detect.machine)
+    groups, why_not = cgroup.take()
+    local = LocalScheduler(site.runs, cores=machine.cores, groups=groups)
+    limited = f"Runs are limited by cgroup v2 below {groups.root}." if groups else ""
+    limits = limited or f"Runs are not limited by cgroup v2: {why_not}."
+    return Equipped(local, machine, detect.machine, limits=limits)
 
 
 def read(path: Path) -> SiteFile:

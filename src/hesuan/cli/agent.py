@@ -105,7 +105,7 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
     teller = Teller(Console())
     equipped = engines.equip(site, site_file)
     scheduler, machine = equipped.scheduler, equipped.machine
-    for note in machine.notes:
+    for note in filter(None, (*machine.notes, equipped.limits)):
         teller(note)
     found = usable_apps(apps, machine, teller)
 

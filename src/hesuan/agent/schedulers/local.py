@@ -22,6 +22,7 @@ from typing import cast
 
 from hesuan.agent import durable
 from hesuan.agent.meters import kernel
+from hesuan.agent.meters.cgroup import Groups
 from hesuan.agent.schedulers.contract import (
     TOO_MANY_CORES,
     Booked,
@@ -38,6 +39,13 @@ from hesuan.wire.messages import format_at
 
 _SUPERVISOR = "hesuan.agent.schedulers.supervisor"
 _RELAUNCH_MAX_S = 60.0
+
+
+UNLIMITED = "Memory and disk space are not limited per job; cores are bound, not reserved."
+LIMITED = (
+    "Cores, memory that was asked for and the number of processes are limited per job by the kernel"
+    " (cgroup v2); disk space is not."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +70,14 @@ class LocalScheduler:
     isolation: tuple[str, ...] = (
         "Jobs run as the agent's own user: a job can read what that user can, other jobs' files too.",
         "Jobs share the network of this machine; nothing is filtered.",
-        "Memory and disk space are not limited per job; cores are bound, not reserved.",
+        UNLIMITED,
         "The environment is made new for each job: no secret of the agent is passed on.",
     )
 
-    def __init__(self, root: Path, *, cores: int) -> None:
+    def __init__(self, root: Path, *, cores: int, groups: Groups | None = None) -> None:
+        self.groups = groups
+        if groups is not None:
+            self.isolation = tuple(LIMITED if one == UNLIMITED else one for one in self.isolation)
         self.root = root
         self.cores = cores
         self.folders = RunFolders(root)
@@ -184,9 +195,12 @@ class LocalScheduler:
         now = time.monotonic()
         if before is not None and (self._is_starting(directory.run) or now < before.again_at):
             return
+        words = [str(directory.path), "--cpus", ",".join(map(str, cpus))]
+        if self.groups is not None:
+            words += ["--cgroup", str(self.groups.of(directory.run).path)]
         with (directory.path / "supervisor.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own module, the path of our own directory
-                [sys.executable, "-m", _SUPERVISOR, str(directory.path), "--cpus", ",".join(map(str, cpus))],
+                [sys.executable, "-m", _SUPERVISOR, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -201,6 +215,8 @@ class LocalScheduler:
         if run in self._swept:
             return
         self._swept.add(run)
+        if self.groups is not None:
+            self.groups.of(run).kill()
         for pid in kernel.carrying("HESUAN_RUN", run):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)

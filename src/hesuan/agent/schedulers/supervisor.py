@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hesuan.agent import durable
-from hesuan.agent.meters import kernel
+from hesuan.agent.meters import cgroup, kernel
 from hesuan.agent.schedulers.contract import RunState, Usage
 from hesuan.agent.schedulers.rundir import (
     LOG_LIMIT_BYTES,
@@ -40,6 +40,7 @@ GRACE_S = 5.0
 ORPHAN_GRACE_S = 1.0
 """The same for processes left behind by a job that has ended."""
 TICK_S = 0.1
+OUT_OF_MEMORY = "Out of memory: the kernel ended a process of it at its limit of {} bytes."
 CANNOT_START = 127
 TAKEN = 75
 """Exit status of a supervisor that found the run taken."""
@@ -107,6 +108,9 @@ class Supervision:
     cores: int
     time_limit_s: int
     cpus: frozenset[int]
+    memory_bytes: int = 0
+    group: cgroup.Group | None = None
+    """Where the job and all that it starts are limited, counted and ended together; None: nowhere."""
     tally: kernel.Tally = field(default_factory=kernel.Tally)
     cause: RunState | None = None
     told_to_end: bool = False
@@ -121,6 +125,13 @@ class Supervision:
             now = utc_now()
             self._conclude(End(RunState.CANCELLED, reason="Cancelled before it started."), now, now, 0)
             return
+        if self.group is not None:
+            try:
+                self.group.make(cores=self.cores, memory_bytes=self.memory_bytes)
+            except OSError as error:
+                now, why = utc_now(), f"Its limits could not be set: {error.strerror}."
+                self._conclude(End(RunState.FAILED, CANNOT_START, None, why), now, now, 0)
+                return
         wake = _wake_on_children(self)
         log_read, log_write = os.pipe()
         started_at = utc_now()
@@ -191,6 +202,8 @@ class Supervision:
             self._signal_all(signal.SIGTERM)
         elif self.force_at is not None and now >= self.force_at:
             self._signal_all(signal.SIGKILL)
+            if self.group is not None:
+                self.group.kill()
 
     def _signal_all(self, number: signal.Signals) -> None:
         """Signals the job's group, and then whoever left it: nobody twice.
@@ -226,6 +239,13 @@ class Supervision:
         return True
 
     def _conclude(self, end: End, started_at: str, ended_at: str, wall_ms: int) -> None:
+        cpu_ms, peak_memory_bytes, evidence = self._metered()
+        reason = end.reason
+        if self.group is not None:
+            if self.group.ended_for_memory():
+                reason = f"{reason} {OUT_OF_MEMORY.format(self.memory_bytes)}".strip()
+            self.group.kill()
+            self.group.remove()
         usage = Usage(
             run=self.directory.run,
             state=end.state.value,
@@ -234,15 +254,23 @@ class Supervision:
             started_at=started_at,
             ended_at=ended_at,
             wall_ms=wall_ms,
-            cpu_ms=self.tally.cpu_ms,
+            cpu_ms=cpu_ms,
             cores=self.cores,
-            peak_memory_bytes=self.tally.peak_memory_bytes,
-            evidence=kernel.EVIDENCE,
+            peak_memory_bytes=peak_memory_bytes,
+            evidence=evidence,
             output_digest=output_digest(self.directory.output),
             result=self_reported(self.directory.output),
         )
-        value = {"usage": usage.body(), "reason": end.reason}
+        value = {"usage": usage.body(), "reason": reason}
         durable.write_json(self.directory.path / "final.json", value)
+
+    def _metered(self) -> tuple[int, int, str]:
+        """Processor time [ms], peak memory [byte] and whose word that is: the group's where it says both."""
+        cpu_us = self.group.cpu_us() if self.group is not None else None
+        peak = self.group.peak_memory_bytes() if self.group is not None else None
+        if cpu_us is None or peak is None:
+            return self.tally.cpu_ms, self.tally.peak_memory_bytes, kernel.EVIDENCE
+        return cpu_us // 1000, peak, cgroup.EVIDENCE
 
 
 def _wake_on_children(supervision: Supervision) -> int:
@@ -273,6 +301,8 @@ def _become_job(supervision: Supervision, supervisor: int, log_write: int, failu
             signal.signal(number, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         _prefer_for_memory_shortage()
+        if supervision.group is not None:
+            supervision.group.enter()
         if supervision.cpus and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, supervision.cpus)
         os.umask(0o077)
@@ -334,6 +364,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="hesuan-supervisor", description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--cpus", default="", help="processors the job may use, comma-separated")
+    parser.add_argument("--cgroup", type=Path, help="the control group to make for the run")
     args = parser.parse_args(argv)
     directory = RunDirectory(args.directory)
     cpus = frozenset(int(cpu) for cpu in args.cpus.split(",") if cpu)
@@ -348,6 +379,8 @@ def main(argv: list[str]) -> int:
         cores=int(spec["cores"]),
         time_limit_s=int(spec["time_limit_s"]),
         cpus=cpus,
+        memory_bytes=int(spec.get("memory_bytes", 0)),
+        group=cgroup.Group(args.cgroup) if args.cgroup else None,
     ).run()
     return 0
 
