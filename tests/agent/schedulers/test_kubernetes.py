@@ -429,6 +429,14 @@ def test_the_cluster_says_what_it_has(settings: Settings) -> None:
     assert found.software == {"kubernetes": "v1.20.2", "python": "3.11"}
     unmapped = inventory.machine(Server(replace(settings, resources={})), {})
     assert unmapped.cards == () and f"{CHIP} (16)" in unmapped.notes[0]
+    for seen, chip in ((found, "Ascend 910C"), (unmapped, CHIP)):
+        nodes = seen.extent.nodes or ()
+        assert [(one.name, one.state, one.cores) for one in nodes] == [
+            ("n1", "in_service", clusters.CPUS),
+            ("n2", "in_service", clusters.CPUS),
+        ]
+        assert {card.chip for one in nodes for card in one.cards} == {chip}
+    assert found.extent.queues is None, "what was not asked is not told"
     none = inventory.machine(Server(replace(settings, node_selector={"pool": "other"})), {})
     assert none.cards == () and none.memory_bytes is None
 

@@ -349,5 +349,8 @@ def test_the_cluster_says_what_it_has(settings: Settings) -> None:
     found = inventory.machine(Server(settings), {"python": "3.11"})
     assert found.cores == clusters.CPUS and found.memory_bytes and found.notes == ()
     assert [(one.chip, one.count) for one in found.cards] == [("Ascend 910C", clusters.CARDS // 2)]
+    (node,) = found.extent.nodes or ()
+    assert (node.state, node.cores, node.memory_bytes) == ("in_service", found.cores, found.memory_bytes)
+    assert [(one.chip, one.count) for one in node.cards] == [("Ascend 910C", clusters.CARDS // 2)]
     unmapped = inventory.machine(Server(replace(settings, resources={})), {})
     assert unmapped.cards == () and "NPU (8)" in unmapped.notes[0]

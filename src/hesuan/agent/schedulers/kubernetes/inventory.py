@@ -10,8 +10,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from hesuan.agent import survey
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.detect import Machine
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.kubernetes.quantity import amount
 from hesuan.agent.schedulers.kubernetes.server import Server
 
@@ -87,4 +89,24 @@ def machine(server: Server, software: Mapping[str, str]) -> Machine:
         cards=tuple(CardGroup(name, count, None) for name, count in sorted(cards.items())),
         software={**({"kubernetes": str(version)} if version else {}), **software},
         notes=tuple(notes),
+        extent=survey.Extent(nodes=tuple(_described(one, server.settings.resources) for one in every)),
+    )
+
+
+def _described(one: Node, resources: Mapping[str, Resource]) -> survey.Node:
+    """A node as the hub is told of it: what device plugins count, by the site's names of it or their own."""
+    cards: Counter[str] = Counter()
+    for name, count in one.allocatable.items():
+        known = resources.get(name)
+        if known or "/" in name:
+            cards[known.card if known else name] += int(count) // (known.slices if known else 1)
+    away = [] if one.is_ready else ["not ready"]
+    away += [] if one.is_in_service else ["unschedulable"]
+    return survey.Node(
+        name=one.name,
+        state=survey.OUT_OF_SERVICE if away else survey.IN_SERVICE,
+        cores=math.floor(one.allocatable.get("cpu", Decimal(0))),
+        memory_bytes=int(one.allocatable.get("memory", Decimal(0))) or None,
+        cards=tuple(CardGroup(name, count, None) for name, count in sorted(cards.items()) if count),
+        reason=", ".join(away),
     )

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from hesuan.agent import survey
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.detect import Machine
+from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.ray.server import Server
 
 _OWN = ("CPU", "memory", "object_store_memory")
@@ -76,4 +78,20 @@ def machine(server: Server, software: Mapping[str, str]) -> Machine:
         cards=tuple(CardGroup(name, count, None) for name, count in sorted(cards.items())),
         software={**({"ray": str(version)} if version else {}), **software},
         notes=(f"Resources that [ray.cards] gives no card's name: {shown}.",) if others else (),
+        extent=survey.Extent(nodes=tuple(_described(node, mapped) for node in usable)),
+    )
+
+
+def _described(node: Node, mapped: Mapping[str, Resource]) -> survey.Node:
+    """A node as the hub is told of it; those that are gone, which Ray lists for long, are not."""
+    cards: Counter[str] = Counter()
+    for name, amount in node.resources.items():
+        if known := mapped.get(name):
+            cards[known.card] += int(amount) // known.slices
+    return survey.Node(
+        name=node.name,
+        state=survey.IN_SERVICE,
+        cores=math.floor(node.resources.get("CPU", 0)),
+        memory_bytes=int(node.resources.get("memory", 0)) or None,
+        cards=tuple(CardGroup(name, count, None) for name, count in sorted(cards.items()) if count),
     )
