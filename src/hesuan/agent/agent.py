@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hesuan.agent import draining
+from hesuan.agent import draining, selfreport
 from hesuan.agent.benchmarking import Benchmark, core_counts
 from hesuan.agent.countersign import ORDERED, objection
 from hesuan.agent.counting import Meter
@@ -121,6 +121,8 @@ class Agent:
                     self._benchmark(command)
                 case "drain" | "resume":
                     self._drain(command)
+                case "report":
+                    self._report(command)
                 case other:
                     self._drop(command, f"Command {command.id} is of kind {other}, which this agent lacks.")
         except Unavailable as away:
@@ -270,6 +272,22 @@ class Agent:
             change.done(command)
         still = draining.objection(self.spool)
         self.tell(still.sentence("en") if still else "This site takes new work again.")
+
+    def _report(self, command: Command) -> None:
+        """The inventory first, where it has changed, so that the report's digest names one that was told."""
+        self.introduce()
+        body = selfreport.body(
+            command.id,
+            spool=self.spool,
+            scheduler=self.scheduler,
+            inventory=self.inventory,
+            skew=self.uplink.skew,
+            cores=self.cores,
+        )
+        with self.spool.transaction() as change:
+            change.put("report", body, once=f"report:{command.id}")
+            change.done(command)
+        self.tell("The hub has asked for a report.")
 
     def _beat(self) -> None:
         """A sign of life now and then; never a queue of them while the hub is away."""

@@ -141,6 +141,20 @@ class Capacity(models.Model):
         return f"{self.centre_id} {self.at:%Y-%m-%d %H:%M}"
 
 
+class Report(models.Model):
+    """What an agent answered when it was asked for a report last; only the newest is kept."""
+
+    agent = models.OneToOneField(Agent, primary_key=True, on_delete=models.PROTECT, related_name="report")
+    seq = models.BigIntegerField()
+    """Number of the message: of two answers the later one stands, whichever comes first."""
+    body = models.JSONField()
+    at = models.DateTimeField()
+    """When the agent wrote it, by its own clock."""
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} {self.at:%Y-%m-%d %H:%M}"
+
+
 class Benchmark(models.Model):
     """Measured points of one app on one centre's machine: a benchmark's, or one finished run's."""
 
@@ -181,6 +195,7 @@ class Command(models.Model):
         COUNTERSIGN = "countersign"
         DRAIN = "drain"
         RESUME = "resume"
+        REPORT = "report"
 
     id = models.CharField(primary_key=True, max_length=64, editable=False)
     """Chosen by the caller: the same id is the same command."""

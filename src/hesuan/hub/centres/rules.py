@@ -93,6 +93,11 @@ def check_benchmark(body: Mapping[str, Json]) -> None:
     _raise(shapes.BENCHMARK.faults(body, "body"))
 
 
+def check_report(body: Mapping[str, Json]) -> None:
+    """Raises Faults: every fault of a report's shape."""
+    _raise(shapes.REPORT.faults(body, "body"))
+
+
 def check_drain_state(body: Mapping[str, Json]) -> None:
     """Raises Faults: every fault of what an agent says of draining."""
     _raise(shapes.DRAIN_STATE.faults(body, "body"))

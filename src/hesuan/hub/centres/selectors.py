@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 from hesuan.errors import NotFound, declare
 from hesuan.hub.centres import rules
 from hesuan.hub.centres.comparing import Compared, compared
-from hesuan.hub.centres.models import Agent, Benchmark, Capacity, Centre, Command, Inventory
+from hesuan.hub.centres.models import Agent, Benchmark, Capacity, Centre, Command, Inventory, Report
 from hesuan.hub.centres.once import remembered
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
@@ -187,6 +187,13 @@ def agent_for(centre_id: str) -> Agent | None:
 def takes_work(agent: Agent) -> bool:
     """Whether new work may be sent to an agent: it neither drains nor is asked to."""
     return rules.takes_work(agent.drain_asked, agent.drain_told)
+
+
+def report_of(agent: Agent) -> tuple[Report | None, bool]:
+    """What an agent last reported of itself, and whether a newer report was asked for and has not come."""
+    last = Report.objects.filter(agent=agent).first()
+    asked = Command.objects.filter(agent=agent, kind=Command.Kind.REPORT).order_by("-seq").first()
+    return last, asked is not None and (last is None or last.body["command"] != asked.id)
 
 
 @remembered

@@ -21,6 +21,7 @@ from hesuan.hub.centres.reports import (
     record_capacity,
     record_inventory,
 )
+from hesuan.hub.centres.selfreports import record_report, request_report
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import organisation as organisation_of
 from hesuan.wire import keys
@@ -41,8 +42,10 @@ __all__ = [
     "record_capacity",
     "record_drain_state",
     "record_inventory",
+    "record_report",
     "register_centre",
     "request_benchmark",
+    "request_report",
     "resume_agent",
     "revoke_agent",
     "seen",

@@ -210,6 +210,9 @@ def _wrong(value: object, wanted: str, where: str) -> InputFault:
 NAME = Text(100)
 DIGEST = Text(80)
 CORES = Whole(1, 100_000)
+RUN_STATES = (
+    "SUBMITTED", "RUNNING", "COMPLETED", "FAILED", "KILLED", "TIMEOUT", "CANCELLED", "UNKNOWN", "REFUSED",
+)  # fmt: skip
 LONGEST_REASON = 500
 """Characters of why a site drains; the users of refused runs read it."""
 
@@ -351,6 +354,25 @@ CAPACITY = Record(
 """What is free at one moment, and when work of a few sizes is expected to begin; null: nobody says."""
 _DRAIN = Maybe(Record({"since": Time(), "reason": Free(LONGEST_REASON)}))
 DRAIN_STATE = Record({"hub": _DRAIN, "site": _DRAIN})
+REPORT = Record(
+    {
+        "command": NAME,
+        "at": Time(),
+        "version": NAME,
+        "inventory": DIGEST,
+        "waiting_messages": Whole(),
+        "open_commands": Whole(),
+        "open_runs": Whole(),
+        "runs": ListOf(
+            Record({"run": Ulid(), "told": OneOf(RUN_STATES), "observed": Maybe(OneOf(RUN_STATES))}),
+            longest=1000,
+        ),
+        "cores": CORES,
+        "cores_held": Whole(),
+        "drain": DRAIN_STATE,
+        "skew_ms": Whole(-MAX_INTEGER),
+    }
+)
 BENCHMARK = Record(
     {
         "app": NAME,

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from hesuan.hub.centres import selectors, services
-from hesuan.hub.centres.models import Agent
+from hesuan.hub.centres.models import Agent, Report
 from hesuan.hub.console.deeds import Deed, Drawn
 from hesuan.hub.identity.actors import Actor
 from hesuan.wire.messages import parse_at
@@ -29,7 +29,13 @@ RESUME = Deed(
 )
 
 
-VERBS = ("drain", "resume")
+REPORT = Deed(
+    "report",
+    _("Ask for a report"),
+    _("The agent says its version, its clock, what waits, and each run with the state its scheduler shows."),
+    (),
+)
+VERBS = ("drain", "resume", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +48,20 @@ class Line:
     by_hub: dict[str, Any] | None
     by_site: dict[str, Any] | None
     deeds: list[Deed]
+    report: Report | None
+    report_awaited: bool
 
 
 def deeds(agents: list[Agent]) -> list[Deed]:
     """What may be asked of each agent that is not revoked, by who operates the centre."""
     live = [one for one in agents if one.revoked_at is None]
-    return [replace(DRAIN if one.drain_asked is None else RESUME, on=one.id) for one in live]
+    both = [(one.id, (DRAIN if one.drain_asked is None else RESUME, REPORT)) for one in live]
+    return [replace(deed, on=agent_id) for agent_id, deeds_of in both for deed in deeds_of]
 
 
 def lines(agents: list[Agent], drawn: Drawn) -> list[Line]:
     """The agents as the page lists them."""
+    reports = {one.id: selectors.report_of(one) for one in agents}
     return [
         Line(
             agent=one,
@@ -60,6 +70,8 @@ def lines(agents: list[Agent], drawn: Drawn) -> list[Line]:
             by_hub=_dated((one.drain_told or {}).get("hub")),
             by_site=_dated((one.drain_told or {}).get("site")),
             deeds=drawn.of(one.id),
+            report=reports[one.id][0],
+            report_awaited=reports[one.id][1],
         )
         for one in agents
     ]
@@ -76,6 +88,8 @@ def act(actor: Actor, verb: str, *, agent_id: str, reason: str) -> None:
             services.drain_agent(actor=actor, agent_id=agent_id, reason=reason)
         case "resume":
             services.resume_agent(actor=actor, agent_id=agent_id)
+        case "report":
+            services.request_report(actor=actor, agent_id=agent_id)
 
 
 def _dated(word: dict[str, Any] | None) -> dict[str, Any] | None:

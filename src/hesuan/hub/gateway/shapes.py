@@ -10,6 +10,8 @@ from hesuan.hub.centres.shapes import (
     DRAIN_STATE,
     INVENTORY,
     NAME,
+    REPORT,
+    RUN_STATES,
     Anything,
     Free,
     ListOf,
@@ -25,17 +27,7 @@ from hesuan.hub.centres.shapes import (
     Whole,
 )
 
-STATES = (
-    "SUBMITTED",
-    "RUNNING",
-    "COMPLETED",
-    "FAILED",
-    "KILLED",
-    "TIMEOUT",
-    "CANCELLED",
-    "UNKNOWN",
-    "REFUSED",
-)
+STATES = RUN_STATES
 FINAL_STATES = ("COMPLETED", "FAILED", "KILLED", "TIMEOUT", "CANCELLED", "REFUSED")
 LONGEST_BATCH = 100
 LONGEST_WAIT_S = 25
@@ -121,6 +113,7 @@ MESSAGES: dict[str, Shape] = {
     "countersign": Record({"receipt": Ulid(), "digest": DIGEST, "signature": _SIGNATURE}),
     "countersign_refused": Record({"receipt": Ulid(), "reason": _REASON}),
     "drain_state": DRAIN_STATE,
+    "report": REPORT,
     "heartbeat": Record({"running": ListOf(Ulid(), longest=10_000)}),
 }
 POLL = Record({"after": Whole(), "wait_s": Whole(0, LONGEST_WAIT_S)})

@@ -75,6 +75,10 @@ def _drain_state(message: InboxMessage) -> None:
     centres.record_drain_state(agent_id=message.agent_id, seq=message.seq, body=message.body)
 
 
+def _report(message: InboxMessage) -> None:
+    centres.record_report(agent_id=message.agent_id, seq=message.seq, body=message.body)
+
+
 def _heartbeat(_message: InboxMessage) -> None:
     """The gateway has noted that the agent was seen; what runs is told by run states."""
 
@@ -106,6 +110,7 @@ MESSAGES: dict[str, MessageHandler] = {
     "countersign": _countersign,
     "countersign_refused": _countersign_refused,
     "drain_state": _drain_state,
+    "report": _report,
     "heartbeat": _heartbeat,
 }
 

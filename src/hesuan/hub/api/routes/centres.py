@@ -39,7 +39,8 @@ class AgentShape(Shape):
     """A site agent; only those who may look inside the centre see it.
 
     `drain_asked` is what the centre's operator wants, `drain_told` what the agent says of itself, null before
-    it first spoke of it; new work is sent while `takes_work` is true.
+    it first spoke of it; new work is sent while `takes_work` is true. `report` is what it last answered when
+    it was asked for one; `report_awaited`: it was asked, and has not answered yet.
     """
 
     id: str
@@ -51,6 +52,8 @@ class AgentShape(Shape):
     takes_work: bool
     drain_asked: DrainShape | None
     drain_told: DrainsShape | None
+    report: JsonObject | None
+    report_awaited: bool
 
 
 class InventoryShape(Shape):
@@ -254,6 +257,17 @@ def resume_agent(request: HttpRequest, agent_id: str) -> HttpResponse:
     return once(request, work, status=200)
 
 
+@router.post("/agents/{agent_id}/report", response=AgentShape)
+def request_report(request: HttpRequest, agent_id: str) -> HttpResponse:
+    """Asks the agent what it is about; while an answer is awaited, asking again is asking once."""
+    actor = actor_of(request)
+
+    def work(_: str) -> AgentShape:
+        return _agent(services.request_report(actor=actor, agent_id=agent_id))
+
+    return once(request, work, status=200)
+
+
 def _centre(actor: Actor, row: Centre) -> CentreShape:
     return CentreShape(
         id=row.id,
@@ -303,6 +317,7 @@ def _agents(actor: Actor, centre_id: str) -> list[AgentShape] | None:
 
 
 def _agent(row: Agent) -> AgentShape:
+    report, is_awaited = selectors.report_of(row)
     return AgentShape(
         id=row.id,
         name=row.name,
@@ -310,6 +325,8 @@ def _agent(row: Agent) -> AgentShape:
         enrolled_at=row.enrolled_at,
         last_seen_at=row.last_seen_at,
         revoked_at=row.revoked_at,
+        report=report.body if report else None,
+        report_awaited=is_awaited,
         takes_work=selectors.takes_work(row),
         drain_asked=DrainShape(**row.drain_asked) if row.drain_asked else None,
         drain_told=DrainsShape(**row.drain_told) if row.drain_told else None,
