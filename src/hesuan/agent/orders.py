@@ -87,6 +87,7 @@ def specification(body: Mapping[str, Any], house: House) -> RunSpec:
     owner = body.get("organisation", "")
     if owner != "" and not is_id(owner):
         raise _bad("organisation", owner, "an organisation's id")
+    memory_bytes = _positive(work, "memory_bytes") if "memory_bytes" in work else 0
     match work.get("kind"):
         case "app":
             _refuse_unknown(work, _APP_KEYS, "work")
@@ -96,13 +97,21 @@ def specification(body: Mapping[str, Any], house: House) -> RunSpec:
                 raise _bad("work.parameters", parameters, "a table of names and values")
             command = manifest.command(units=_positive(work, "units"), cores=cores, parameters=parameters)
             return RunSpec(
-                run, command, cores, time_limit_s, manifest.folder, manifest.digest, organisation=owner
+                run,
+                command,
+                cores,
+                time_limit_s,
+                manifest.folder,
+                manifest.digest,
+                memory_bytes=memory_bytes,
+                organisation=owner,
             )
         case "script":
             _refuse_unknown(work, _SCRIPT_KEYS, "work")
             if not house.scripts_allowed:
                 raise Refused(SCRIPTS_OFF)
-            return RunSpec(run, _words(work), cores, time_limit_s, organisation=owner)
+            words = _words(work)
+            return RunSpec(run, words, cores, time_limit_s, memory_bytes=memory_bytes, organisation=owner)
         case other:
             raise _bad("work.kind", other, "`app` or `script`")
 

@@ -37,9 +37,12 @@ def test_parameters_may_be_left_out() -> None:
     assert parse_work({key: APP[key] for key in APP if key != "parameters"}).parameters == {}
 
 
-def test_what_the_site_is_told_holds_no_bounds() -> None:
-    told = parse_work({**APP, "time_limit_s": 5, "memory_bytes": 2**30}).for_agent()
-    assert told == APP
+@pytest.mark.parametrize("work", [APP, SCRIPT])
+def test_the_site_is_told_the_memory_to_hold_and_no_time_limit(work: dict[str, Any]) -> None:
+    without = {key: value for key, value in work.items() if key != "time_limit_s"}
+    assert parse_work({**work, "time_limit_s": 5}).for_agent() == without
+    told = parse_work({**work, "time_limit_s": 5, "memory_bytes": 2**30}).for_agent()
+    assert told == {**without, "memory_bytes": 2**30}
 
 
 def test_an_unknown_key_names_its_place_and_the_nearest_right_key() -> None:

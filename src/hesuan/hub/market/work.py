@@ -90,12 +90,11 @@ class WorkOrder:
         document = self.for_agent()
         if self.time_limit_s is not None:
             document["time_limit_s"] = self.time_limit_s
-        if self.memory_bytes is not None:
-            document["memory_bytes"] = self.memory_bytes
         return document
 
     def for_agent(self) -> dict[str, Json]:
-        """What the site is to do; its bounds travel beside it in the command."""
+        """What the site is to do and the memory to hold for it; its time limit travels in the command."""
+        memory: dict[str, Json] = {"memory_bytes": self.memory_bytes} if self.memory_bytes is not None else {}
         if self.kind == "app":
             return {
                 "kind": "app",
@@ -103,8 +102,9 @@ class WorkOrder:
                 "units": self.units,
                 "parameters": dict(self.parameters),
                 "cores": self.cores,
+                **memory,
             }
-        return {"kind": "script", "command": list(self.command), "cores": self.cores}
+        return {"kind": "script", "command": list(self.command), "cores": self.cores, **memory}
 
 
 def parse_work(value: object, *, where: str = "work") -> WorkOrder:
