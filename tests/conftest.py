@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.engines import shared
 
 _LOGS = itertools.count()
 os.environ.setdefault("HESUAN_MODE", "test")
@@ -232,7 +233,10 @@ TOUCHES_A_DATABASE = {"db", "transactional_db", "live_server", "django_db_reset_
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks what touches a database, to run it on the other too; leaves out what is the other one's alone."""
+    """Marks what touches a database, to run it on the other too; leaves out what is the other one's alone.
+
+    What shares a cluster comes last, together; see ``tests.engines.shared``.
+    """
     on_postgresql = os.environ.get("HESUAN_DATABASE_URL", "").startswith("postgres")
     kept, left = [], []
     for item in items:
@@ -242,4 +246,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         elsewhere = item.get_closest_marker("sqlite" if on_postgresql else "postgresql")
         (left if elsewhere else kept).append(item)
     config.hook.pytest_deselected(items=left)
-    items[:] = kept
+    items[:] = sorted(kept, key=shared.wanted)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A cluster ends with the last test that needs it."""
+    try:
+        return (yield)
+    finally:
+        shared.let_go_between(item, nextitem)

@@ -160,11 +160,19 @@ class Relay:
 
 
 def of_this_process() -> Cluster:
-    """One cluster for all tests of a run, ended with the process."""
+    """One cluster for all tests of a run, until none follows that needs it; see ``tests.engines.shared``."""
     global _SHARED  # noqa: PLW0603 - it takes ten seconds to bring one up
     if _SHARED is None:
         _SHARED = begun()
     return _SHARED
+
+
+def let_go() -> None:
+    """Ends the one of this process, where there is one."""
+    global _SHARED  # noqa: PLW0603 - see above
+    if _SHARED is not None:
+        _SHARED.stop()
+        _SHARED = None
 
 
 _SHARED: Cluster | None = None

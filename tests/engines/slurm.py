@@ -118,15 +118,14 @@ class Cluster:
 
 
 def of_this_process() -> Cluster:
-    """One cluster for all tests of a run, ended with the process.
+    """One cluster for all tests of a run, until none follows that needs it; see ``tests.engines.shared``.
 
     One whose controller forgot everything counts its jobs from one again, and its books have those numbers
     already: who asks next gets another.
     """
     global _SHARED  # noqa: PLW0603 - it takes ten seconds to bring one up
     if _SHARED is not None and (_SHARED.folder / "forgot").exists():
-        stop(_SHARED)
-        _SHARED = None
+        let_go()
     if _SHARED is None:
         above = Path(tempfile.mkdtemp(prefix="hesuan-slurm-"))
         above.chmod(0o755)
@@ -134,6 +133,14 @@ def of_this_process() -> Cluster:
         _SHARED = start(above / "cluster")
         atexit.register(stop, _SHARED)
     return _SHARED
+
+
+def let_go() -> None:
+    """Ends the one of this process, where there is one."""
+    global _SHARED  # noqa: PLW0603 - see above
+    if _SHARED is not None:
+        stop(_SHARED)
+        _SHARED = None
 
 
 _SHARED: Cluster | None = None
