@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from tests.agent.hub import StandInHub, serving
 from hesuan.agent import reconcile
 from hesuan.agent import site as sites
 from hesuan.agent.reconcile import Compared, Kind
-from hesuan.agent.schedulers.contract import RunSpec
+from hesuan.agent.schedulers.contract import Booked, Gap, RunSpec, Untold
 from hesuan.agent.schedulers.fake import FakeCentre, FakeScheduler
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.site import Site
+from hesuan.cli import reconcile as printed
+from hesuan.cli.language import Language, choose
 from hesuan.cli.main import main
 from hesuan.errors import Refused
 from hesuan.wire.attempts import COMPARED, attempts
@@ -63,7 +66,7 @@ def test_two_equal_sides_agree_in_whatever_order() -> None:
     assert (outcome.books.attempts, outcome.books.card_s) == (2, 57_600)
 
 
-CHANGED = {name: 7 for name in COMPARED if not name.endswith("_at") and name != "state"} | {
+CHANGED: dict[str, Any] = {name: 7 for name in COMPARED if not name.endswith("_at") and name != "state"} | {
     "state": "FAILED",
     "started_at": "2026-11-20T10:00:01.000000Z",
     "ended_at": "2026-11-20T11:00:01.000000Z",
@@ -174,6 +177,108 @@ def test_the_fake_centres_books_with_requeues_and_repeats_agree(tmp_path: Path) 
     centre.advance(30)
     window["until"] += timedelta(minutes=1)
     assert kinds(reconcile.of_site(scheduler, Hub(told), **window)) == [Kind.NOT_AT_THE_HUB]
+
+
+# --- Books that forget: what the engine still shows, and what was kept ---
+
+
+def as_kept(**changes: Any) -> dict[str, Any]:
+    return record(kept=True, **changes)
+
+
+def test_a_record_that_was_kept_stands_where_the_engine_shows_no_more_and_counts_once() -> None:
+    outcome = compared(
+        [record(), as_kept(), as_kept(key="one/42/1", run=OTHER, day=19)],
+        [record(), record("one/42/1", OTHER, day=19)],
+    )
+    assert (outcome.findings, outcome.kept_only) == ((), 1)
+    assert outcome.books == outcome.hub and outcome.books.attempts == 2
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_each_witness_is_held_against_the_hub_by_itself(name: str) -> None:
+    """Negative control: each figure altered in what was kept, in what is shown, and in both alike."""
+    changed = {name: CHANGED[name]}
+    for books, told in (
+        ([record(), as_kept(**changed)], [True]),
+        ([as_kept(**changed), record()], [True]),
+        ([record(**changed), as_kept()], [False]),
+        ([record(**changed), as_kept(**changed)], [False]),
+        ([as_kept(**changed)], [True]),
+    ):
+        outcome = compared(books, [record()])
+        assert [(one.kind, one.kept) for one in outcome.findings] == [(Kind.DIFFERS, one) for one in told]
+        assert all(one.books == changed for one in outcome.findings)
+
+
+def test_two_records_kept_of_one_attempt_are_both_compared_and_what_the_hub_lacks_is_found_once() -> None:
+    books = [as_kept(), as_kept(core_s=1), as_kept(core_s=1)]
+    (found,) = compared(books, [record()]).findings
+    assert (found.kind, found.books) == (Kind.DIFFERS, {"core_s": 1})
+    assert kinds(compared([record(), as_kept(core_s=1)], [])) == [Kind.NOT_AT_THE_HUB]
+
+
+class Forgetful:
+    """An engine that shows one attempt, and says what it cannot."""
+
+    name, isolation, visible_within_s = "forgetful", (), 1.0
+
+    def remembered(
+        self, since: datetime, until: datetime, runs: Mapping[str, object]
+    ) -> list[Booked | Untold]:
+        return [
+            Untold(Gap.FORGETS, detail="session_1"),
+            Booked(RUN, record()),
+            Booked(OTHER, record("one/42/1", OTHER, day=19), kept=True),
+            Untold(Gap.NO_END, OTHER),
+            Untold(Gap.NO_FIGURES, RUN, "hesuan/job-1"),
+            Untold(Gap.NO_END, f"check-{RUN}"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            [
+                "Both sides agree.",
+                "1 of the attempts the engine shows no more",
+                "that are gone from session_1",
+                f"run {OTHER}: it was asked for, its job is gone",
+                f"run {RUN}: its job hesuan/job-1 is listed as over",
+            ],
+        ),
+        (
+            "zh",
+            [
+                "双方一致。",
+                "1 次执行引擎已不再列出",
+                "已从 session_1 中消失",
+                f"运行 {OTHER}：曾经提交",
+                "未说明占用了什么",
+            ],
+        ),
+    ],
+)
+def test_what_such_books_cannot_show_is_said_and_is_no_finding(
+    tmp_path: Path,
+    language: Language,
+    said: list[str],
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
+) -> None:
+    hub = Hub([record(), record("one/42/1", OTHER, day=19)])
+    scheduler = OutsideScheduler(Forgetful(), tmp_path)  # type: ignore[arg-type]
+    outcome = reconcile.of_site(scheduler, hub, since=SINCE, until=UNTIL)
+    assert (outcome.findings, len(outcome.untold)) == ((), 3), "a trial is nobody's run"
+    choose(language)
+    request.addfinalizer(lambda: choose(None))
+    assert printed.put(outcome) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert [one for one in said if one not in out] == [] and "check-" not in out
+    assert printed.put(replace(outcome, untold=(), kept_only=0)) == 0
+    assert said[1] not in capsys.readouterr().out
 
 
 def test_an_engine_without_books_says_so(tmp_path: Path) -> None:

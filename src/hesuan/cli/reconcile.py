@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from hesuan.agent.reconcile import Compared, Found, Kind, Record, Total
+from hesuan.agent.schedulers.contract import Gap, Untold
 from hesuan.cli import show
 from hesuan.cli.exits import Exit
 from hesuan.cli.language import said
@@ -46,6 +47,8 @@ def put(compared: Compared) -> Exit:
         if count
         else said(en="Both sides agree.", zh="双方一致。")
     )
+    for line in _not_shown(compared):
+        console.print(line)
     return Exit.REFUSED if count else Exit.DONE
 
 
@@ -67,8 +70,43 @@ def _total(name: str, total: Total) -> tuple[str, ...]:
 
 def _lines(one: Found) -> Iterator[str]:
     yield f"{_kind(one.kind)}: {one.key} ({said(en='run', zh='运行')} {one.run})"
-    yield f"  {said(en='books', zh='账目')}: {_side(one.books)}"
+    books = said(en="books, as this agent kept it", zh="账目（本代理的记录）") if one.kept else ""
+    yield f"  {books or said(en='books', zh='账目')}: {_side(one.books)}"
     yield f"  {said(en='hub', zh='平台')}: {_side(one.hub)}"
+
+
+def _not_shown(compared: Compared) -> Iterator[str]:
+    """What books that forget leave open, so that nobody takes silence for agreement."""
+    count = compared.kept_only
+    if count:
+        yield said(
+            en=f"{count} of the attempts the engine shows no more: this agent's own record was compared.",
+            zh=f"其中 {count} 次执行引擎已不再列出：比对的是本代理自己的记录。",
+        )
+    if compared.untold:
+        yield said(
+            en="These books cannot show, and it stays unknown:", zh="以下内容此账目无法说明，仍属未知："
+        )
+    for one in compared.untold:
+        yield f"  {_untold(one)}"
+
+
+def _untold(one: Untold) -> str:
+    run, detail = one.run, one.detail
+    return {
+        Gap.FORGETS: said(
+            en=f"jobs that nobody here asked for and that are gone from {detail}",
+            zh=f"并非由本代理提交、且已从 {detail} 中消失的作业",
+        ),
+        Gap.NO_END: said(
+            en=f"run {run}: it was asked for, its job is gone, and nobody tells how it ended",
+            zh=f"运行 {run}：曾经提交，其作业已不在，无人能说明其结局",
+        ),
+        Gap.NO_FIGURES: said(
+            en=f"run {run}: its job {detail} is listed as over, and not what it held",
+            zh=f"运行 {run}：其作业 {detail} 列为已结束，但未说明占用了什么",
+        ),
+    }[one.gap]
 
 
 def _kind(kind: Kind) -> str:

@@ -267,6 +267,29 @@ class Booked:
     run: str
     attempt: Mapping[str, Json]
     """In the words of :mod:`hesuan.wire.attempts`."""
+    kept: bool = False
+    """From the record that this agent keeps beside the run, and not from what the engine shows now."""
+
+
+class Gap(StrEnum):
+    """What books that forget cannot show."""
+
+    FORGETS = "forgets"
+    """The engine tells only of what it still has (``detail``: of what that is)."""
+    NO_END = "no-end"
+    """The run was asked for, and nobody tells any more how it ended."""
+    NO_FIGURES = "no-figures"
+    """The engine lists the run's job (``detail``) as over, and not what it held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Something that the books cannot show. It stays unknown: no difference follows from it."""
+
+    gap: Gap
+    run: str = ""
+    """Empty: of every run."""
+    detail: str = ""
 
 
 @runtime_checkable
@@ -276,8 +299,10 @@ class Books(Protocol):
     An engine need not have them; without, it cannot be reconciled.
     """
 
-    def booked(self, since: datetime, until: datetime) -> Iterable[Booked]:
-        """Every attempt that ended from ``since`` on and before ``until``, each once, in any order.
+    def booked(self, since: datetime, until: datetime) -> Iterable[Booked | Untold]:
+        """Every attempt that ended from ``since`` on and before ``until``, in any order, and what is untold.
+
+        Each comes once; where an engine forgets, once more as it was kept, which may say otherwise.
 
         Raises:
             Refused: ``agent.no_books``.

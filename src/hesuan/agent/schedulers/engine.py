@@ -7,12 +7,13 @@ UNKNOWN, is kept around it by ``outside.OutsideScheduler``, once for all of them
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hesuan.agent import durable
-from hesuan.agent.schedulers.contract import Attempt, RunSpec, RunState
+from hesuan.agent.schedulers.contract import Attempt, Booked, RunSpec, RunState, Untold
 from hesuan.agent.schedulers.rundir import RunDirectory
 from hesuan.wire.messages import parse_at
 
@@ -90,6 +91,25 @@ class Engine(Protocol):
 
     def log(self, directory: RunDirectory, job: str, offset: int, limit: int) -> bytes:
         """At most ``limit`` bytes of the job's output from ``offset``."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """An engine that forgets: its books are what it still shows, and what was kept beside each run."""
+
+    def remembered(
+        self, since: datetime, until: datetime, runs: Mapping[str, RunDirectory]
+    ) -> Iterable[Booked | Untold]:
+        """What it shows of jobs under a run's name, whoever asked for them, and what it no longer can.
+
+        Args:
+            since: Of jobs that were over before, nothing need be told.
+            until: Of jobs that were over then or later, nothing need be told.
+            runs: What this agent knows of, by run.
+
+        Raises:
+            Unavailable: the engine does not answer.
+        """
 
 
 def asked_at(directory: RunDirectory) -> datetime | None:

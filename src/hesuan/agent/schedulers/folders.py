@@ -46,6 +46,11 @@ class RunFolders:
             raise NotFound(RUN_UNKNOWN, run=run)
         return RunDirectory(self.root / run)
 
+    def all(self) -> dict[str, RunDirectory]:
+        """Every run that has its directory."""
+        found = sorted(path for path in self.root.iterdir() if not path.name.startswith("."))
+        return {path.name: RunDirectory(path) for path in found if path.is_dir()}
+
     def take(self, spec: RunSpec) -> RunDirectory:
         """The run's directory, made if it is not there.
 

@@ -21,7 +21,7 @@ import fcntl
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,10 +35,11 @@ from hesuan.agent.schedulers.contract import (
     Observation,
     RunSpec,
     RunState,
+    Untold,
     Usage,
     each_once,
 )
-from hesuan.agent.schedulers.engine import Account, Engine, Seen, asked_at
+from hesuan.agent.schedulers.engine import Account, Engine, Remembering, Seen, asked_at
 from hesuan.agent.schedulers.folders import RunFolders
 from hesuan.agent.schedulers.rundir import (
     RunDirectory,
@@ -48,6 +49,7 @@ from hesuan.agent.schedulers.rundir import (
     self_reported,
 )
 from hesuan.errors import Refused, Unavailable, declare
+from hesuan.wire.attempts import attempts
 from hesuan.wire.messages import format_at, parse_at
 
 NO_ANSWER = declare(
@@ -172,16 +174,21 @@ class OutsideScheduler:
                 observed = final_observation(*final)
             end_as_lost(directory, observed, reason)
 
-    def booked(self, since: datetime, until: datetime) -> tuple[Booked, ...]:
+    def booked(self, since: datetime, until: datetime) -> tuple[Booked | Untold, ...]:
         """What the engine's books say of the time, whatever this agent was told of it before.
+
+        Of an engine that forgets: what it still shows, and beside it what was kept of each run.
 
         Raises:
             Refused: ``agent.no_books``.
             Unavailable: the books do not answer.
         """
-        if not isinstance(self.engine, Books):
+        if isinstance(self.engine, Books):
+            return tuple(self.engine.booked(since, until))
+        if not isinstance(self.engine, Remembering):
             raise Refused(NO_BOOKS, engine=self.name)
-        return tuple(self.engine.booked(since, until))
+        runs = self.folders.all()
+        return (*self.engine.remembered(since, until, runs), *_kept(runs.values()))
 
     def _ask(self, spec: RunSpec, directory: RunDirectory, times: int) -> None:
         boot, up_s = self._uptime()
@@ -238,25 +245,33 @@ class OutsideScheduler:
         return Observation(directory.run, RunState.UNKNOWN, format_at(self._clock()), GONE)
 
 
+def _kept(directories: Iterable[RunDirectory]) -> Iterator[Booked]:
+    """The last word on each run, as it was written for the hub."""
+    for one in directories:
+        final = one.final()
+        for attempt in attempts(final[0].body()) if final else ():
+            yield Booked(one.run, attempt, kept=True)
+
+
 def _conclude(directory: RunDirectory, account: Account, seen: Seen) -> None:
     """Writes the last word: state and usage in one step."""
-    attempts = each_once(account.attempts)
+    told = each_once(account.attempts)
     state, signal, reason = _named(account, cancelled_by_user=directory.cancel_requested())
     usage = Usage(
         run=directory.run,
         state=state.value,
         exit_status=account.exit_status,
         signal=signal,
-        started_at=attempts[0].started_at if attempts else seen.at,
-        ended_at=attempts[-1].ended_at if attempts else seen.at,
-        wall_ms=sum(one.wall_ms for one in attempts),
+        started_at=told[0].started_at if told else seen.at,
+        ended_at=told[-1].ended_at if told else seen.at,
+        wall_ms=sum(one.wall_ms for one in told),
         cpu_ms=account.cpu_ms,
         cores=account.cores or int(directory.spec()["cores"]),
         peak_memory_bytes=account.peak_memory_bytes,
         evidence=account.evidence,
         output_digest=output_digest(directory.output),
         result=self_reported(directory.output),
-        accounting=attempts,
+        accounting=told,
     )
     with _alone(directory):
         if directory.final() is None:  # the operator may have said the last word meanwhile

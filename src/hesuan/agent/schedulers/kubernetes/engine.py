@@ -21,12 +21,15 @@ from hesuan.agent.schedulers.contract import (
     TOO_MANY_CARDS,
     TOO_MANY_CORES,
     TOO_MUCH_MEMORY,
+    Booked,
     RunSpec,
     RunState,
+    Untold,
 )
 from hesuan.agent.schedulers.engine import Account, Seen
-from hesuan.agent.schedulers.kubernetes import books, inventory, manifest
+from hesuan.agent.schedulers.kubernetes import books, inventory, listed, manifest
 from hesuan.agent.schedulers.kubernetes.books import Pod
+from hesuan.agent.schedulers.kubernetes.listed import ASKED, RECORD, SEEN, conditions, is_finished, starts
 from hesuan.agent.schedulers.kubernetes.quantity import amount
 from hesuan.agent.schedulers.kubernetes.server import SAID_NO, Server
 from hesuan.agent.schedulers.kubernetes.settings import Settings
@@ -50,8 +53,6 @@ OVER_QUOTA = declare(
 
 EVIDENCE = "kubernetes:pod-status"
 NEVER_BEGAN = "Nothing of it was begun."
-ASKED, SEEN, RECORD = "manifest.json", "seen.json", "pods.json"
-"""In the run's folder: what was asked for; starts that were seen; the pods' last word."""
 _SAID_BYTES = 1 << 20
 _FOREGROUND = {"propagationPolicy": "Foreground"}
 
@@ -131,7 +132,7 @@ class KubernetesEngine:
             return _under_way(known, live)
         if not pods:
             return self._without_pods(directory, known, found)
-        if found is not None and not _is_finished(found) and not any(one.began for one in pods):
+        if found is not None and not is_finished(found) and not any(one.began for one in pods):
             return Seen(known, RunState.SUBMITTED, _created(found), "Kubernetes places it anew.")
         ends = [at for one in pods if (at := books.ended_at(one)) is not None]
         return Seen(known, RunState.RUNNING, _text(max(ends, default=None)), over=True)
@@ -156,6 +157,13 @@ class KubernetesEngine:
         """What the script wrote into the run's folder; where it never began, what the container said instead
         (see ``account``)."""
         return rundir.read_log(directory, offset, limit)
+
+    def remembered(
+        self, since: datetime, until: datetime, runs: Mapping[str, RunDirectory]
+    ) -> Iterable[Booked | Untold]:
+        """Two lists of each namespace, however many runs there are."""
+        window = since, until
+        return listed.remembered(self.server, self.settings, runs, window=window, is_lost=self._is_lost)
 
     def _check_quota(self, spec: RunSpec) -> None:
         namespace, asked = self.settings.namespace_of(spec.organisation), manifest.asked(spec, self.settings)
@@ -185,8 +193,8 @@ class KubernetesEngine:
         rows = self.server.items(
             f"/api/v1/namespaces/{namespace}/pods", {"labelSelector": f"{manifest.RUN}={directory.run}"}
         )
-        seen = durable.read_json(directory.path / SEEN) or {}
-        return [books.pod(row, seen={name: str(at) for name, at in seen.items()}) for row in rows]
+        seen = starts(directory)
+        return [books.pod(row, seen=seen) for row in rows]
 
     def _note_starts(self, directory: RunDirectory, pods: Iterable[Pod]) -> None:
         """Of each pod when it began: a node that evicts it later may wipe that."""
@@ -224,7 +232,7 @@ class KubernetesEngine:
         self, directory: RunDirectory, known: str, found: Mapping[str, Any] | None
     ) -> Seen | None:
         """A Job that has no pod yet; or is gone or finished, which is an end where nothing has begun."""
-        if found is not None and not _is_finished(found):
+        if found is not None and not is_finished(found):
             return Seen(known, RunState.SUBMITTED, _created(found), self._why_none(found))
         if found is not None and "deletionTimestamp" in (found.get("metadata") or {}):
             return Seen(known, RunState.SUBMITTED, _now(), "It is being deleted.")
@@ -239,13 +247,13 @@ class KubernetesEngine:
         live = self._live(pods)
         if live and not _is_in_vain(pods, live):
             return None
-        if live or not _is_finished(found):
+        if live or not is_finished(found):
             now_s = time.monotonic()
             if now_s - self._over_s.setdefault(job, now_s) > self.settings.settled_s:
                 self.end(directory, job)
             return None
         self._keep_log(directory, pods)
-        said = [row.get("message", "") for row in _conditions(found or {}) if row.get("status") == "True"]
+        said = [row.get("message", "") for row in conditions(found or {}) if row.get("status") == "True"]
         return {"job": job, "said": " ".join(map(str, said))[:300], "pods": [_whole(one) for one in pods]}
 
     def _keep_log(self, directory: RunDirectory, pods: list[Pod]) -> None:
@@ -270,7 +278,7 @@ class KubernetesEngine:
                 self.server.change(f"/api/v1/namespaces/{one.namespace}/pods/{one.name}", {"metadata": meta})
 
     def _told(self, directory: RunDirectory, record: Mapping[str, Any]) -> Account:
-        seen = {name: str(at) for name, at in (durable.read_json(directory.path / SEEN) or {}).items()}
+        seen = starts(directory)
         pods = [books.pod(row, seen=seen) for row in record["pods"]]
         cancelled, limit_s = directory.cancel_requested(), int(directory.spec()["time_limit_s"])
         counted = books.that_count(pods, begun_twice=jobscript.begun_twice(directory))
@@ -338,19 +346,6 @@ def _is_ours(found: Mapping[str, Any] | None, meta: Mapping[str, Any]) -> bool:
     said = (found or {}).get("metadata") or {}
     annotations = said.get("annotations") or {}
     return bool(annotations.get(manifest.SPECIFICATION) == meta["annotations"][manifest.SPECIFICATION])
-
-
-def _is_finished(found: Mapping[str, Any] | None) -> bool:
-    """Whether no pod of the Job is made any more: it is gone, going, or at its end."""
-    if found is None or (found.get("metadata") or {}).get("deletionTimestamp"):
-        return True
-    ends = [row.get("type") for row in _conditions(found) if row.get("status") == "True"]
-    return "Complete" in ends or "Failed" in ends
-
-
-def _conditions(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    rows = (found.get("status") or {}).get("conditions")
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _created(found: Mapping[str, Any]) -> str:

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
 
 from hesuan.agent import durable
 from hesuan.agent.schedulers import cards, rundir
@@ -17,16 +20,20 @@ from hesuan.agent.schedulers.contract import (
     TOO_MANY_CARDS,
     TOO_MANY_CORES,
     TOO_MUCH_MEMORY,
+    Booked,
+    Gap,
     RunSpec,
     RunState,
+    Untold,
 )
-from hesuan.agent.schedulers.engine import Account, Seen
+from hesuan.agent.schedulers.engine import Account, Seen, asked_at
 from hesuan.agent.schedulers.ray import books, inventory, script
 from hesuan.agent.schedulers.ray.books import Beside, Held, Job
 from hesuan.agent.schedulers.ray.server import AWAY, Server
 from hesuan.agent.schedulers.ray.settings import Settings
 from hesuan.agent.schedulers.rundir import RunDirectory
 from hesuan.errors import Refused, Unavailable
+from hesuan.wire.messages import format_at
 
 NAME = "hesuan-"
 EVIDENCE = "ray:state"
@@ -123,12 +130,13 @@ class RayEngine:
             end = books.end(one, lasted_ms=0, time_limit_s=limit_s, cancel_requested=cancelled)
             return Account(end.state, end.exit_status, end.signal, end.reason, (), 0, 0, 0, EVIDENCE)
         held = self._supervisor(one)
-        beside = self._beside(one)
+        now_s = time.monotonic()
+        beside = self._beside(one, now_s - self._over_s.setdefault(one.id, now_s))
         if held is None or not held.until_ms or beside is None:
             return None
         end = books.end(one, lasted_ms=held.lasted_ms, time_limit_s=limit_s, cancel_requested=cancelled)
-        session = str((self.server.read("/api/version") or {}).get("session_name", "ray"))
-        attempt = books.attempt(one, held, beside, session=session, resources=self.settings.resources)
+        resources = self.settings.resources
+        attempt = books.attempt(one, held, beside, session=self._session(), resources=resources)
         self._began.pop(one.id, None)
         self._over_s.pop(one.id, None)
         return Account(
@@ -150,6 +158,55 @@ class RayEngine:
         answer = self.server.read(f"/api/jobs/{job}/logs") or {}
         return str(answer.get("logs", "")).encode()[offset : offset + limit]
 
+    def remembered(
+        self, since: datetime, until: datetime, runs: Mapping[str, RunDirectory]
+    ) -> Iterator[Booked | Untold]:
+        """The head's list of jobs, and of each of ours that ended in the time what it held.
+
+        A job that is under way is left out: a usage is told at its end.
+        """
+        session = self._session()
+        yield Untold(Gap.FORGETS, detail=session)
+        there = {one.id.removeprefix(NAME): one for one in self._jobs() if one.id.startswith(NAME)}
+        for run, one in there.items():
+            if run in runs and books.is_second(one) and script.begun_twice(runs[run]):
+                continue
+            if one.is_over and one.node and format_at(since) <= books.at(one.ended_ms) < format_at(until):
+                yield from self._remembered(run, one, session, runs.get(run))
+        for run, directory in runs.items():
+            asked = asked_at(directory)
+            if asked is None or asked >= until or directory.final() is not None:
+                continue
+            if run not in there or (books.is_second(there[run]) and script.begun_twice(directory)):
+                yield Untold(Gap.NO_END, run)
+
+    def _remembered(
+        self, run: str, one: Job, session: str, directory: RunDirectory | None
+    ) -> Iterator[Booked | Untold]:
+        """What the head tells of one job. Where it has forgotten some of what a run held whose record was
+        kept, the record stands: it was written when the head knew more."""
+        final = directory.final() if directory else None
+        is_kept = final is not None and bool(final[0].accounting)
+        held, beside = self._supervisor(one), self._beside(one, max(0.0, time.time() - one.ended_ms / 1000))
+        if beside is None or (is_kept and not beside.is_whole):
+            return
+        if held is not None and held.until_ms:
+            resources = self.settings.resources
+            attempt = books.attempt(one, held, beside, session=session, resources=resources)
+            yield Booked(run, asdict(attempt))
+        elif not is_kept:
+            yield Untold(Gap.NO_FIGURES, run, one.id)
+
+    def _jobs(self) -> list[Job]:
+        rows = self.server.read("/api/jobs/")
+        if not isinstance(rows, list):
+            raise Unavailable(AWAY, address=self.settings.address, problem=f"/api/jobs/: {str(rows)[:200]}")
+        return [books.job(row) for row in rows if isinstance(row, dict)]
+
+    def _session(self) -> str:
+        """Ray's name for the life of this head."""
+        return str((self.server.read("/api/version") or {}).get("session_name", "ray"))
+
     def _job(self, directory: RunDirectory) -> Job | None:
         found = self.server.job(NAME + directory.run)
         return books.job(found) if found is not None else None
@@ -170,12 +227,15 @@ class RayEngine:
             self._began[one.id] = held.since_ms
         return self._began[one.id]
 
-    def _beside(self, one: Job) -> Beside | None:
-        """What the driver's tasks and actors held; None while Ray may still hear of them."""
+    def _beside(self, one: Job, over_s: float) -> Beside | None:
+        """What the driver's tasks and actors held; None while Ray may still hear of them.
+
+        Args:
+            one: A job that is over.
+            over_s: How long it has been over.
+        """
         if not one.driver:
             return Beside()
-        now_s = time.monotonic()
-        over_s = now_s - self._over_s.setdefault(one.id, now_s)
         if over_s < self.settings.settled_s:
             return None
         rows, all_rows = self.server.state("tasks", "job_id", one.driver)
