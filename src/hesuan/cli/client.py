@@ -176,6 +176,15 @@ class Hub:
         content = {} if body is None else {"json": body}
         return self._send("POST", path, headers=headers, **content).json()
 
+    def patch_bytes(self, path: str, content: bytes, **query: str | int) -> Any:
+        """Sends a piece of a file, once: whether a lost one arrived, the file itself tells."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._send("PATCH", path, params=query, content=content, headers=headers).json()
+
+    def delete(self, path: str) -> None:
+        """Removes what is at an address."""
+        self._send("DELETE", path)
+
     def items(self, path: str, **query: str | int) -> Iterator[dict[str, Any]]:
         """Every row of a paged list."""
         cursor = ""

@@ -37,6 +37,12 @@ COMMANDS: dict[str, Command] = {
     "find": Command(
         "hesuan.cli.find", "user", "offerings with their price and evidence", "查找算力产品：价格与依据"
     ),
+    "file": Command(
+        "hesuan.cli.file",
+        "user",
+        "send input files for runs; list, remove them",
+        "上传、列出、删除作业的输入文件",
+    ),
     "quote": Command(
         "hesuan.cli.quote", "user", "ask every offering for a binding quote", "为一份工作单索取报价"
     ),

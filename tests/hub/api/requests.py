@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,6 +19,7 @@ import hesuan.policy
 from hesuan.hub.audit import services as audit
 from hesuan.hub.disclosure import sealing
 from hesuan.hub.disclosure import services as disclosure
+from hesuan.hub.files import services as files
 from hesuan.hub.flags import services as flags
 from hesuan.hub.flags.models import Flag
 from hesuan.hub.identity import services as identity
@@ -34,8 +36,11 @@ QUERIES = {
     "GET /log/consistency": "?first=1&second=2",
     "GET /number-uses": "?kind=contract&number=2026-001",
     "GET /related-parties": "?first={organisation_id}&second={other_id}",
+    "PATCH /files/{file_id}": "?offset=0",
     "POST /organisations/{organisation_id}/documents": "?file_name=a.pdf",
 }
+MEDIA = {"PATCH /files/{file_id}": "application/octet-stream"}
+"""What the bytes of a body are, where they are no PDF."""
 KEYED = ("/accept", "/deposits", "/pay", "/clawbacks", "/recover", "/floats", "/float-refunds")
 STATES = ("SUBMITTED", "UNDER_REVIEW", "APPROVED", "ISSUED")
 DOCUMENTS = Path(hesuan.policy.__file__).parent / "programmes"
@@ -59,8 +64,12 @@ class Requests:
         return here + QUERIES.get(operation, "").format_map(ids)
 
     def body(self, operation: str) -> Any:
-        """The body of an operation; bytes are a PDF."""
+        """The body of an operation; what bytes are, says :meth:`media`."""
         return self.bodies.get(operation, {})
+
+    def media(self, operation: str) -> str:
+        """The media type of a body of bytes."""
+        return MEDIA.get(operation, "application/pdf")
 
     def headers(self, operation: str) -> dict[str, str]:
         """A fresh key where one is wanted."""
@@ -105,6 +114,7 @@ def make_requests(people: dict[str, Any]) -> Requests:
     )
     ids["document_id"] = document.id
     ids["entry_id"] = declared_fact(owner)
+    ids["file_id"] = begun_file(owner)
     office = make_office(people)
     ids["admission_id"] = services.admit_supplier(
         actor=people["officer"].actor,
@@ -139,6 +149,22 @@ def make_flag(programme_id: str) -> str:
     verdict = flag("A12", Action.FLAG, "claim:1", refs=["1"], claims=3, limit_claims=3)
     flags.raise_flag(verdict, concerning=[f"programme:{programme_id}"])
     return str(Flag.objects.get().id)
+
+
+PIECE = b"id,count\n1,2\n"
+SHA256 = hashlib.sha256(PIECE).hexdigest()
+
+
+def begun_file(owner: Person) -> str:
+    """A file of the owner's organisation of which nothing has come yet."""
+    made = files.begin(
+        actor=owner.actor,
+        organisation_id=owner.organisation.id,
+        name="a.csv",
+        size_bytes=len(PIECE),
+        sha256=SHA256,
+    )
+    return str(made.id)
 
 
 PROOF = {"issuer": "Market regulator", "valid_from": "2026-01-01"}
@@ -274,6 +300,13 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
         },
         "POST /organisations/{organisation_id}/deposits": {"amount_yuan": "12.50"},
         "POST /organisations/{organisation_id}/documents": pdf(),
+        "POST /files": {
+            "organisation": ids["organisation_id"],
+            "name": "a.csv",
+            "size_bytes": len(PIECE),
+            "sha256": SHA256,
+        },
+        "PATCH /files/{file_id}": PIECE,
         "POST /organisations/{organisation_id}/facts": {**PROOF, "name": "employees", "value": 20},
         "POST /organisations/{organisation_id}/relations": {**PROOF, "kind": "phone", "value": "0371 1234"},
         "POST /organisations/{organisation_id}/aid": {

@@ -85,7 +85,7 @@ def ask(requests: Requests, operation: str, person: Person | Client) -> int:
     sender = getattr(client, method.lower())
     content: dict[str, Any] = {}
     if isinstance(body, bytes):
-        content = {"data": body, "content_type": "application/pdf"}
+        content = {"data": body, "content_type": requests.media(operation)}
     elif method != "GET":
         content = {"data": json.dumps(body), "content_type": "application/json"}
     with transaction.atomic():
@@ -163,6 +163,7 @@ def test_lists_show_a_stranger_nothing_of_others(people: dict[str, Any], request
         "application_id",
         "voucher_id",
         "document_id",
+        "file_id",
         "claim_id",
         "batch_id",
         "clawback_id",

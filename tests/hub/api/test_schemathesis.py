@@ -64,7 +64,7 @@ A_FEW = settings(
 FILES = [kind.media_type for kind in file_types.TYPES]
 
 
-@schemathesis.serializer(*FILES)
+@schemathesis.serializer(*FILES, "application/octet-stream")
 def _as_it_is(_: Any, value: bytes) -> bytes:
     return value
 
@@ -108,7 +108,7 @@ class Asker:
         body, found = self.requests.body(operation), self.operation(operation)
         more: dict[str, Any] = {}
         if isinstance(body, bytes):
-            more = {"body": body, "media_type": "application/pdf"}
+            more = {"body": body, "media_type": self.requests.media(operation)}
         elif found.body:
             more = {"body": body, "media_type": "application/json"}
         return found.Case(path_parameters=self.known(operation), query=self.query(operation), **more)

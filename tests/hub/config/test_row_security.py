@@ -30,6 +30,7 @@ READERS = ("owner", "centre_operator", "officer")
 PROTECTED = "SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity ORDER BY relname"
 
 PROTECTED_TABLES = """
+    files_file files_use
     identity_membership market_deposit market_order market_quote market_quoterefusal market_quoterequest
     metering_attempt metering_finding metering_meterreading metering_usagerecord programmes_application
     programmes_applicationstep programmes_count programmes_interest programmes_objection

@@ -50,6 +50,8 @@ STATUS: dict[str, int] = {
     "limit.rate_exceeded": 429,
     "limit.flooding": 429,
     "document.too_large": 413,
+    "file.too_large": 413,
+    "file.piece_too_large": 413,
     "api.no_such_address": 404,
     "api.method_not_allowed": 405,
     "api.broken": 500,

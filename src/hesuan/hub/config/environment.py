@@ -39,6 +39,8 @@ VARIABLES = {
     "HESUAN_UPLOAD_MAX_BYTES": "largest document anybody may upload [byte]; default 20971520 (20 MiB)",
     "HESUAN_UPLOADS_PER_ORGANISATION": "how many documents one organisation may keep; default 2000",
     "HESUAN_UPLOAD_BYTES_PER_ORGANISATION": "how large all of them may be [byte]; default 10 GiB",
+    "HESUAN_FILE_BYTES": "largest input file of a run that anybody may upload [byte]; default 256 MiB",
+    "HESUAN_FILES_BYTES": "how large all input files of one organisation may be [byte]; default 2 GiB",
     "HESUAN_RUN_LOG_BYTES": "how much of one run's log is stored [byte]; default 33554432 (32 MiB)",
     "HESUAN_RATE_PER_TOKEN": "API requests a minute of one token or session, all web processes; default 1200",
     "HESUAN_RATE_PER_ORGANISATION": "the same of all tokens of one organisation together; default 3600",
@@ -136,6 +138,8 @@ class Environment:
     upload_max_bytes: int
     uploads_per_organisation: int
     upload_bytes_per_organisation: int
+    file_bytes: int
+    files_bytes: int
     run_log_bytes: int
     rate_per_token: int
     rate_per_organisation: int
@@ -188,6 +192,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         upload_bytes_per_organisation=_limit(
             environ, "HESUAN_UPLOAD_BYTES_PER_ORGANISATION", default=10 * 1024**3, most=1024**5
         ),
+        file_bytes=_limit(environ, "HESUAN_FILE_BYTES", default=256 * 1024**2, most=1024**4),
+        files_bytes=_limit(environ, "HESUAN_FILES_BYTES", default=2 * 1024**3, most=1024**5),
         run_log_bytes=_limit(environ, "HESUAN_RUN_LOG_BYTES", default=32 * 1024**2, most=1024**3),
         rate_per_token=_rate(environ, "HESUAN_RATE_PER_TOKEN", default=1200),
         rate_per_organisation=_rate(environ, "HESUAN_RATE_PER_ORGANISATION", default=3600),

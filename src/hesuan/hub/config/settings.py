@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "hesuan.hub.flags",
     "hesuan.hub.ledger",
     "hesuan.hub.registry",
+    "hesuan.hub.files",
     "hesuan.hub.centres",
     "hesuan.hub.programmes",
     "hesuan.hub.planning",
@@ -178,6 +179,8 @@ RATE_LIMITS = {
 # Documents people send. They lie in the data folder and have no address of their own.
 UPLOAD_MAX_BYTES = ENVIRONMENT.upload_max_bytes
 RUN_LOG_BYTES = ENVIRONMENT.run_log_bytes
+FILE_BYTES = ENVIRONMENT.file_bytes
+FILES_BYTES = ENVIRONMENT.files_bytes
 FILE_UPLOAD_HANDLERS = ["hesuan.hub.console.uploads.BoundedUploadHandler"]
 UPLOADS_PER_ORGANISATION = ENVIRONMENT.uploads_per_organisation
 UPLOAD_BYTES_PER_ORGANISATION = ENVIRONMENT.upload_bytes_per_organisation

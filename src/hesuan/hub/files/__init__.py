@@ -1,0 +1,1 @@
+"""Files that people send for their runs: kept by organisation and digest, uploaded in pieces."""
