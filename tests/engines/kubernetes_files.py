@@ -76,7 +76,9 @@ def daemons(folder: Path, programs: Path) -> dict[str, list[str]]:
             str(programs / "kube-controller-manager"), config, *quiet,
             f"--service-account-private-key-file={key}", "--node-monitor-period=1s",
             "--node-monitor-grace-period=8s",
-            "--controllers=garbagecollector,job,namespace,nodelifecycle,podgc,resourcequota",
+            f"--root-ca-file={folder / 'ca.pem'}",
+            "--controllers=garbagecollector,job,namespace,nodelifecycle,podgc,resourcequota,"
+            "serviceaccount-token",
         ],
     }  # fmt: skip
 

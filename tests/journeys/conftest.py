@@ -54,8 +54,15 @@ def stage(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, template: str
 ) -> Iterator[Stage]:
     """A stage whose database is migrated and empty; what a test starts on it ends with the module."""
+    with a_stage(request, tmp_path_factory.mktemp("stage"), template) as made:
+        yield made
+
+
+@contextmanager
+def a_stage(request: pytest.FixtureRequest, folder: Path, template: str) -> Iterator[Stage]:
+    """A stage whose database is migrated and empty."""
     with new_database(template or "template1") as database:
-        made = Stage(tmp_path_factory.mktemp("stage"), free_port(), database)
+        made = Stage(folder, free_port(), database)
         if not database:
             made.hub_dir.mkdir()
             shutil.copy(request.getfixturevalue("migrated"), made.hub_dir)

@@ -1,23 +1,28 @@
-"""The guide for a new centre as written: a hub, Slurm's own daemons, the tokens of three people.
+"""The guide for a new centre as written: a hub, a scheduler's own daemons, the tokens of three people.
 
-What the page calls ``https://compute.example``, ``/var/lib/hesuan`` and ``/shared/hesuan`` is this test's.
-A block of the page begins with a remark that says who types it; words in capitals are what an earlier answer
-held. The Chinese page types the same, so one walk serves for both.
+The page's steps are walked once for each engine, with what its own section says of it. What the page calls
+``https://compute.example``, ``/var/lib/hesuan`` and ``/shared/hesuan`` is this test's. A block of the page
+begins with a remark that says who types it; words in capitals are what an earlier answer held. The
+Chinese page types the same, so one walk serves for both.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from tests.docs.shown import ROOT
-from tests.engines import slurm as clusters
+from tests.engines import kubernetes, ray_cluster, slurm
+from tests.journeys.conftest import a_stage
 
 from hesuan.cli.client import Hub, Login
 from hesuan.cli.demo.command import cast
@@ -34,12 +39,29 @@ WHO = {
     "the platform's operator": "operator",
     "the user": "owner",
     "the machine": "",
+    "the cluster's administrator": "",
 }
 
 
-def blocks(language: str, kind: str) -> list[str]:
-    page = (ROOT / "docs" / "guide" / PAGES[language]).read_text()
-    return re.findall(rf"```{kind}\n(.*?)```", page, re.S)
+def page(language: str) -> str:
+    return (ROOT / "docs" / "guide" / PAGES[language]).read_text()
+
+
+def blocks(text: str, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.S)
+
+
+def steps() -> str:
+    """The numbered sections."""
+    sections = re.split(r"^## ", page("en"), flags=re.M)
+    return "".join(one for one in sections if one[0].isdigit())
+
+
+def section(engine: str) -> str:
+    """What differs with an engine; nothing with the one that the steps themselves have."""
+    sections = re.split(r"^## ", page("en"), flags=re.M)
+    found = [one for one in sections if f'engine = "{engine}"' in one and not one[0].isdigit()]
+    return "".join(found)
 
 
 def bare(text: str) -> list[str]:
@@ -48,8 +70,55 @@ def bare(text: str) -> list[str]:
 
 
 def test_both_languages_type_the_same() -> None:
-    for kind in ("sh", "toml"):
-        assert [bare(one) for one in blocks("en", kind)] == [bare(one) for one in blocks("zh", kind)] != []
+    for kind in ("sh", "toml", "yaml"):
+        typed = [[bare(one) for one in blocks(page(language), kind)] for language in PAGES]
+        assert typed[0] == typed[1] != []
+
+
+@dataclass(frozen=True)
+class Place:
+    """A centre of a kind: what the page's words for it are here."""
+
+    engine: str
+    evidence: tuple[str, ...]
+    shown: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What the machine's shell has."""
+
+
+def with_slurm() -> Place:
+    conf = str(slurm.of_this_process().conf)
+    return Place("slurm", ("slurm:sacct",), variables={"SLURM_CONF": conf})
+
+
+def with_kubernetes() -> Place:
+    cluster = kubernetes.of_this_process()
+    shown = {"https://kubernetes.example:6443": cluster.address, "user = 2000": f"user = {os.geteuid()}"}
+    variables = {"KUBECONFIG": str(cluster.folder / "admin.json"), "KUBECACHEDIR": str(cluster.folder)}
+    return Place("kubernetes", ("kubernetes:pod-status",), shown, variables)
+
+
+def with_ray() -> Place:
+    return Place("ray", ("ray:state",), {"http://head:8265": ray_cluster.of_this_process().address})
+
+
+def with_nothing() -> Place:
+    return Place("local", ("kernel:wait4", "kernel:cgroup2"))
+
+
+PLACES = [
+    pytest.param(with_slurm, marks=pytest.mark.slurm, id="slurm"),
+    pytest.param(
+        with_kubernetes,
+        marks=[
+            pytest.mark.kubernetes,
+            pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl"),
+        ],
+        id="kubernetes",
+    ),
+    pytest.param(with_ray, marks=pytest.mark.ray, id="ray"),
+    pytest.param(with_nothing, id="local"),
+]
 
 
 @dataclass
@@ -59,7 +128,7 @@ class Walk:
     stage: Stage
     people: dict[str, Person]
     folder: Path
-    cluster: clusters.Cluster
+    place: Place
     known: dict[str, str] = field(default_factory=dict)
 
     def filled(self, text: str) -> str:
@@ -68,7 +137,9 @@ class Walk:
             "/var/lib/hesuan": str(self.folder / "agent"),
             "/shared/hesuan": str(self.folder / "shared"),
             "/opt/hesuan/apps": str(ROOT / "apps"),
+            "/etc/hesuan": str(self.folder / "etc"),
             "hsn_operator": self.people["centre"].token,
+            **self.place.shown,
         }
         for shown, real in {**places, **self.known}.items():
             text = re.sub(rf"(?<![\w-]){re.escape(shown)}(?![\w-])", real, text)
@@ -76,8 +147,8 @@ class Walk:
 
     def environment(self, who: str) -> dict[str, str]:
         login = {"HESUAN_HUB": self.stage.address, "HESUAN_TOKEN": self.people[who].token} if who else {}
-        slurm = {"SLURM_CONF": str(self.cluster.conf)} if not who else {}
-        return {**self.stage.environment(), "PYTHON": sys.executable, "COLUMNS": "120", **login, **slurm}
+        machine = {} if who else self.place.variables
+        return {**self.stage.environment(), "PYTHON": sys.executable, "COLUMNS": "120", **login, **machine}
 
     def type(self, block: str) -> str:
         remark, _, script = block.partition("\n")
@@ -124,32 +195,40 @@ class Walk:
             self.known["CODE"] = json.loads(said)["code"]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> clusters.Cluster:
-    return clusters.of_this_process()
+@pytest.fixture
+def stage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, template: str
+) -> Iterator[Stage]:
+    """One for each walk: the page begins with a hub that has no centre."""
+    with a_stage(request, tmp_path_factory.mktemp("stage"), template) as made:
+        yield made
 
 
 @pytest.fixture
-def walk(stage: Stage, cluster: clusters.Cluster, tmp_path: Path) -> Walk:
+def walk(stage: Stage, place: Callable[[], Place], tmp_path: Path) -> Walk:
     people = cast(stage)
     stage.start_hub()
     with Hub(Login(stage.address, people["operator"].token)) as hub:
         lab = people["owner"].organisation
         hub.post(f"organisations/{lab}/deposits", {"amount_yuan": "100.00"}, key=new_id())
     known = {"ORGANISATION": people["centre"].organisation}
-    return Walk(stage, people, tmp_path, cluster, known)
+    (tmp_path / "etc").mkdir()
+    return Walk(stage, people, tmp_path, place(), known)
 
 
-@pytest.mark.slurm
 @pytest.mark.processes
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl (Debian: apt-get install curl)")
+@pytest.mark.parametrize("place", PLACES)
 def test_the_page_leads_to_a_receipt_that_verifies(walk: Walk) -> None:
-    site, work = blocks("en", "toml")
+    own = section(walk.place.engine)
+    site, work = blocks(steps(), "toml")
     (walk.folder / "first.toml").write_text(work)
+    _prepare(walk, own)
     told = ""
-    for block in blocks("en", "sh"):
+    for block in blocks(steps(), "sh"):
         if "agent check" in block:
-            (walk.folder / "agent" / "site.toml").write_text(walk.filled(site))
+            (said,) = blocks(own, "toml") or [site]
+            (walk.folder / "agent" / "site.toml").write_text(walk.filled(said))
         if "hesuan quote" in block:
             told = _order(walk, block)
             continue
@@ -157,6 +236,29 @@ def test_the_page_leads_to_a_receipt_that_verifies(walk: Walk) -> None:
         walk.learn(block, told)
     assert "SOUND" in told or "✓" in told
     assert "✗" not in told and json.loads((walk.folder / "first.json").read_bytes())["proof"]
+
+
+def _prepare(walk: Walk, own: str) -> None:
+    """What an engine's section has done before step 3: the cluster's side of a Kubernetes."""
+    if walk.place.engine != "kubernetes":
+        assert blocks(own, "sh") == []
+        return
+    (places,) = blocks(own, "yaml")
+    (rights,) = blocks((ROOT / "docs" / "guide" / "agent.md").read_text(), "yaml")
+    (walk.folder / "places.yaml").write_text(places)
+    (walk.folder / "rights.yaml").write_text(rights)
+    made, read = blocks(own, "sh")
+    assert "yes" in walk.type(made).splitlines()
+    told, deadline = "", time.monotonic() + 60
+    while not _is_whole(walk.folder / "etc"):
+        assert time.monotonic() < deadline, "the Secret never had a token"
+        told = walk.type(read)
+    assert told.strip() == walk.place.shown["https://kubernetes.example:6443"]
+    assert (walk.folder / "etc" / "token").stat().st_mode & 0o077 == 0
+
+
+def _is_whole(folder: Path) -> bool:
+    return all((folder / name).exists() and (folder / name).stat().st_size for name in ("token", "ca.pem"))
 
 
 def _order(walk: Walk, block: str) -> str:
@@ -167,5 +269,5 @@ def _order(walk: Walk, block: str) -> str:
     told = walk.type(f"{remark}\n{run}\n")
     walk.known["ORDER"] = re.findall(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", told)[0]
     usage = walk.type(f"{remark}\nhesuan meter ORDER\n")
-    assert "slurm:sacct" in usage
+    assert any(one in usage for one in walk.place.evidence)
     return told
