@@ -13,7 +13,7 @@ from tests.sites import Site, benchmark_body, enrol_site, inventory_body, make_c
 from hesuan.hub.audit.models import Fact
 from hesuan.hub.centres import services as centres
 from hesuan.hub.centres.models import Agent
-from hesuan.hub.gateway import selectors, services
+from hesuan.hub.gateway import selectors, services, shapes
 from hesuan.hub.gateway.bell import ARRIVALS, Bell
 from hesuan.hub.gateway.models import Contradiction, InboxMessage
 from hesuan.hub.identity.actors import SYSTEM
@@ -135,6 +135,21 @@ def test_signature_comes_before_shape(site: Site) -> None:
 @pytest.mark.parametrize("kind", ["poll", "gossip"])
 def test_a_kind_nobody_handles_is_refused(site: Site, kind: str) -> None:
     assert problem(site.send(kind, {})) == (422, "message.faults")
+
+
+def test_a_hub_older_than_its_agent_refuses_all_that_came_together_and_takes_it_once_it_is_renewed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drained: dict[str, Any] = {"hub": None, "site": None}
+    sent = {"messages": [site.seal("heartbeat", BEAT), site.seal("drain_state", drained)]}
+    shape = shapes.MESSAGES["drain_state"]
+    with monkeypatch.context() as before:
+        before.delitem(shapes.MESSAGES, "drain_state")
+        answer = site.post("messages", sent)
+        assert problem(answer) == (422, "message.faults") and not InboxMessage.objects.exists()
+        assert [fault["where"] for fault in answer.json()["faults"]] == ["messages.1.kind"]
+    assert shapes.MESSAGES["drain_state"] is shape
+    assert site.post("messages", sent).json()["stored_through"] == 2
 
 
 @pytest.mark.parametrize(
