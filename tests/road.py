@@ -110,6 +110,7 @@ def usage(
     exit_status: int | None = 0,
     signal: int | None = None,
     peak_memory_bytes: int | None = None,
+    output_digest: str = "sha256:" + "cd" * 32,
 ) -> Told:
     """A ``usage`` message; unless told otherwise each run takes another few bytes, as on any machine."""
     body = {
@@ -126,7 +127,7 @@ def usage(
         "peak_memory_bytes": peak_memory_bytes or 123_000_000 + zlib.crc32(run_id.encode()) % 1_000_000,
         "evidence": "kernel:wait4",
         "result": {"recall_ppm": 991_000, "note": "said by the program itself"},
-        "output_digest": "sha256:" + "cd" * 32,
+        "output_digest": output_digest,
     }
     return "usage", body
 

@@ -6,6 +6,7 @@ be away, deliver every command again, and live in another time.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import sys
@@ -23,6 +24,7 @@ from hesuan.wire.attempts import attempts
 from hesuan.wire.canonical import canonical
 from hesuan.wire.ids import new_id
 from hesuan.wire.messages import ENROL_DOMAIN, format_at, open_sealed
+from hesuan.wire.outputs import Listed, travelling
 
 Answer = tuple[int, dict[str, Any]]
 
@@ -39,6 +41,11 @@ class StandInHub:
     messages: dict[int, dict[str, Any]] = field(default_factory=dict)
     commands: list[dict[str, Any]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
+    takes_outputs: bool = True
+    output_bytes: int = 1 << 40
+    lists: dict[str, dict[str, Any]] = field(default_factory=dict)
+    pieces: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    changed: set[tuple[str, int]] = field(default_factory=set)
     requests: int = 0
     polls: int = 0
     lose_answers: int = 0
@@ -103,6 +110,10 @@ class StandInHub:
                 return self._commands(document)
             case "/gateway/v1/records":
                 return self._records(document)
+            case "/gateway/v1/output" if self.takes_outputs:
+                return self._output(document)
+            case "/gateway/v1/output-piece" if self.takes_outputs:
+                return self._output_piece(document)
         return 404, {}
 
     def _enrol(self, document: dict[str, Any]) -> Answer:
@@ -141,6 +152,38 @@ class StandInHub:
             if found or time.monotonic() > deadline:
                 return 200, {"commands": found[::-1] if self.deliver_everything else found}
             time.sleep(0.02)
+
+    def _output(self, document: dict[str, Any]) -> Answer:
+        body: Any = open_sealed(document, self.key).body
+        if not any(one["run"] == body["run"] for one in self.bodies("usage")):
+            return 200, {"state": "later", "awaited": []}
+        self.lists.setdefault(body["run"], body)
+        listed = [Listed(one["path"], one["bytes"], one["sha256"]) for one in body["files"] or []]
+        bound = min(self.output_bytes, body["bound_bytes"])
+        got = {number: len(self.pieces.get((body["run"], number), b"")) for number in range(len(listed))}
+        awaited = [
+            {"number": number, "offset": got[number]}
+            for number in sorted(travelling(listed, bound))
+            if got[number] < listed[number].bytes and (body["run"], number) not in self.changed
+        ]
+        return 200, {"state": "taken", "awaited": awaited}
+
+    def _output_piece(self, document: dict[str, Any]) -> Answer:
+        body: Any = open_sealed(document, self.key).body
+        place = (body["run"], body["number"])
+        had, data = self.pieces.get(place, b""), base64.b64decode(body["data"])
+        size = self.lists[body["run"]]["files"][body["number"]]["bytes"]
+        if not data:
+            self.changed.add(place)
+        elif body["offset"] == len(had):
+            self.pieces[place] = had = had + data
+        left_out = "changed" if place in self.changed else None
+        return 200, {"offset": len(had), "complete": len(had) == size, "left_out": left_out}
+
+    def output(self, run: str) -> dict[str, bytes]:
+        """The files that came of a run, by their names."""
+        files = self.lists[run]["files"]
+        return {files[number]["path"]: data for (of, number), data in self.pieces.items() if of == run}
 
     def _records(self, document: dict[str, Any]) -> Answer:
         body = open_sealed(document, self.key).body

@@ -211,6 +211,19 @@ def test_a_file_that_was_named_must_be_there(site: Site, tmp_path: Path) -> None
         engines.equip(site, tmp_path / "other.toml")
 
 
+def test_a_centre_says_how_much_of_a_runs_files_travels(tmp_path: Path) -> None:
+    path = tmp_path / "site.toml"
+    path.write_text("")
+    assert engines.read(path).output_bytes == 64 << 20
+    for mib in (0, 4, 1 << 20):
+        path.write_text(LOG_BOUND.format(4).replace("log_mib = 4", f"log_mib = 4\noutput_mib = {mib}"))
+        assert (engines.read(path).log_bytes, engines.read(path).output_bytes) == (4 << 20, mib << 20)
+    for mib in (-1, (1 << 20) + 1):
+        path.write_text(f"output_mib = {mib}")
+        with pytest.raises(Faults, match=rf"site.toml:1: `output_mib` is {mib}; .* from 0 to 1048576"):
+            engines.read(path)
+
+
 def test_a_centre_says_how_much_of_a_log_travels(tmp_path: Path) -> None:
     path = tmp_path / "site.toml"
     path.write_text("")

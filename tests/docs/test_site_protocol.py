@@ -16,13 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 from tests.sites import Site
 
-from hesuan.errors import REGISTRY, Conflict, HesuanError, InputFault, Refused
+from hesuan.errors import REGISTRY, Conflict, HesuanError, InputFault, NotFound, Refused
 from hesuan.hub.centres import rules, services
 from hesuan.hub.centres.models import Agent, Centre, Command
 from hesuan.hub.gateway import problems, reading, shapes
 from hesuan.hub.gateway.models import InboxMessage
 from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.identity.models import Organisation
+from hesuan.wire import outputs
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "site-protocol.md"
 FENCE = re.compile(r"^```json (POST|body|\d{3}) ?(\S*)\n(.*?)^```$", re.S | re.M)
@@ -103,6 +104,9 @@ def test_the_table_of_errors_is_the_codes_table() -> None:
         "gateway.contradiction": Conflict,
         "centre.after_unknown": Conflict,
         "gateway.poll_stale": Refused,
+        "run.not_found": NotFound,
+        "run.output_digest_differs": Conflict,
+        "run.output_not_awaited": NotFound,
     }
     for code, status in listed.items():
         if code != "message.faults":
@@ -118,6 +122,9 @@ def test_the_pages_numbers_are_the_codes_numbers() -> None:
     assert f"at most {shapes.LONGEST_LOG_PIECE:,} characters" in page
     assert f"1 to {shapes.LONGEST_BATCH} of them" in page
     assert f"(0 to {shapes.LONGEST_WAIT_S})" in page
+    assert f"at most {outputs.PIECE_BYTES:,} bytes" in page
+    assert f"longer than {outputs.MOST_FILES:,} names or {outputs.LONGEST_LIST_BYTES >> 10} KiB" in page
+    assert f"more than {outputs.LONGEST_PATH:,} characters" in page
     for state in shapes.STATES:
         assert state in page
     for kind in Command.Kind.values:

@@ -1,9 +1,10 @@
 """The agent's loop: commands in, runs observed, messages out.
 
-Two threads. One waits at the hub for commands and puts them into the spool, nothing else. The other, here,
-does one thing after another in ``tick``: handle what the spool holds, look at the runs, send what waits. A
-command is done in the same transaction as the messages that say so; if the agent dies before, it is handled
-again, and every step it takes is safe to take again.
+Three threads. One waits at the hub for commands and puts them into the spool, nothing else; one sends the
+files that ended runs have left (see ``outputs``). The third, here, does one thing after another in ``tick``:
+handle what the spool holds, look at the runs, send what waits. A command is done in the same transaction as
+the messages that say so; if the agent dies before, it is handled again, and every step it takes is safe to
+take again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from hesuan.agent.countersign import ORDERED, objection
 from hesuan.agent.counting import Meter
 from hesuan.agent.observing import Observer, tell_state
 from hesuan.agent.orders import House, drain_reason, run_id, specification
+from hesuan.agent.outputs import BOUND_BYTES as OUTPUT_BOUND_BYTES
+from hesuan.agent.outputs import OutputSender
 from hesuan.agent.schedulers.contract import Observation, RunState, Scheduler
 from hesuan.agent.schedulers.rundir import utc_now
 from hesuan.agent.site import Site
@@ -59,6 +62,7 @@ class Agent:
     meter: Meter = field(default_factory=Meter)
     surveyor: Surveyor = field(default_factory=Surveyor)
     log_bytes: int = BOUND_BYTES
+    output_bytes: int = OUTPUT_BOUND_BYTES
     wake: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     _back_off: BackOff = field(default_factory=BackOff)
@@ -68,6 +72,7 @@ class Agent:
     def serve(self) -> None:
         """Works until ``stop``; runs go on without us."""
         threading.Thread(target=self._poll_commands, name="commands", daemon=True).start()
+        threading.Thread(target=self._send_outputs, name="outputs", daemon=True).start()
         introduced = False
         while not self.stopping.is_set():
             try:
@@ -342,6 +347,29 @@ class Agent:
             except Refused as refused:
                 self.tell(refused.sentence("en"))
                 pause_s = REFUSED_PAUSE_S
+            except (sqlite3.Error, OSError) as error:
+                self.tell(f"{DISK_TROUBLE} {error!r}")
+                pause_s = DISK_PAUSE_S
+            self.stopping.wait(pause_s)
+
+    def outputs(self) -> OutputSender:
+        """What sends the files that runs have left."""
+        return OutputSender(
+            spool=self.spool,
+            uplink=self.uplink,
+            folder_of=self.scheduler.output,
+            tell=self.tell,
+            bound_bytes=self.output_bytes,
+            stopping=self.stopping,
+        )
+
+    def _send_outputs(self) -> None:
+        """The third thread: files follow their runs' ends and are in nobody's way."""
+        sender = self.outputs()
+        while not self.stopping.is_set():
+            pause_s = IDLE_TICK_S
+            try:
+                sender.step()
             except (sqlite3.Error, OSError) as error:
                 self.tell(f"{DISK_TROUBLE} {error!r}")
                 pause_s = DISK_PAUSE_S

@@ -50,7 +50,8 @@ Or a Kubernetes cluster::
     card = "Ascend 910C"
 
 Without the file, or with ``engine = "local"``, jobs are processes of this machine. ``log_mib = 4`` above all
-tables says how much of each run's log travels to the hub, at most.
+tables says how much of each run's log travels to the hub, at most, and ``output_mib = 64`` how much of
+the files it has left.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ from hesuan.agent import detect, stacks
 from hesuan.agent.detect import Machine
 from hesuan.agent.manifests import Manifest
 from hesuan.agent.meters import cgroup
+from hesuan.agent.outputs import BOUND_BYTES as OUTPUT_BOUND_BYTES
 from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Scheduler
 from hesuan.agent.schedulers.kubernetes import inventory as kubernetes_inventory
@@ -127,7 +129,12 @@ NOT_A_LOG_BOUND = declare(
     en="`log_mib` is {value}; it is how much of a run's log travels [MiB], from 0 to {most}.",
     zh="“log_mib”为 {value}；它是每个运行的日志至多上传的量 [MiB]，应为 0 到 {most}。",
 )
-MOST_LOG_MIB = 1024
+NOT_AN_OUTPUT_BOUND = declare(
+    "agent.output_bound",
+    en="`output_mib` is {value}; it is how much of a run's output files travels [MiB], from 0 to {most}.",
+    zh="“output_mib”为 {value}；它是每个运行的输出文件至多上传的量 [MiB]，应为 0 到 {most}。",
+)
+MOST_LOG_MIB, MOST_OUTPUT_MIB = 1024, 1 << 20
 
 
 def _unsaid() -> None:
@@ -150,6 +157,8 @@ class Equipped:
     """Organisation's id → the namespace its jobs are in, where the engine has such."""
     log_bytes: int = BOUND_BYTES
     """How much of each run's log travels, at most."""
+    output_bytes: int = OUTPUT_BOUND_BYTES
+    """How much of each run's output files travels, at most; 0: none leaves the site."""
     limits: str = ""
     """Whether the local engine's runs are limited by the kernel, or why not; empty for other engines."""
     stacks: tuple[Stack, ...] = ()
@@ -176,6 +185,7 @@ class SiteFile:
     engine: str = "local"
     software: tuple[tuple[str, str], ...] = ()
     log_bytes: int = BOUND_BYTES
+    output_bytes: int = OUTPUT_BOUND_BYTES
     stacks: tuple[Stack, ...] = ()
     runs: Path | None = None
     slurm: SlurmSettings | None = None
@@ -195,7 +205,8 @@ def equip(site: Site, file: Path | None) -> Equipped:
         raise NotFound(NO_SITE_FILE, path=file)
     path = file or site.data / FILE
     said = read(path) if path.exists() else SiteFile()
-    return replace(_equipped(site, said), log_bytes=said.log_bytes, stacks=said.stacks)
+    equipped = replace(_equipped(site, said), log_bytes=said.log_bytes, output_bytes=said.output_bytes)
+    return replace(equipped, stacks=said.stacks)
 
 
 def _equipped(site: Site, said: SiteFile) -> Equipped:
@@ -234,7 +245,7 @@ def read(path: Path) -> SiteFile:
     _one_of(top, "engine", engine, ENGINES)
     software = top.table("software", needed=False)
     declared = tuple((name, software.text(name)) for name in software.values)
-    log_bytes = _log_bytes(top)
+    log_bytes, output_bytes = _log_bytes(top), _output_bytes(top)
     stacked = stacks.read(top.table("stacks", needed=False))
     tables = {name: top.table(name, needed=engine == name) for name in ENGINES if name != "local"}
     runs = tables[engine].text("runs", "") if engine in tables else ""
@@ -244,7 +255,7 @@ def read(path: Path) -> SiteFile:
     top.close()
     top.document.finish()
     where = Path(runs) if runs else None
-    return SiteFile(engine, declared, log_bytes, stacked, where, slurm, ray, kubernetes)
+    return SiteFile(engine, declared, log_bytes, output_bytes, stacked, where, slurm, ray, kubernetes)
 
 
 def _slurm(table: Table) -> SlurmSettings:
@@ -346,6 +357,14 @@ def _log_bytes(top: Table) -> int:
     mib = top.integer("log_mib", BOUND_BYTES >> 20)
     if not 0 <= mib <= MOST_LOG_MIB:
         top.fault(InputFault(NOT_A_LOG_BOUND, where=top.where("log_mib"), value=mib, most=MOST_LOG_MIB))
+    return mib << 20
+
+
+def _output_bytes(top: Table) -> int:
+    mib = top.integer("output_mib", OUTPUT_BOUND_BYTES >> 20)
+    if not 0 <= mib <= MOST_OUTPUT_MIB:
+        where = top.where("output_mib")
+        top.fault(InputFault(NOT_AN_OUTPUT_BOUND, where=where, value=mib, most=MOST_OUTPUT_MIB))
     return mib << 20
 
 

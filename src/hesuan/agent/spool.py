@@ -10,7 +10,8 @@ returns (WAL, ``synchronous=FULL``):
   done, in the same transaction as the messages that say so.
 - *meta*: its own notes, such as whether this site drains.
 - *runs*: what was last said of each run, how far its log was sent and whether that is all of it that
-  travels, its usage as sent; *meters*: what its counter showed last.
+  travels, whether its files were sent (how far, the hub knows), its usage as sent; *meters*: what its counter
+  showed last.
 
 Above a bound of waiting messages the spool says that it is full: then the agent starts nothing new and leaves
 logs where they are, on disk beside the run. States, usage and signatures are always taken.
@@ -53,7 +54,7 @@ create table if not exists commands (
   received_at text not null, done_at text) strict;
 create table if not exists runs (
   run text primary key, state text not null, log_offset integer not null default 0, usage text,
-  ordered text not null, log_told integer not null default 0) strict;
+  ordered text not null, log_told integer not null default 0, output_told integer not null default 0) strict;
 create table if not exists meters (
   run text primary key, seq integer not null, counter_ms integer not null) strict;
 create table if not exists signed (run text primary key, receipt text not null, digest text not null) strict;
@@ -110,7 +111,8 @@ class Spool:
         self._connection.execute("pragma journal_mode=wal")
         self._connection.execute("pragma synchronous=full")
         self._connection.executescript(_SCHEMA)
-        self._note_told_logs()
+        self._note_told("log_told")
+        self._note_told("output_told")
         with self.transaction() as change:
             known = change.meta("agent")
             if known and known != self.agent:
@@ -118,13 +120,13 @@ class Spool:
             if not known:  # an agent that begins anew on a full disk writes nothing here
                 change.set_meta("agent", self.agent)
 
-    def _note_told_logs(self) -> None:
-        """In a spool from before logs could follow an end, runs that have ended have told all of theirs."""
+    def _note_told(self, column: str) -> None:
+        """In a spool from before something could follow an end, runs that have ended have told all of it."""
         columns = {name for _, name, *_ in self.rows("pragma table_info(runs)")}
-        if "log_told" not in columns:
+        if column not in columns:
             with self.transaction() as change:
-                change.execute("alter table runs add column log_told integer not null default 0")
-                change.execute("update runs set log_told = 1 where usage is not null")
+                change.execute(f"alter table runs add column {column} integer not null default 0")
+                change.execute(f"update runs set {column} = 1 where usage is not null")  # noqa: S608 - ours
 
     def close(self) -> None:
         """Closes the file."""
@@ -199,6 +201,11 @@ class Spool:
         """One run, or None."""
         rows = self.rows(_RUNS + " where run = ?", run)
         return _known(rows[0]) if rows else None
+
+    def unsent_outputs(self) -> list[KnownRun]:
+        """The runs that are told to their end and whose files are not, in the order they were asked for."""
+        rows = self.rows(_RUNS + " where usage is not null and output_told = 0 order by rowid")
+        return [_known(row) for row in rows]
 
     def signed(self, run: str) -> tuple[str, str] | None:
         """The receipt signed for a run, and its digest."""
@@ -288,6 +295,10 @@ class Change:
     def set_log_told(self, run: str) -> None:
         """Notes that nothing more of a run's log is to be put."""
         self.execute("update runs set log_told = 1 where run = ?", run)
+
+    def set_output_told(self, run: str) -> None:
+        """Notes that nothing more of a run's files is to be sent."""
+        self.execute("update runs set output_told = 1 where run = ?", run)
 
     def meter(self, run: str) -> tuple[int, int]:
         """The last number that a run's counter was told under, and what it showed; 0 and 0 before."""

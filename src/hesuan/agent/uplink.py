@@ -19,7 +19,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hesuan.agent.spool import Command
-from hesuan.errors import Conflict, InputFault, Refused, Unavailable, declare
+from hesuan.errors import Conflict, InputFault, NotFound, Refused, Unavailable, declare
 from hesuan.wire import keys
 from hesuan.wire.canonical import Json
 from hesuan.wire.messages import ENROL_DOMAIN, Message, format_at, parse_at, seal
@@ -41,6 +41,12 @@ HUB_REFUSED = declare(
     "agent.hub_refused",
     en="The hub refused this ({status} {problem}): {detail}",
     zh="平台拒绝了该请求（{status} {problem}）：{detail}",
+)
+NO_OUTPUT_THERE = declare(
+    "agent.hub_takes_no_output",
+    en="The hub at {hub} is older than this agent and takes no output files. They stay here; it is asked"
+    " again later.",
+    zh="平台 {hub} 的版本早于本代理，不接收输出文件。文件保留在本地，稍后会再询问。",
 )
 NUMBERS_DIFFER = declare(
     "agent.numbers_differ",
@@ -167,6 +173,16 @@ class Uplink:
             if after is None:
                 return found
 
+    def output(self, kind: str, body: dict[str, Json]) -> dict[str, Any]:
+        """Sends a list of a run's files (``output``), or a piece of one (``output_piece``).
+
+        Raises:
+            Unavailable: ``agent.hub_away``.
+            NotFound: ``agent.hub_takes_no_output``: the hub is older than this agent.
+            Conflict, Refused: ``agent.hub_refused``, ``agent.clock_skew``.
+        """
+        return self._ask(kind, f"/gateway/v1/{kind.replace('_', '-')}", body)
+
     def _ask(self, kind: str, path: str, body: dict[str, Json]) -> dict[str, Any]:
         """A signed request that is answered and not stored; a wrong clock is told as such."""
         message = Message(agent=self.agent, seq=0, kind=kind, at=datetime.now(UTC), body=body)
@@ -197,8 +213,12 @@ class Uplink:
             response = self._client.post(path, json=document)
             answer = response.json() if response.content else {}
         except (httpx.HTTPError, ValueError) as error:
+            if isinstance(error, ValueError) and _is_no_address(response, path, {}):
+                raise NotFound(NO_OUTPUT_THERE, hub=self.hub) from None
             raise Unavailable(HUB_AWAY, hub=self.hub, problem=repr(error)[:200]) from None
         self._measure(answer, response, before, time.monotonic() - began)
+        if _is_no_address(response, path, answer):
+            raise NotFound(NO_OUTPUT_THERE, hub=self.hub)
         if response.status_code != 200 or not isinstance(answer, dict):
             _refuse(self.hub, response, answer)
         return answer
@@ -217,6 +237,12 @@ class Uplink:
             self.skew = hub_time - before
         else:
             self.skew = max(hub_time - after, timedelta(0))
+
+
+def _is_no_address(response: httpx.Response, path: str, answer: object) -> bool:
+    """Whether a hub from before output files was asked for some: 404, and none of the gateway's own."""
+    has_code = isinstance(answer, dict) and bool(answer.get("code"))
+    return response.status_code == 404 and path.startswith("/gateway/v1/output") and not has_code
 
 
 def _hub_time(answer: object, response: httpx.Response) -> datetime | None:

@@ -85,6 +85,7 @@ def make_requests(people: dict[str, Any]) -> Requests:
     settled = world.order_for(owner)
     world.start(settled)
     receipt = world.end(settled)
+    world.leave_output(settled)
     quote = world.quote_for(owner)
     applied = make_centre(operator.organisation, "Zhengzhou West", admitted=False)
     agent = enrol_site(applied, "agent-2").agent
@@ -102,6 +103,7 @@ def make_requests(people: dict[str, Any]) -> Requests:
         "request_id": quote.request_id,
         "quote_id": quote.id,
         "order_id": settled.id,
+        "number": "0",
         "receipt_id": receipt.id,
         "leaf_index": "1",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +13,14 @@ from hesuan.hub.identity.actors import SYSTEM
 from hesuan.hub.market import selectors as market
 from hesuan.hub.market import services as market_services
 from hesuan.hub.market.models import Order, Quote
+from hesuan.hub.runs import outputs
 from hesuan.hub.runs import services as runs
 from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement.models import Receipt
 from hesuan.hub.worker.loop import WORK as THE_WORK
 from hesuan.hub.worker.loop import tick
 from hesuan.wire.ids import new_id
+from hesuan.wire.outputs import Listed, list_digest
 
 WORK: dict[str, Any] = {
     "kind": "app",
@@ -26,6 +29,9 @@ WORK: dict[str, Any] = {
     "parameters": {"seed": 7},
     "cores": 2,
 }
+LEFT_BYTES = b'{"recall_ppm": 991000}'
+LEFT = (Listed("result.json", len(LEFT_BYTES), hashlib.sha256(LEFT_BYTES).hexdigest()),)
+"""What every run here leaves."""
 PAID_IN_FEN = 1_000_000
 
 
@@ -63,6 +69,14 @@ class World(Road):
             self.say(countersign(self.site))
         return Receipt.objects.get(settlement__order=order)
 
+    def leave_output(self, order: Order) -> None:
+        """The site sends the one file that every run here leaves."""
+        run, (one,) = Run.objects.get(order=order), LEFT
+        told = outputs.Told(run.id, len(LEFT_BYTES), 1, one.bytes, "", LEFT)
+        agent = self.site.agent.id
+        (stand,) = outputs.announce(agent_id=agent, told=told, output_digest=list_digest(LEFT))
+        outputs.append(agent_id=agent, run_id=run.id, number=stand.number, offset=0, data=LEFT_BYTES)
+
     def end_together(self, orders: Sequence[Order]) -> None:
         """Runs of which nobody looks at a step: from start to receipt in two rounds of the work alone.
 
@@ -88,7 +102,7 @@ def _ended(run: Run, ended: str) -> list[Told]:
     exit_status = 0 if ended == "COMPLETED" else 3
     return [
         state(run.id, ended, after_s=4, exit_status=exit_status),
-        usage(run.id, ended=ended, wall_ms=2500, exit_status=exit_status),
+        usage(run.id, ended=ended, wall_ms=2500, exit_status=exit_status, output_digest=list_digest(LEFT)),
     ]
 
 

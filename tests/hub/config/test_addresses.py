@@ -38,6 +38,8 @@ PUBLIC = {
     "/gateway/v1/messages": "takes signed messages, by POST only",
     "/gateway/v1/commands": "takes a signed poll, by POST only",
     "/gateway/v1/records": "takes a signed request, by POST only",
+    "/gateway/v1/output": "takes a signed list, by POST only",
+    "/gateway/v1/output-piece": "takes a signed piece, by POST only",
     "/i18n/language/": "the language switch",
 }
 """Addresses outside ``/accounts/`` that answer whoever has not signed in, and why."""

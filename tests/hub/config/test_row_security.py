@@ -36,7 +36,8 @@ PROTECTED_TABLES = """
     programmes_applicationstep programmes_count programmes_interest programmes_objection
     programmes_suspension programmes_voucher programmes_voucherstep registry_aidentry registry_document
     registry_numberuse registry_opening registry_organisationfact registry_relation registry_step
-    runs_run runs_runlog runs_runstate settlement_adjustment settlement_auditplan settlement_bankline
+    runs_run runs_runlog runs_runoutput runs_runoutputfile runs_runstate
+    settlement_adjustment settlement_auditplan settlement_bankline
     settlement_bankstatement settlement_batch settlement_claim settlement_claimline
     settlement_claimmatch settlement_clawback settlement_clawbackpart settlement_creditnote
     settlement_dispute settlement_draw settlement_floatmovement settlement_instructed

@@ -250,6 +250,9 @@ class Scheduler(Protocol):
     def log(self, run: str, offset: int, limit: int) -> bytes:
         """At most ``limit`` bytes of the run's output from ``offset``. Raises NotFound, Unavailable."""
 
+    def output(self, run: str) -> Path:
+        """The folder where the job left what it has made. Raises NotFound ``agent.run_unknown``."""
+
     def declare_lost(self, run: str, reason: str) -> None:
         """Ends an UNKNOWN run by its operator's word, see promise 8.
 

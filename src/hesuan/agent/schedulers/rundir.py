@@ -30,7 +30,8 @@ from hesuan.agent import durable
 from hesuan.agent.meters import kernel
 from hesuan.agent.schedulers.contract import NOT_LOST, Observation, RunState, Usage
 from hesuan.errors import Refused
-from hesuan.wire.canonical import Json, digest
+from hesuan.wire.canonical import Json
+from hesuan.wire.outputs import Listed, list_digest
 
 LOG_LIMIT_BYTES = 64 << 20
 """What is kept of a log on this machine by the local engine, which alone writes it itself."""
@@ -40,6 +41,7 @@ DECLARED_LOST = "Declared lost by the centre's operator:"
 _RESULT_LIMIT_BYTES = 64 << 10
 _RESULT_KEYS, _RESULT_TEXT = 64, 512
 _MAX_INTEGER = 2**53 - 1
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def utc_now() -> str:
@@ -166,22 +168,47 @@ def _vanished(claim: dict[str, object], started: dict[str, object] | None) -> st
 
 
 def output_digest(folder: Path) -> str:
-    """The digest of a folder's regular files: names, sizes, SHA-256; links and devices by their kind.
+    """The digest of a folder's regular files: names, sizes, SHA-256; links and devices by their kind."""
+    return list_digest([one for _, one in output_list(folder)])
+
+
+def output_list(folder: Path) -> list[tuple[Path, Listed]]:
+    """Every name in a folder, below it and as it is told, in the order in which they are digested.
 
     The folder is its job's: whatever changes while we look, no link is followed and no pipe is waited for.
     """
-    entries: dict[str, Json] = {}
+    entries: dict[str, tuple[Path, Listed]] = {}
     for at, folders, files, fd in os.fwalk(folder, follow_symlinks=False):
         for file in (*folders, *files):
             path = Path(at, file)
-            name = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
+            below = path.relative_to(folder)
+            name = os.fsencode(below).decode("utf-8", "backslashreplace")
             mode = os.stat(file, dir_fd=fd, follow_symlinks=False).st_mode
             if stat.S_ISREG(mode):
                 data = _opened(file, fd)
-                entries[os.fspath(path)] = [name, 0, "special"] if data is None else [name, *_sized(data)]
+                size, sha256 = (0, "special") if data is None else _sized(data)
+                entries[os.fspath(path)] = (below, Listed(name, size, sha256))
             elif not stat.S_ISDIR(mode):
-                entries[os.fspath(path)] = [name, 0, "link" if stat.S_ISLNK(mode) else "special"]
-    return digest({"files": [entries[path] for path in sorted(entries, key=os.fsencode)]})
+                kind = "link" if stat.S_ISLNK(mode) else "special"
+                entries[os.fspath(path)] = (below, Listed(name, 0, kind))
+    return [entries[path] for path in sorted(entries, key=os.fsencode)]
+
+
+def open_output(folder: Path, below: Path) -> BufferedReader | None:
+    """A plain file in a folder, opened folder by folder without following a link; None for anything else."""
+    if below.is_absolute() or not below.parts or ".." in below.parts:
+        return None
+    held: list[int] = []
+    try:
+        held.append(os.open(folder, _FOLDER))
+        for part in below.parts[:-1]:
+            held.append(os.open(part, _FOLDER, dir_fd=held[-1]))
+        return _opened(below.parts[-1], held[-1])
+    except OSError:
+        return None
+    finally:
+        for fd in held:
+            os.close(fd)
 
 
 def _opened(file: str | Path, folder: int | None = None) -> BufferedReader | None:

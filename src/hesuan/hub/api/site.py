@@ -36,6 +36,7 @@ from hesuan.hub.api.routes import (
     records,
     registry,
     run_log,
+    run_output,
     surveillance,
     trying,
     voucher_life,
@@ -115,6 +116,7 @@ api.add_router("", files.router, tags=["find and quote"])
 api.add_router("", market.router, tags=["find and quote"])
 api.add_router("", orders.router, tags=["run, meter and settle"])
 api.add_router("", run_log.router, tags=["run, meter and settle"])
+api.add_router("", run_output.router, tags=["run, meter and settle"])
 api.add_router("", claims.router, tags=["redemption"])
 api.add_router("", payouts.router, tags=["redemption"])
 api.add_router("", audits.router, tags=["redemption"])

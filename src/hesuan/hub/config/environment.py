@@ -42,6 +42,7 @@ VARIABLES = {
     "HESUAN_FILE_BYTES": "largest input file of a run that anybody may upload [byte]; default 256 MiB",
     "HESUAN_FILES_BYTES": "how large all input files of one organisation may be [byte]; default 2 GiB",
     "HESUAN_RUN_LOG_BYTES": "how much of one run's log is stored [byte]; default 33554432 (32 MiB)",
+    "HESUAN_RUN_OUTPUT_BYTES": "how much of one run's files is stored [byte]; default 268435456 (256 MiB)",
     "HESUAN_RATE_PER_TOKEN": "API requests a minute of one token or session, all web processes; default 1200",
     "HESUAN_RATE_PER_ORGANISATION": "the same of all tokens of one organisation together; default 3600",
     "HESUAN_RATE_PER_ADDRESS": "requests a minute of one network address to any page; default 6000",
@@ -141,6 +142,7 @@ class Environment:
     file_bytes: int
     files_bytes: int
     run_log_bytes: int
+    run_output_bytes: int
     rate_per_token: int
     rate_per_organisation: int
     rate_per_address: int
@@ -195,6 +197,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         file_bytes=_limit(environ, "HESUAN_FILE_BYTES", default=256 * 1024**2, most=1024**4),
         files_bytes=_limit(environ, "HESUAN_FILES_BYTES", default=2 * 1024**3, most=1024**5),
         run_log_bytes=_limit(environ, "HESUAN_RUN_LOG_BYTES", default=32 * 1024**2, most=1024**3),
+        run_output_bytes=_limit(environ, "HESUAN_RUN_OUTPUT_BYTES", default=256 * 1024**2, most=1024**4),
         rate_per_token=_rate(environ, "HESUAN_RATE_PER_TOKEN", default=1200),
         rate_per_organisation=_rate(environ, "HESUAN_RATE_PER_ORGANISATION", default=3600),
         rate_per_address=_rate(environ, "HESUAN_RATE_PER_ADDRESS", default=6000),

@@ -181,6 +181,7 @@ UPLOAD_MAX_BYTES = ENVIRONMENT.upload_max_bytes
 RUN_LOG_BYTES = ENVIRONMENT.run_log_bytes
 FILE_BYTES = ENVIRONMENT.file_bytes
 FILES_BYTES = ENVIRONMENT.files_bytes
+RUN_OUTPUT_BYTES = ENVIRONMENT.run_output_bytes
 FILE_UPLOAD_HANDLERS = ["hesuan.hub.console.uploads.BoundedUploadHandler"]
 UPLOADS_PER_ORGANISATION = ENVIRONMENT.uploads_per_organisation
 UPLOAD_BYTES_PER_ORGANISATION = ENVIRONMENT.upload_bytes_per_organisation

@@ -26,6 +26,7 @@ from hesuan.hub.centres.shapes import (
     Ulid,
     Whole,
 )
+from hesuan.wire import outputs
 
 STATES = RUN_STATES
 FINAL_STATES = ("COMPLETED", "FAILED", "KILLED", "TIMEOUT", "CANCELLED", "REFUSED")
@@ -118,6 +119,29 @@ MESSAGES: dict[str, Shape] = {
 }
 POLL = Record({"after": Whole(), "wait_s": Whole(0, LONGEST_WAIT_S)})
 RECORDS = Record({"since": Time(), "until": Time(), "after": Maybe(Text(200))})
+OUTPUT = Record(
+    {
+        "run": Ulid(),
+        "bound_bytes": Whole(),
+        "files_count": Whole(),
+        "total_bytes": Whole(),
+        "withheld": Maybe(OneOf(("bound", "changed", "too_many"))),
+        "files": Maybe(
+            ListOf(
+                Record({"path": Free(outputs.LONGEST_LIST_BYTES), "bytes": Whole(), "sha256": Text(64)}),
+                longest=outputs.MOST_FILES,
+            )
+        ),
+    }
+)
+OUTPUT_PIECE = Record(
+    {
+        "run": Ulid(),
+        "number": Whole(0, outputs.MOST_FILES),
+        "offset": Whole(),
+        "data": Free(outputs.PIECE_BYTES * 4 // 3 + 4),
+    }
+)
 ENROL = Record({"code": Text(64), "name": NAME, "key": Text(100), "proof": _SIGNATURE})
 BATCH = Record({"messages": ListOf(Anything(), longest=LONGEST_BATCH, shortest=1)})
 """What is inside each message is read by ``wire.messages``, and its signature checked, before its body."""

@@ -11,4 +11,6 @@ urlpatterns = [
     path("messages", views.messages, name="gateway-messages"),
     path("commands", views.commands, name="gateway-commands"),
     path("records", views.records, name="gateway-records"),
+    path("output", views.output, name="gateway-output"),
+    path("output-piece", views.output_piece, name="gateway-output-piece"),
 ]

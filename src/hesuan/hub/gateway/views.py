@@ -1,4 +1,4 @@
-"""The agents' four addresses. Outbound from the centre only: an agent asks, the hub answers.
+"""The agents' six addresses. Outbound from the centre only: an agent asks, the hub answers.
 
 The long poll is asynchronous. It looks once, closes its connection, sleeps in ``waiting`` without a
 transaction, a lock or a connection, and looks once more: a hundred waiting agents hold neither SQLite's write
@@ -22,7 +22,7 @@ from hesuan.errors import Faults, HesuanError, InputFault
 from hesuan.hub.centres import services as centres
 from hesuan.hub.centres.models import Command
 from hesuan.hub.centres.shapes import Record
-from hesuan.hub.gateway import problems, services, shapes
+from hesuan.hub.gateway import outputs, problems, services, shapes
 from hesuan.hub.gateway import records as reconciled
 from hesuan.hub.gateway.reading import LARGEST_BODY_BYTES, read_json
 from hesuan.hub.gateway.waiting import WATCH
@@ -88,6 +88,18 @@ async def commands(data: bytes) -> dict[str, Json]:
 async def records(data: bytes) -> dict[str, Json]:
     """A sealed request for a time in; the attempts that the hub has of the agent's centre out, by pages."""
     return await sync_to_async(_page)(read_json(data))
+
+
+@endpoint
+async def output(data: bytes) -> dict[str, Json]:
+    """A sealed list of a run's files in; what of them the hub waits for out."""
+    return await sync_to_async(outputs.announce)(read_json(data))
+
+
+@endpoint
+async def output_piece(data: bytes) -> dict[str, Json]:
+    """A sealed piece of one of these files in; how far the hub has come with it out."""
+    return await sync_to_async(outputs.append)(read_json(data))
 
 
 def _page(sealed: Json) -> dict[str, Json]:

@@ -18,6 +18,11 @@ def usage(actor: Actor, run_id: str) -> UsageRecord | None:
     return UsageRecord.objects.filter(run=runs.run(actor, run_id)).first()
 
 
+def output_digest(run_id: str) -> str | None:
+    """The digest of what a run has left, as its usage says; None while no usage has come. For the gateway."""
+    return UsageRecord.objects.filter(run_id=run_id).values_list("output_digest", flat=True).first()
+
+
 def attempts(actor: Actor, run_id: str) -> list[Attempt]:
     """Each time that a run was run, oldest first; empty while its usage has not arrived.
 

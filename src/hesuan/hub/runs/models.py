@@ -1,4 +1,4 @@
-"""Runs: one attempt of one order at one centre, the states its agent reported, and what it printed."""
+"""Runs: one attempt of one order at one centre, its reported states, what it printed, and what it left."""
 
 from __future__ import annotations
 
@@ -94,3 +94,69 @@ class RunLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run_id} at {self.offset}"
+
+
+class RunOutput(models.Model):
+    """What a site says that a run has left in its output folder, all of it; told once."""
+
+    class Withheld(models.TextChoices):
+        BOUND = "bound"
+        """The site lets no file out."""
+        CHANGED = "changed"
+        """The folder is no longer what the usage record's digest says."""
+        TOO_MANY = "too_many"
+        """The list is longer than may be told."""
+
+    run = models.OneToOneField(Run, on_delete=models.PROTECT, related_name="output")
+    files_count = models.PositiveBigIntegerField()
+    total_bytes = models.PositiveBigIntegerField()
+    site_bound_bytes = models.PositiveBigIntegerField()
+    """How much the site lets out of a run."""
+    hub_bound_bytes = models.PositiveBigIntegerField()
+    """How much the hub took of a run when this was told."""
+    withheld = models.CharField(max_length=16, choices=Withheld.choices, blank=True)
+    """Why the site has told no list; empty where it has."""
+    told_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"output of {self.run_id}"
+
+
+class RunOutputFile(models.Model):
+    """One name of the list, and how much of the file is here."""
+
+    class LeftOut(models.TextChoices):
+        SITE = "site"
+        """Beyond what the site lets out."""
+        HUB = "hub"
+        """Beyond what the hub takes."""
+        KIND = "kind"
+        """No plain file."""
+        NAME = "name"
+        """Its name cannot be told safely."""
+        CHANGED = "changed"
+        """What came, or lies at the site now, is not what the list says."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="output_files")
+    number = models.PositiveIntegerField()
+    """Its place in the list, from 0; its bytes lie under it."""
+    path = models.TextField()
+    size_bytes = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    """Or ``link`` or ``special``."""
+    left_out = models.CharField(max_length=16, choices=LeftOut.choices, blank=True)
+    received_bytes = models.PositiveBigIntegerField(default=0)
+    completed_at = models.DateTimeField(null=True)
+    """When the whole file was here and had the SHA-256 that the list says."""
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="runs_output_file_once"),
+            models.CheckConstraint(
+                condition=Q(received_bytes__lte=models.F("size_bytes")), name="runs_output_file_not_over"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.path}"
