@@ -238,7 +238,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     What shares a cluster comes last, together; see ``tests.engines.shared``.
     """
     on_postgresql = os.environ.get("HESUAN_DATABASE_URL", "").startswith("postgres")
-    kept, left = [], []
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & TOUCHES_A_DATABASE or item.get_closest_marker("django_db"):

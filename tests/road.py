@@ -26,7 +26,7 @@ from hesuan.hub.market import services as market
 from hesuan.hub.market.models import Offering, Order, Quote, QuoteRequest
 from hesuan.hub.runs import services as runs
 from hesuan.hub.runs.models import Run
-from hesuan.hub.worker.loop import tick
+from hesuan.hub.worker.loop import WORK, tick
 from hesuan.wire.canonical import Json, digest
 from hesuan.wire.ids import new_id
 from hesuan.wire.messages import format_at
@@ -199,15 +199,15 @@ class Road:
         self.placed.append(order)
         return Run.objects.get(order=order)
 
-    def say(self, messages: Sequence[Told]) -> None:
-        """The agent speaks, the worker does a round."""
+    def say(self, messages: Sequence[Told], thread: str = "") -> None:
+        """The agent speaks, the worker does a round of all its steps, or of one thread's."""
         if messages:
             tell(self.site, *messages)
-        assert tick().failed == ()
+        assert tick(thread).failed == ()
 
     def finish(self, run: Run, ended: str = "COMPLETED", **of_usage: Any) -> None:
-        """A whole undisturbed run with its receipt signed."""
-        self.say(history(run.id, ended, **of_usage))
+        """A whole undisturbed run with its receipt signed; the log hears of both when it is."""
+        self.say(history(run.id, ended, **of_usage), WORK)
         self.say(countersign(self.site))
 
     def balance(self) -> ledger.Balance:

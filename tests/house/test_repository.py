@@ -22,6 +22,7 @@ FORBIDDEN_LICENCE = re.compile(r"(?<!L)\bA?GPL", re.I)
 DECIDED = {
     "psycopg": "LGPL; Django's only PostgreSQL drivers are; optional extra, see docs/decisions/0002",
     "psycopg-binary": "as psycopg",
+    "psycopg-pool": "as psycopg; the one that Django shares connections by",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from tests.engines import shared
 
@@ -33,7 +35,7 @@ def test_tests_of_the_same_engines_run_one_after_another_behind_all_others() -> 
 def test_a_cluster_ends_with_the_last_test_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
     for name in shared.LET_GO:
-        monkeypatch.setitem(shared.LET_GO, name, lambda name=name: ended.append(name))
+        monkeypatch.setitem(shared.LET_GO, name, partial(ended.append, name))
     tests = [Test(), Test("ray"), Test("ray", "slurm"), Test("slurm"), Test("slurm")]
     seen = []
     for test, following in zip(tests, [*tests[1:], None], strict=True):

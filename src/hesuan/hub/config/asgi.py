@@ -16,6 +16,7 @@ from asgiref.sync import sync_to_async
 from django.core.asgi import get_asgi_application
 
 from hesuan.errors import HesuanError
+from hesuan.hub.identity import sharing
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hesuan.hub.config.settings")
 
@@ -40,6 +41,7 @@ class Sound:
         elif refusal := await self._refusal():
             await _answer(refusal, send)
         else:
+            sharing.share()
             await self._behind(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -25,6 +25,8 @@ VARIABLES = {
     "HESUAN_MODE": "development (default), production or test",
     "HESUAN_DATA_DIR": "folder of the SQLite file, keys, documents, compiled translations; default ./var/hub",
     "HESUAN_DATABASE_URL": "sqlite:///… (default: in the data folder) or postgresql://user@host/name",
+    "HESUAN_DATABASE_CONNECTIONS": "connections to PostgreSQL that the requests of one hub process share;"
+    " its own threads have five more; default 20",
     "HESUAN_SECRET_KEY": "signs sessions; at least 50 characters; required in production",
     "HESUAN_ALLOWED_HOSTS": "host names the hub answers to, comma-separated; required in production",
     "HESUAN_ORIGIN": "the log's origin line, such as compute.example/hesuan/platform; required in production",
@@ -126,6 +128,7 @@ class Environment:
     mode: Mode
     data_dir: Path
     database_url: str
+    database_connections: int
     secret_key: str
     allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[str, ...]
@@ -177,6 +180,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         mode=cast(Mode, mode),
         data_dir=data_dir,
         database_url=environ.get("HESUAN_DATABASE_URL") or f"sqlite:///{data_dir / 'hub.sqlite3'}",
+        database_connections=_limit(environ, "HESUAN_DATABASE_CONNECTIONS", default=20, most=1000),
         secret_key=environ.get("HESUAN_SECRET_KEY") or DEVELOPMENT_SECRET,
         allowed_hosts=_words(environ.get("HESUAN_ALLOWED_HOSTS", "127.0.0.1,localhost,testserver")),
         trusted_proxies=_words(environ.get("HESUAN_TRUSTED_PROXIES", "127.0.0.1")),

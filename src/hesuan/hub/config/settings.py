@@ -100,6 +100,10 @@ def _database() -> dict[str, Any]:
     database: dict[str, Any] = dict(dj_database_url.parse(ENVIRONMENT.database_url))
     if database["ENGINE"] == "django.db.backends.postgresql":
         database["ENGINE"] = "hesuan.hub.identity.postgresql"  # tells the database for whom it reads
+        # Shared by requests alone; see the engine. Each is asked whether it lives before it is handed on.
+        shared = {"min_size": 1, "max_size": ENVIRONMENT.database_connections, "timeout": 10}
+        database["OPTIONS"] = {**database.get("OPTIONS", {}), "pool": shared}
+        database["CONN_HEALTH_CHECKS"] = True
     if database["ENGINE"] == "django.db.backends.sqlite3":
         # One writer at a time, decided when the transaction begins: a read that turns into a write
         # half-way would otherwise fail at once instead of waiting. FULL: an answered fen is on disk

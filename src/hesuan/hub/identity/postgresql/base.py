@@ -1,6 +1,11 @@
 """The engine of ``DATABASES``: each connection is as the ledger needs it, whatever the server's defaults.
 
-Every cursor is opened with ``hesuan.organisations`` set.
+Every cursor is opened with ``hesuan.organisations`` set, on a connection that another request had before too:
+what was told on it then is forgotten as it is handed on.
+
+Requests share a few connections (:mod:`.sharing`): under ASGI each has a thread of its own, and a connection
+of its own would cost PostgreSQL a process. Whatever else reads and writes, the ledger's writer above all,
+whose lease is a lock of its session, keeps a connection to itself and ends it when it closes it.
 
 The setting is told anew only when it changed. A rollback, a savepoint's too, takes PostgreSQL back to
 an earlier value, so after each the next cursor tells it again.
@@ -13,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db.backends.postgresql import base
 
-from hesuan.hub.identity import readers
+from hesuan.hub.identity import readers, sharing
 
 PINNED = """
     SELECT set_config('default_transaction_isolation', 'read committed', false),
@@ -31,12 +36,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     _told: str | None = None
 
+    @property
+    def pool(self) -> Any:
+        """Django's: the shared connections where this one is of them, or is to be; None elsewhere."""
+        mine = self.connection
+        is_shared = sharing.is_shared() if mine is None else getattr(mine, "_pool", None) is not None
+        return super().pool if is_shared else None
+
     def init_connection_state(self) -> None:
-        """Django's hook: a new connection knows nothing yet."""
+        """Django's hook: a connection knows nothing yet, or what it was told for another request."""
         self._told = None
         super().init_connection_state()
-        with self.connection.cursor() as cursor:
+
+    def _configure_connection(self, connection: Any) -> bool:
+        """Django's hook: once for each session of the server; whether there is something to commit."""
+        super()._configure_connection(connection)  # type: ignore[misc]
+        with connection.cursor() as cursor:
             cursor.execute(PINNED, [settings.MODE != "test"])
+        return True
 
     def create_cursor(self, name: Any = None) -> Any:
         """Django's hook: a cursor, behind the setting."""
