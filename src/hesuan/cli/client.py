@@ -170,6 +170,18 @@ class Hub:
         """Exactly the bytes at an address."""
         return self._send("GET", path).content
 
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """The bytes at an address as they come, asked for once; the caller looks whether they are whole."""
+        try:
+            with self._http.stream("GET", path) as response:
+                if not response.is_success:
+                    response.read()
+                    raise self._problem(response)
+                yield from response.iter_bytes()
+        except httpx.TransportError as error:
+            reason = str(error) or type(error).__name__
+            raise Unavailable(NO_ANSWER, hub=self.login.hub, tries=1, reason=reason) from None
+
     def post(self, path: str, body: object | None = None, *, key: str = "") -> Any:
         """Sends JSON; ``key`` makes a repetition harmless."""
         headers = {"Idempotency-Key": key} if key else {}

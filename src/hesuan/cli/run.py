@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from hesuan.cli import frame, show
 from hesuan.cli.client import Hub
 from hesuan.cli.exits import Exit
 from hesuan.cli.language import said
+from hesuan.cli.output import show_output
 from hesuan.errors import InputFault, declare
 from hesuan.wire.ids import new_id
 
@@ -22,8 +24,10 @@ SETTLE_WAIT_S = 30.0
 
 QUOTE_OR_ORDER = declare(
     "cli.quote_or_order",
-    en="Give one of: a QUOTE_ID to accept, `--order ORDER_ID` to follow, `--cancel ORDER_ID` to end.",
-    zh="请给出其一：要接受的 QUOTE_ID、要跟踪的 `--order ORDER_ID`、要取消的 `--cancel ORDER_ID`。",
+    en="Give one of: a QUOTE_ID to accept, `--order ORDER_ID` to follow, `--cancel ORDER_ID` to end,"
+    " `--output ORDER_ID` for its files.",
+    zh="请给出其一：要接受的 QUOTE_ID、要跟踪的 `--order ORDER_ID`、要取消的 `--cancel ORDER_ID`、"
+    "要取文件的 `--output ORDER_ID`。",
 )
 
 
@@ -42,12 +46,31 @@ QUOTE_OR_ORDER = declare(
 @frame.option(
     "--cancel", default="", metavar="ORDER_ID", en="End the run of an order.", zh="取消订单的运行。"
 )
+@frame.option(
+    "--output",
+    default="",
+    metavar="ORDER_ID",
+    en="List the files that the run of an order has left.",
+    zh="列出订单的运行留下的文件。",
+)
+@frame.option(
+    "--to",
+    default=None,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    en="With --output: save them below this folder, each checked by its SHA-256.",
+    zh="与 --output 同用：存入此文件夹，逐个校验 SHA-256。",
+)
 @frame.AS_JSON
-def run(quote_id: str, follow: bool, order: str, cancel: str, as_json: bool) -> int:
-    """Accepts, follows or cancels."""
-    if sum(map(bool, (quote_id, order, cancel))) != 1:
+def run(
+    *, quote_id: str, follow: bool, order: str, cancel: str, output: str, to: Path | None, as_json: bool
+) -> int:
+    """Accepts, follows, cancels or fetches."""
+    if sum(map(bool, (quote_id, order, cancel, output))) != 1 or (to and not output):
         raise InputFault(QUOTE_OR_ORDER)
     with Hub() as hub:
+        if output:
+            return show_output(hub, output, to, as_json=as_json)
         if cancel:
             placed = hub.post(f"orders/{cancel}/cancel", key=new_id())
         elif order:

@@ -308,3 +308,54 @@ def test_history_is_as_before(road: Road) -> None:
     run = road.place()
     road.say(history(run.id))
     assert announce(road, body(run, listed(FILES))).status_code == 409
+
+
+def page(road: Road, run: Run, language: str = "en") -> str:
+    answer = road.owner.client.get(f"/orders/{run.order_id}/", headers={"accept-language": language})
+    return " ".join(answer.content.decode().replace("\N{NO-BREAK SPACE}", " ").split())
+
+
+def test_the_page_lists_files_links_what_is_here_and_says_why_others_are_not(road: Road) -> None:
+    run = ended(road, listed(FILES))
+    assert "The site tells of files after the run has ended." in page(road, run)
+    announce(road, body(run, listed(FILES), bound_bytes=1000))
+    link = f"/orders/{run.order_id}/output/2/"
+    assert "on its way, 0 B are here" in page(road, run) and link not in page(road, run)
+    assert road.owner.client.get(link).status_code == 409, "the control: not here, not served"
+    send(road, piece(run, 2, 0, FILES["result.json"]))
+    seen = page(road, run)
+    assert link in seen and "left out: beyond what the centre lets out" in seen
+    assert "2.9 KiB in all; the centre lets out 1000 B of a run, the hub takes 256.0 MiB." in seen
+    assert "运行留下的文件" in page(road, run, "zh-hans")
+    got = road.owner.client.get(link)
+    assert got.getvalue() == FILES["result.json"] and got["X-Content-Type-Options"] == "nosniff"
+    assert got["Content-Disposition"].startswith("attachment; ")
+
+
+def test_the_page_says_what_a_site_keeps_to_itself(road: Road) -> None:
+    run = ended(road, listed(FILES))
+    announce(road, body(run, listed(FILES), bound_bytes=0, withheld="bound", files=None))
+    assert "3 files, 2.9 KiB in all, stay at the centre. It lets no file out." in page(road, run)
+
+
+def test_a_name_that_a_job_chose_is_no_markup_of_the_page(road: Road) -> None:
+    of = listed({"<script>x</script>": b"x"})
+    run = ended(road, of)
+    announce(road, body(run, of))
+    assert "<script>x" not in page(road, run) and "&lt;script&gt;x" in page(road, run)
+
+
+def test_the_page_looks_again_while_files_are_coming_and_rests_then(road: Road) -> None:
+    run = ended(road, listed(FILES))
+    assert 'hx-trigger="every 2s"' not in page(road, run), "an agent of before never tells"
+    announce(road, body(run, listed(FILES)))
+    assert 'hx-trigger="every 2s"' in page(road, run)
+    send_all(road, run)
+    assert 'hx-trigger="every 2s"' not in page(road, run)
+
+
+def test_strangers_get_no_file_from_the_page_either(road: Road, stranger: Person) -> None:
+    run = ended(road, listed(FILES))
+    send_all(road, run)
+    assert stranger.client.get(f"/orders/{run.order_id}/output/2/").status_code == 404
+    assert road.owner.client.get(f"/orders/{run.order_id}/output/2/").status_code == 200

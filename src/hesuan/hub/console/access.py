@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.cache import never_cache
 
 from hesuan.hub.flags import calls
@@ -21,7 +22,7 @@ VISITOR = Actor(identity_id="", name="")
 
 _SLOT = "_hesuan_actor"
 
-Page = Callable[..., HttpResponse]
+Page = Callable[..., HttpResponseBase]
 """``page(request, actor, **parts of the address)``."""
 
 
@@ -47,7 +48,7 @@ def public(page: Page) -> Page:
     """A page for everybody; the actor decides how much of it."""
 
     @wraps(page)
-    def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         actor = actor_for(request)
         if actor.identity_id:
             calls.note(actor.identity_id, request.method or "")
@@ -65,7 +66,7 @@ def signed_in(page: Page) -> Page:
     whole = login_required(public(page))
 
     @wraps(page)
-    def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    def view(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
         if request.headers.get("HX-Request") and not request.user.is_authenticated:
             return HttpResponse(status=401, headers={"HX-Refresh": "true"})
         return whole(request, **kwargs)

@@ -40,6 +40,7 @@ urlpatterns = [
     path("orders/", orders.orders, name="orders"),
     path("orders/<str:order_id>/", orders.order, name="order"),
     path("orders/<str:order_id>/live/", orders.live, name="order_live"),
+    path("orders/<str:order_id>/output/<int:number>/", orders.output_file, name="order_output"),
     path("orders/<str:order_id>/elapsed/", orders.elapsed, name="order_elapsed"),
     path("receipts/<str:receipt_id>/", receipts.receipt, name="receipt"),
     path("receipts/<str:receipt_id>/file/", receipts.receipt_file, name="receipt_file"),

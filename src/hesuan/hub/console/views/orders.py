@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 
 from hesuan.errors import Faults, HesuanError
@@ -18,12 +19,15 @@ from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
 from hesuan.hub.market.models import Order
 from hesuan.hub.metering import selectors as metering
-from hesuan.hub.runs import selectors, services
+from hesuan.hub.runs import output_selectors, selectors, services
+from hesuan.hub.runs.serving import attachment
 from hesuan.hub.settlement import selectors as settlement
 
 FINAL = frozenset({"COMPLETED", "FAILED", "KILLED", "TIMEOUT", "CANCELLED", "REFUSED"})
 LOG_TAIL = 20_000
 """Characters of the log that the page shows, from its end."""
+OUTPUTS_SHOWN = 200
+"""Files that the page lists."""
 
 
 @signed_in
@@ -77,6 +81,12 @@ def live(request: HttpRequest, actor: Actor, *, order_id: str) -> HttpResponse:
 
 
 @signed_in
+def output_file(request: HttpRequest, actor: Actor, *, order_id: str, number: int) -> HttpResponseBase:
+    """One file that the run has left, to be saved: an attachment that no browser shows or runs."""
+    return attachment(request, output_selectors.download(actor, order_id, number))
+
+
+@signed_in
 def elapsed(request: HttpRequest, actor: Actor, *, order_id: str) -> HttpResponse:
     """How long a run has been running, by this server's clock; empty once it has ended."""
     run = selectors.run_of_order(actor, order_id)
@@ -92,10 +102,14 @@ def _story(actor: Actor, order_id: str) -> dict[str, Any]:
     settled = settlement.settlement(actor, order_id)
     usage = metering.usage(actor, run.id)
     done = receipt is not None and (receipt.state == "SIGNED" or bool(receipt.refused_reason))
+    output, outputs = output_selectors.output(actor, order_id)
+    coming = any(not (one.completed_at or one.left_out) for one in outputs)
+    arrived = sum(one.received_bytes for one in outputs)
     seen = (
         f"{run.state}{len(states)}.{run.log_bytes or 0}.{run.log_total_bytes or 0}",
         f"{usage is not None:d}{settled is not None:d}{run.cancel_requested_at is not None:d}",
         f"{receipt.state}{bool(receipt.refused_reason):d}" if receipt else "",
+        f"{len(outputs)}.{arrived}{coming:d}" if output else "",
     )
     return {
         "order": found,
@@ -106,13 +120,16 @@ def _story(actor: Actor, order_id: str) -> dict[str, Any]:
         "states": states,
         "log": text,
         "only_the_end": only_the_end,
+        "output": output,
+        "outputs": outputs[:OUTPUTS_SHOWN],
+        "more_outputs": len(outputs) > OUTPUTS_SHOWN,
         "usage": usage,
         "attempts": metering.attempts(actor, run.id),
         "findings": metering.findings(actor, run.id),
         "settlement": settled,
         "receipt": receipt,
         "witnessed": audit.witnessing_of(receipt.fact if receipt else None).reached,
-        "moving": not done,
+        "moving": coming or not done,
         "mark": "-".join(seen),
         "may_cancel": run.state not in FINAL and actor.has("owner", found.organisation_id),
     }
