@@ -13,6 +13,7 @@ from tests.engines import cgroup as engine_of_tests
 from hesuan.agent.meters.cgroup import EVIDENCE, Group, Groups, take
 from hesuan.agent.schedulers.contract import RunSpec, RunState
 from hesuan.agent.schedulers.local import LIMITED, UNLIMITED, LocalScheduler
+from hesuan.agent.words import Text
 from hesuan.wire.ids import new_id
 
 PID = 4711
@@ -45,7 +46,7 @@ def test_an_agent_alone_in_its_group_leaves_it_for_a_leaf_and_hands_the_controll
 ) -> None:
     proc, own = tree(tmp_path)
     groups, why = take(proc, pid=PID)
-    assert (groups, why) == (Groups(own / "hesuan-runs"), "")
+    assert (groups, why) == (Groups(own / "hesuan-runs"), Text("", ""))
     assert (own / "hesuan-agent" / "cgroup.procs").read_text() == "0"
     for group in (own, own / "hesuan-runs"):
         assert (group / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
@@ -69,13 +70,17 @@ def test_what_is_not_the_agents_own_is_left_alone_and_said(tmp_path: Path) -> No
     before = sorted(own.iterdir())
     assert take(proc, pid=PID) == (
         None,
-        f"{own} holds 2 other processes; it is not this agent's own",
+        Text(
+            f"{own} holds 2 other processes; it is not this agent's own",
+            f"{own} 中还有 2 个其他进程，并非本代理独有",
+        ),
     )
     assert sorted(own.iterdir()) == before
     proc, own = tree(tmp_path / "bare", controllers="hugetlb cpu")
-    assert take(proc, pid=PID) == (None, f"{own} has no controller memory, pids")
+    missing = Text(f"{own} has no controller memory, pids", f"{own} 没有控制器 memory, pids")
+    assert take(proc, pid=PID) == (None, missing)
     (proc / "cgroup").write_text("1:cpu:/\n")
-    assert take(proc, pid=PID) == (None, "this machine has no cgroup v2")
+    assert take(proc, pid=PID) == (None, Text("this machine has no cgroup v2", "本机没有 cgroup v2"))
 
 
 def test_a_group_that_systemd_has_not_lent_is_left_alone(
@@ -91,7 +96,9 @@ def test_a_group_that_systemd_has_not_lent_is_left_alone(
 
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr("os.getxattr", read)
-    assert take(proc, pid=PID) == (None, f"{own} is systemd's; its unit says no Delegate=yes")
+    _, why = take(proc, pid=PID)
+    assert why.en == f"{own} is systemd's; its unit says no Delegate=yes"
+    assert why.zh == f"{own} 属于 systemd，其单元没有 Delegate=yes"
     lent["trusted.delegate"] = b"1"
     assert take(proc, pid=PID)[0] == Groups(own / "hesuan-runs")
 

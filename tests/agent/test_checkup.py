@@ -15,10 +15,14 @@ from tests.engines import slurm as clusters
 from hesuan.agent import checkup, engines
 from hesuan.agent import site as sites
 from hesuan.agent.checkup import Step, Verdict
-from hesuan.agent.schedulers.contract import Observation, RunState
+from hesuan.agent.meters import cgroup
+from hesuan.agent.schedulers.contract import RUN_CONFLICT, Observation, RunState
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.site import Site
+from hesuan.agent.words import Text
+from hesuan.cli.language import choose
 from hesuan.cli.main import main
+from hesuan.errors import Refused
 
 ORGANISATION = "01JDZ6Y8000000000000000003"
 
@@ -173,3 +177,45 @@ def test_for_programs_and_with_a_fault(site: Site, capsys: pytest.CaptureFixture
     assert [step["verdict"] for step in steps[:2]] == ["ok", "failed"] and "没有应答" in steps[1]["found"][
         "zh"
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "why", "not_said"),
+    [
+        ("en", "Runs are not limited by cgroup v2: no group here.", "限制"),
+        ("zh", "运行不受 cgroup v2 限制：此处没有。", "Runs are"),
+    ],
+)
+def test_whether_runs_are_limited_is_said_in_the_language_of_the_command(
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    language: str,
+    why: str,
+    not_said: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    request.addfinalizer(lambda: choose(None))
+
+    def stop(*_args: object) -> None:
+        raise Refused(RUN_CONFLICT, run="–", known="–", given="–")
+
+    monkeypatch.setattr(cgroup, "take", lambda: (None, Text("no group here", "此处没有")))
+    monkeypatch.setattr("hesuan.cli.agent.usable_apps", stop)
+    assert main(["--lang", language, "agent", "run", "--data", str(site.data), "--apps", "."]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert why in out and not_said not in out
+    monkeypatch.setattr(checkup.Trial, "steps", lambda _self: ())
+    main(["--lang", language, "agent", "check", "--data", str(site.data)])
+    out = "".join(capsys.readouterr().out.split())
+    assert why.replace(" ", "") in out and not_said.replace(" ", "") not in out
+
+
+def test_runs_that_are_limited_are_said_to_be_in_both_languages(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cgroup, "take", lambda: (cgroup.Groups(tmp_path), Text("", "")))
+    limits = engines.equip(site, None).limits
+    assert limits == Text(
+        f"Runs are limited by cgroup v2 below {tmp_path}.", f"运行受 {tmp_path} 之下的 cgroup v2 限制。"
+    )

@@ -24,6 +24,7 @@ from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.site import Site
 from hesuan.agent.uplink import SKEW_BOUND, Uplink
+from hesuan.agent.words import Text
 from hesuan.errors import Faults, HesuanError
 from hesuan.wire.ids import new_id
 
@@ -32,6 +33,9 @@ CLOCK_WARN_S = 2.0
 LOOK_S = 0.2
 SHORT_LIMIT_S = 2
 _HELLO = 'echo hesuan; echo seen > "$HESUAN_OUTPUT/seen"; sleep 2'
+
+
+_NOTHING = Text("", "")
 
 
 class Verdict(StrEnum):
@@ -44,21 +48,13 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A sentence in both languages."""
-
-    en: str
-    zh: str
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """One step: what was tried, how it went, and what to do where it did not go well."""
 
     name: str
     verdict: Verdict
     found: Text
-    do: Text = Text("", "")
+    do: Text = _NOTHING
 
 
 class Trouble(Exception):
@@ -152,8 +148,9 @@ def _engine(equipped: Equipped) -> Step:
         f"{equipped.scheduler.name} on {machine.host}: at most {machine.cores} cores a run; cards: {cards}.",
         f"{machine.host} 上的 {equipped.scheduler.name}：每个运行至多 {machine.cores} 核；加速卡：{cards}。",
     )
-    if equipped.limits:
-        found = Text(f"{found.en} {equipped.limits}", f"{found.zh} {equipped.limits}")
+    limits = equipped.limits
+    if limits is not None:
+        found = Text(f"{found.en} {limits.en}", f"{found.zh}{limits.zh}")
     if not machine.notes:
         return Step("engine", Verdict.OK, found)
     notes = " ".join(machine.notes)

@@ -88,6 +88,7 @@ from hesuan.agent.site import Site
 from hesuan.agent.stacks import Stack
 from hesuan.agent.survey import Capacity
 from hesuan.agent.telling import BOUND_BYTES
+from hesuan.agent.words import Text
 from hesuan.errors import InputFault, NotFound, declare
 from hesuan.toml_table import Table
 from hesuan.wire.canonical import Json
@@ -159,8 +160,8 @@ class Equipped:
     """How much of each run's log travels, at most."""
     output_bytes: int = OUTPUT_BOUND_BYTES
     """How much of each run's output files travels, at most; 0: none leaves the site."""
-    limits: str = ""
-    """Whether the local engine's runs are limited by the kernel, or why not; empty for other engines."""
+    limits: Text | None = None
+    """Whether the local engine's runs are limited by the kernel, or why not; None for other engines."""
     stacks: tuple[Stack, ...] = ()
     """The software on each kind of chip, as the site's file has it."""
 
@@ -229,9 +230,17 @@ def _equipped(site: Site, said: SiteFile) -> Equipped:
     machine = detect.machine()
     groups, why_not = cgroup.take()
     local = LocalScheduler(site.runs, cores=machine.cores, groups=groups)
-    limited = f"Runs are limited by cgroup v2 below {groups.root}." if groups else ""
-    limits = limited or f"Runs are not limited by cgroup v2: {why_not}."
-    return Equipped(local, machine, detect.machine, limits=limits)
+    return Equipped(local, machine, detect.machine, limits=_limits(groups, why_not))
+
+
+def _limits(groups: cgroup.Groups | None, why_not: Text) -> Text:
+    if groups is None:
+        return Text(
+            f"Runs are not limited by cgroup v2: {why_not.en}.", f"运行不受 cgroup v2 限制：{why_not.zh}。"
+        )
+    return Text(
+        f"Runs are limited by cgroup v2 below {groups.root}.", f"运行受 {groups.root} 之下的 cgroup v2 限制。"
+    )
 
 
 def read(path: Path) -> SiteFile:

@@ -105,8 +105,10 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
     teller = Teller(Console())
     equipped = engines.equip(site, site_file)
     scheduler, machine = equipped.scheduler, equipped.machine
-    for note in filter(None, (*machine.notes, equipped.limits)):
+    for note in machine.notes:
         teller(note)
+    if equipped.limits is not None:
+        teller(said(en=equipped.limits.en, zh=equipped.limits.zh))
     found = usable_apps(apps, machine, teller)
 
     def described(seen: detecting.Machine) -> dict[str, Json]:

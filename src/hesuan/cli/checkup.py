@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from hesuan.agent import checkup
+from hesuan.agent import words
 from hesuan.agent.checkup import Step, Verdict
 from hesuan.cli.exits import Exit
 from hesuan.cli.language import said
@@ -67,5 +67,5 @@ def name(step: str) -> str:
     }[step]
 
 
-def _said(text: checkup.Text) -> str:
+def _said(text: words.Text) -> str:
     return said(en=text.en, zh=text.zh)

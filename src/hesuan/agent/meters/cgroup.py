@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hesuan.agent.words import Text
+
 EVIDENCE = "kernel:cgroup2"
 """Processor time and peak memory of all processes of the run's group together."""
 CONTROLLERS = ("cpu", "memory", "pids")
@@ -88,7 +90,7 @@ class Groups:
         return Group(self.root / run)
 
 
-def take(proc: Path = Path("/proc/self"), *, pid: int | None = None) -> tuple[Groups | None, str]:
+def take(proc: Path = Path("/proc/self"), *, pid: int | None = None) -> tuple[Groups | None, Text]:
     """The groups that this agent may use, made ready; or None, and why.
 
     Args:
@@ -97,26 +99,34 @@ def take(proc: Path = Path("/proc/self"), *, pid: int | None = None) -> tuple[Gr
     """
     own = _own_group(proc)
     if own is None:
-        return None, "this machine has no cgroup v2"
+        return None, Text("this machine has no cgroup v2", "本机没有 cgroup v2")
     base = own.parent if own.name == _AGENT else own
     missing = [name for name in CONTROLLERS if name not in _read(base / "cgroup.controllers").split()]
     if missing:
-        return None, f"{base} has no controller {', '.join(missing)}"
+        named = ", ".join(missing)
+        return None, Text(f"{base} has no controller {named}", f"{base} 没有控制器 {named}")
     if not _is_lent(base):
-        return None, f"{base} is systemd's; its unit says no Delegate=yes"
+        return None, Text(
+            f"{base} is systemd's; its unit says no Delegate=yes",
+            f"{base} 属于 systemd，其单元没有 Delegate=yes",
+        )
     try:
         if (base / "cgroup.type").exists() and base == own:
             others = set(_read(base / "cgroup.procs").split()) - {str(pid or os.getpid())}
             if others:
-                return None, f"{base} holds {len(others)} other processes; it is not this agent's own"
+                return None, Text(
+                    f"{base} holds {len(others)} other processes; it is not this agent's own",
+                    f"{base} 中还有 {len(others)} 个其他进程，并非本代理独有",
+                )
             (base / _AGENT).mkdir(exist_ok=True)
             Group(base / _AGENT).enter()
         _hand_down(base)
         (base / _RUNS).mkdir(exist_ok=True)
         _hand_down(base / _RUNS)
     except OSError as error:
-        return None, f"{base} may not be used: {error.strerror}"
-    return Groups(base / _RUNS), ""
+        said = error.strerror
+        return None, Text(f"{base} may not be used: {said}", f"{base} 不可使用：{said}")
+    return Groups(base / _RUNS), Text("", "")
 
 
 def _hand_down(group: Path, controllers: Sequence[str] = CONTROLLERS) -> None:
