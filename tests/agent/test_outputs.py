@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.agent.fakes import Rig
 from tests.agent.hub import StandInHub
@@ -17,7 +18,8 @@ from hesuan.agent.schedulers.contract import RunState
 from hesuan.agent.schedulers.rundir import open_output, output_digest
 from hesuan.agent.site import Site
 from hesuan.agent.spool import Spool
-from hesuan.errors import Unavailable
+from hesuan.agent.uplink import Uplink
+from hesuan.errors import NotFound, Unavailable
 from hesuan.wire.outputs import PIECE_BYTES, Listed, list_digest
 
 BIG = bytes(range(256)) * 8192  # 2 MiB: four pieces
@@ -219,6 +221,15 @@ def test_a_hub_of_before_is_left_alone_for_a_while(rig: Rig, hub: StandInHub, cl
     hub.takes_outputs = True
     clock.now_s += OLD_HUB_PAUSE_S
     assert made.step() == 1 and hub.output(run)["a/big.bin"] == BIG
+
+
+def test_a_page_that_says_not_found_is_a_hub_of_before_and_for_messages_an_outage(site: Site) -> None:
+    html = httpx.MockTransport(lambda _: httpx.Response(404, text="<h1>Not found</h1>"))
+    uplink = Uplink("http://hub", site.private, site.agent, transport=html)
+    with pytest.raises(NotFound, match="is older than this agent"):
+        uplink.output("output", {})
+    with pytest.raises(Unavailable):
+        uplink.send([])
 
 
 def test_a_hub_that_has_not_taken_in_the_usage_is_asked_later(
