@@ -15,6 +15,7 @@ OF_JOBS = {
     "HESUAN_CORES": "cores the job holds",
     "HESUAN_CARDS": "how many accelerator cards it holds, on Slurm and Ray",
     "HESUAN_OUTPUT": "folder for what the job makes",
+    "HESUAN_INPUT": "folder of the files that the job reads, where its order names any",
 }
 """Set by the site agent for each job."""
 

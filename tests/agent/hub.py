@@ -12,6 +12,7 @@ import json
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,11 @@ class StandInHub:
     lists: dict[str, dict[str, Any]] = field(default_factory=dict)
     pieces: dict[tuple[str, int], bytes] = field(default_factory=dict)
     changed: set[tuple[str, int]] = field(default_factory=set)
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Input files by the SHA-256 they are asked by."""
+    piece_bytes: int = 100
+    fetched: list[tuple[str, int]] = field(default_factory=list)
+    """Digest and offset of each piece that was given."""
     requests: int = 0
     polls: int = 0
     lose_answers: int = 0
@@ -114,6 +120,8 @@ class StandInHub:
                 return self._output(document)
             case "/gateway/v1/output-piece" if self.takes_outputs:
                 return self._output_piece(document)
+            case "/gateway/v1/inputs":
+                return self._inputs(document)
         return 404, {}
 
     def _enrol(self, document: dict[str, Any]) -> Answer:
@@ -189,6 +197,15 @@ class StandInHub:
         body = open_sealed(document, self.key).body
         within = [one for one in self.records if str(body["since"]) <= one["ended_at"] < str(body["until"])]
         return 200, {"attempts": within, "next": None}
+
+    def _inputs(self, document: dict[str, Any]) -> Answer:
+        body: dict[str, Any] = dict(open_sealed(document, self.key).body)
+        if body["sha256"] not in self.files:
+            return self._problem(404, "gateway.input_not_found")
+        self.fetched.append((body["sha256"], body["offset"]))
+        whole = self.files[body["sha256"]]
+        data = whole[body["offset"] : body["offset"] + self.piece_bytes]
+        return 200, {"data": b64encode(data).decode(), "size_bytes": len(whole), "offset": body["offset"]}
 
     def usages(self) -> list[dict[str, Any]]:
         """What a hub would keep of the usage it was sent."""

@@ -13,34 +13,35 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hesuan.agent import draining, selfreport
 from hesuan.agent.benchmarking import Benchmark, core_counts
-from hesuan.agent.countersign import ORDERED, objection
+from hesuan.agent.countersign import objection, ordered
 from hesuan.agent.counting import Meter
+from hesuan.agent.inputs import Bounds, Inputs
 from hesuan.agent.observing import Observer, tell_state
-from hesuan.agent.orders import House, drain_reason, run_id, specification
+from hesuan.agent.orders import House, drain_reason, files_of, run_id, specification
 from hesuan.agent.outputs import BOUND_BYTES as OUTPUT_BOUND_BYTES
 from hesuan.agent.outputs import OutputSender
-from hesuan.agent.schedulers.contract import Observation, RunState, Scheduler
+from hesuan.agent.schedulers.contract import INPUT_DIFFERS, Observation, RunState, Scheduler
 from hesuan.agent.schedulers.rundir import utc_now
 from hesuan.agent.site import Site
 from hesuan.agent.spool import Command, Spool
 from hesuan.agent.surveying import Surveyor
 from hesuan.agent.telling import BOUND_BYTES
-from hesuan.agent.uplink import BATCH, LARGEST_WAIT_S, BackOff, Uplink
+from hesuan.agent.uplink import BATCH, LARGEST_WAIT_S, BackOff, Uplink, fitting
 from hesuan.errors import Conflict, Faults, HesuanError, NotFound, Refused, Unavailable
 from hesuan.wire.canonical import Json, digest
 from hesuan.wire.ids import is_id
 from hesuan.wire.receipt import sign_receipt
 
 HEARTBEAT_EVERY_S = 30.0
-LARGEST_BATCH_BYTES = 512 << 10
 BUSY_TICK_S, IDLE_TICK_S = 0.25, 1.0
 REFUSED_PAUSE_S = 30.0
 DISK_PAUSE_S = 5.0
+CANCELLED_BEFORE = "The user cancelled it while its input files were fetched; it was not started."
 DISK_TROUBLE = "The data folder cannot be written; nothing is lost, it is tried again."
 
 Tell = Callable[[str], None]
@@ -63,11 +64,16 @@ class Agent:
     surveyor: Surveyor = field(default_factory=Surveyor)
     log_bytes: int = BOUND_BYTES
     output_bytes: int = OUTPUT_BOUND_BYTES
+    bounds: Bounds = field(default_factory=Bounds)
+    inputs: Inputs = field(init=False)
     wake: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     _back_off: BackOff = field(default_factory=BackOff)
     _send_after: float = 0.0
     _beat_after: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.inputs = Inputs(self.site.inputs, self.uplink, self.bounds)
 
     def serve(self) -> None:
         """Works until ``stop``; runs go on without us."""
@@ -102,6 +108,7 @@ class Agent:
 
     def tick(self) -> bool:
         """One round; whether something is under way that deserves a closer look soon."""
+        self.inputs.begin_round()
         for command in self.spool.open_commands():
             self._handle(command)
         observed = Observer(self.spool, self.scheduler, self.tell, self.meter, self.log_bytes).look()
@@ -166,20 +173,32 @@ class Agent:
     def _start(self, command: Command, run: str) -> None:
         try:
             spec = specification(command.body, self.house)
+            if spec.inputs and not self._is_there(run):
+                if not self.inputs.ready(run, spec.inputs):
+                    return
+                spec = replace(spec, inputs_at=self.inputs.root)
             self.scheduler.submit(spec)
+            self.inputs.used(spec.inputs)
         except Conflict as conflict:
             self._drop(command, conflict.sentence("en"))
             return
         except Unavailable:
             raise
         except (Faults, HesuanError) as error:
+            if (
+                isinstance(error, Refused)
+                and error.code is INPUT_DIFFERS
+                and self.inputs.distrust(spec.inputs)
+            ):
+                self.tell(f"An input file of run {run} was altered here; it is fetched again.")
+                return
             # The engine may have it from before a restart, under an application that has changed since.
             if not self._is_there(run):
                 faults = error.faults if isinstance(error, Faults) else (error,)
                 self._refuse(command, run, " ".join(fault.sentence("en") for fault in faults))
                 return
         with self.spool.transaction() as change:
-            change.know_run(run, state=RunState.SUBMITTED, order=_order(command.body))
+            change.know_run(run, state=RunState.SUBMITTED, order=ordered(command.body))
             tell_state(change, Observation(run, RunState.SUBMITTED, utc_now()))
             change.done(command)
         self.tell(f"Run {run} submitted.")
@@ -206,7 +225,11 @@ class Agent:
             self._drop(command, error.sentence("en"))
             return
         known = self.spool.run(run)
-        if known is None and self._has_open_run(run):
+        if known is None and (waiting := self._open_run(run)) is not None:
+            # While files are still to come, no engine has heard of it.
+            if not self.inputs.here(files_of(waiting.body)) and not self._is_there(run):
+                self._refuse(waiting, run, CANCELLED_BEFORE)
+                self._drop(command, f"Run {run} was cancelled before it was submitted.")
             return
         if known is not None and not known.state.final:
             try:
@@ -216,8 +239,9 @@ class Agent:
         with self.spool.transaction() as change:
             change.done(command)
 
-    def _has_open_run(self, run: str) -> bool:
-        return any(one.kind == "run" and one.body.get("run") == run for one in self.spool.open_commands())
+    def _open_run(self, run: str) -> Command | None:
+        waiting = (one for one in self.spool.open_commands() if one.kind == "run")
+        return next((one for one in waiting if one.body.get("run") == run), None)
 
     def _countersign(self, command: Command) -> None:
         receipt: Any = command.body.get("receipt")
@@ -317,7 +341,7 @@ class Agent:
 
     def _send(self) -> None:
         """Sends what waits, as long as the hub takes it."""
-        while time.monotonic() >= self._send_after and (waiting := _batch(self.spool.waiting(BATCH))):
+        while time.monotonic() >= self._send_after and (waiting := fitting(self.spool.waiting(BATCH))):
             try:
                 self.spool.stored_through(self.uplink.send(waiting))
                 self._back_off.reset()
@@ -374,19 +398,3 @@ class Agent:
                 self.tell(f"{DISK_TROUBLE} {error!r}")
                 pause_s = DISK_PAUSE_S
             self.stopping.wait(pause_s)
-
-
-def _order(body: Mapping[str, Any]) -> dict[str, Json]:
-    """What was ordered, to compare with the receipt's quote later."""
-    return {name: body.get(name) for name in ORDERED}
-
-
-def _batch(waiting: list[tuple[int, dict[str, Json]]]) -> list[tuple[int, dict[str, Json]]]:
-    """As many of the oldest messages as fit into one request, at least one."""
-    size, count = 0, 0
-    for _, sealed in waiting:
-        size += len(str(sealed))
-        if count and size > LARGEST_BATCH_BYTES:
-            break
-        count += 1
-    return waiting[:count]

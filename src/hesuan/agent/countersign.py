@@ -14,7 +14,7 @@ from hesuan.agent.schedulers.contract import RunState
 from hesuan.agent.spool import KnownRun
 from hesuan.errors import InputFault
 from hesuan.wire import checks
-from hesuan.wire.canonical import canonical, digest
+from hesuan.wire.canonical import Json, canonical, digest
 from hesuan.wire.checks import Outcome
 
 ORDERED = ("cores", "time_limit_s", "app_digest")
@@ -49,6 +49,11 @@ def objection(
     if signed is not None and signed[1] != fingerprint:
         return f"Run {known.run} has a signed receipt already: {signed[0]}, digest {signed[1]}."
     return _usage_objection(receipt, known) or _order_objection(receipt["quote"], known)
+
+
+def ordered(body: Mapping[str, Any]) -> dict[str, Json]:
+    """What was ordered, to compare with the receipt's quote later."""
+    return {name: body.get(name) for name in ORDERED}
 
 
 def _usage_objection(receipt: Mapping[str, Any], known: KnownRun) -> str:

@@ -7,15 +7,17 @@ words, and only where the centre has said that scripts may run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from hesuan.agent.draining import LONGEST_REASON
 from hesuan.agent.manifests import Manifest
-from hesuan.agent.schedulers.contract import FOLDER_DIFFERS, RunSpec
+from hesuan.agent.schedulers.contract import FOLDER_DIFFERS, Input, RunSpec
 from hesuan.errors import InputFault, Refused, declare, unknown_key
 from hesuan.wire.ids import is_id
+from hesuan.wire.inputs import MOST, clash, is_path
 
 APP_UNKNOWN = declare(
     "agent.app_unknown",
@@ -34,8 +36,8 @@ BAD_COMMAND = declare(
 )
 
 _RUN_KEYS = ("run", "work", "cores", "time_limit_s", "app_digest", "organisation")
-_APP_KEYS = ("kind", "app", "units", "parameters", "cores", "time_limit_s", "memory_bytes")
-_SCRIPT_KEYS = ("kind", "command", "cores", "time_limit_s", "memory_bytes")
+_APP_KEYS = ("kind", "app", "units", "parameters", "cores", "time_limit_s", "memory_bytes", "inputs")
+_SCRIPT_KEYS = ("kind", "command", "cores", "time_limit_s", "memory_bytes", "inputs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def specification(body: Mapping[str, Any], house: House) -> RunSpec:
     if owner != "" and not is_id(owner):
         raise _bad("organisation", owner, "an organisation's id")
     memory_bytes = _positive(work, "memory_bytes") if "memory_bytes" in work else 0
+    inputs = _inputs(work)
     match work.get("kind"):
         case "app":
             _refuse_unknown(work, _APP_KEYS, "work")
@@ -105,13 +108,22 @@ def specification(body: Mapping[str, Any], house: House) -> RunSpec:
                 manifest.digest,
                 memory_bytes=memory_bytes,
                 organisation=owner,
+                inputs=inputs,
             )
         case "script":
             _refuse_unknown(work, _SCRIPT_KEYS, "work")
             if not house.scripts_allowed:
                 raise Refused(SCRIPTS_OFF)
             words = _words(work)
-            return RunSpec(run, words, cores, time_limit_s, memory_bytes=memory_bytes, organisation=owner)
+            return RunSpec(
+                run,
+                words,
+                cores,
+                time_limit_s,
+                memory_bytes=memory_bytes,
+                organisation=owner,
+                inputs=inputs,
+            )
         case other:
             raise _bad("work.kind", other, "`app` or `script`")
 
@@ -131,6 +143,36 @@ def _words(work: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(words, list) or not words or not all(_is_word(word) for word in words):
         raise _bad("work.command", words, "a list of words")
     return tuple(words)
+
+
+def files_of(body: Mapping[str, Any]) -> tuple[Input, ...]:
+    """The files that a ``run`` command names; none where it makes no sense, which is told elsewhere."""
+    work = body.get("work")
+    try:
+        return _inputs(work) if isinstance(work, Mapping) else ()
+    except InputFault:
+        return ()
+
+
+def _inputs(work: Mapping[str, Any]) -> tuple[Input, ...]:
+    """The files that the job reads; a path that leaves its folder is refused here whatever the hub says."""
+    if "inputs" not in work:
+        return ()
+    given = work["inputs"]
+    wanted = f"a list of 1 to {MOST} files"
+    if not isinstance(given, list) or not 1 <= len(given) <= MOST:
+        raise _bad("work.inputs", given, wanted)
+    for place, one in enumerate(given):
+        if not isinstance(one, Mapping) or set(one) != {"path", "sha256", "size_bytes"}:
+            raise _bad(f"work.inputs.{place}", one, "`path`, `sha256` and `size_bytes`")
+        if not is_path(one["path"]):
+            raise _bad(f"work.inputs.{place}.path", one["path"], "a relative path without `..`")
+        if not (isinstance(one["sha256"], str) and re.fullmatch("[0-9a-f]{64}", one["sha256"])):
+            raise _bad(f"work.inputs.{place}.sha256", one["sha256"], "64 hexadecimal digits")
+        _positive(one, "size_bytes")
+    if clash([one["path"] for one in given]):
+        raise _bad("work.inputs", given, "paths of which no two are alike or one inside the other")
+    return tuple(Input(**one) for one in given)
 
 
 def _is_word(word: object) -> bool:

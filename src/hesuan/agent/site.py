@@ -5,6 +5,7 @@
     agent.json       hub, agent id, centre id, name      written once, at enrolment
     agent-key.pem    the private key (0600)              made here, never leaves
     spool.sqlite3    the durable spool
+    inputs/          input files of runs, by their digest; bounded, may be removed
     runs/            the local engine's run directories
     agent.lock       held while an agent runs
 """
@@ -59,6 +60,11 @@ class Site:
     def runs(self) -> Path:
         """The local engine's directories."""
         return self.data / "runs"
+
+    @property
+    def inputs(self) -> Path:
+        """Input files that were fetched."""
+        return self.data / "inputs"
 
     @property
     def spool(self) -> Path:

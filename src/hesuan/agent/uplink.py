@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ CONNECT_S = 10.0
 ANSWER_S = 30.0
 LARGEST_WAIT_S = 25
 BATCH = 100
+LARGEST_BATCH_BYTES = 512 << 10
 SKEW_BOUND = timedelta(minutes=5)
 BACK_OFF_FIRST_S = 0.5
 BACK_OFF_LONGEST_S = 30.0
@@ -183,6 +185,19 @@ class Uplink:
         """
         return self._ask(kind, f"/gateway/v1/{kind.replace('_', '-')}", body)
 
+    def input_piece(self, *, run: str, sha256: str, offset: int) -> bytes:
+        """A piece of one of a run's input files, from an offset; empty at its end.
+
+        Raises:
+            Unavailable: ``agent.hub_away``.
+            Refused: ``agent.hub_refused``, ``agent.clock_skew``.
+        """
+        answer = self._ask("input", "/gateway/v1/inputs", {"run": run, "sha256": sha256, "offset": offset})
+        try:
+            return b64decode(answer["data"], validate=True)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Unavailable(HUB_AWAY, hub=self.hub, problem=repr(error)[:200]) from None
+
     def _ask(self, kind: str, path: str, body: dict[str, Json]) -> dict[str, Any]:
         """A signed request that is answered and not stored; a wrong clock is told as such."""
         message = Message(agent=self.agent, seq=0, kind=kind, at=datetime.now(UTC), body=body)
@@ -274,3 +289,14 @@ def _refuse(hub: str, response: httpx.Response, answer: object) -> NoReturn:
         detail=problem.get("detail", ""),
         facts=facts,
     )
+
+
+def fitting(waiting: list[tuple[int, dict[str, Json]]]) -> list[tuple[int, dict[str, Json]]]:
+    """As many of the oldest messages as fit into one request, at least one."""
+    size, count = 0, 0
+    for _, sealed in waiting:
+        size += len(str(sealed))
+        if count and size > LARGEST_BATCH_BYTES:
+            break
+        count += 1
+    return waiting[:count]

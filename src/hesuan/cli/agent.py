@@ -128,6 +128,7 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
             surveyor=Surveyor(look=lambda: described(equipped.look()), look_free=equipped.capacity),
             log_bytes=equipped.log_bytes,
             output_bytes=equipped.output_bytes,
+            bounds=equipped.bounds,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop())

@@ -19,8 +19,9 @@ from hesuan.wire.canonical import MAX_INTEGER, Json, canonical
 MESSAGE_DOMAIN = "hesuan-message-v1"
 TAKES = "hesuan-orders"
 """Under this name an agent's inventory says, among its software, which version of ``run`` commands it takes;
-silence is 1. Version 2 says whose work it is (``organisation``)."""
-NEWEST_ORDER = 2
+silence is 1. Version 2 says whose work it is (``organisation``), version 3 which files (``inputs``)."""
+FETCHES_INPUTS = 3
+NEWEST_ORDER = 3
 ENROL_DOMAIN = "hesuan-enrol-v1"
 _MEMBERS = frozenset({"agent", "seq", "kind", "at", "body"})
 _AT_FORM = "%Y-%m-%dT%H:%M:%S.%fZ"

@@ -180,10 +180,10 @@ def test_an_incomplete_or_foreign_file_is_not_held(owner: Person, stranger: Pers
 
 def test_pieces_go_only_to_an_open_run_that_needs_the_file(owner: Person) -> None:
     file = whole(owner)
-    assert selectors.piece_for_run(RUN, SHA256, 0) is None
+    assert selectors.piece_for_run(RUN, SHA256, 0, 9) is None
     hold(owner, file)
-    assert selectors.piece_for_run(RUN, SHA256, 10_000) == (CONTENT[10_000:], len(CONTENT))
-    assert selectors.piece_for_run(new_id(), SHA256, 0) is None
-    assert selectors.piece_for_run(RUN, "0" * 64, 0) is None
+    assert selectors.piece_for_run(RUN, SHA256, 10_000, 100) == (CONTENT[10_000:10_100], len(CONTENT))
+    assert selectors.piece_for_run(new_id(), SHA256, 0, 9) is None
+    assert selectors.piece_for_run(RUN, "0" * 64, 0, 9) is None
     services.let_go(RUN)
-    assert selectors.piece_for_run(RUN, SHA256, 0) is None
+    assert selectors.piece_for_run(RUN, SHA256, 0, 9) is None

@@ -68,6 +68,11 @@ TOO_MUCH_MEMORY = declare(
     en="The run asks for {asked} MiB of memory; the largest node here gives {available} MiB.",
     zh="该运行需要 {asked} MiB 内存；本站点最大的节点可提供 {available} MiB。",
 )
+INPUT_DIFFERS = declare(
+    "agent.input_differs",
+    en="Input `{path}` has the SHA-256 {found}; {ordered} was ordered. It was altered on the way or here.",
+    zh="输入文件“{path}”的 SHA-256 为 {found}，订单要求 {ordered}。内容在途中或本地被改动。",
+)
 FOLDER_DIFFERS = declare(
     "agent.folder_differs",
     en="The application's folder here has the digest {found}; the run was ordered with {ordered}."
@@ -106,6 +111,19 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """A file that the job reads, at its path below the run's input folder."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+
+    def document(self) -> dict[str, Json]:
+        """As the command says it."""
+        return {"path": self.path, "sha256": self.sha256, "size_bytes": self.size_bytes}
+
+
+@dataclass(frozen=True, slots=True)
 class RunSpec:
     """What to start. With a ``folder``, the words ``{app} {output} {python}`` of the command are filled in
     by the engine, and the folder's content must have the digest ``folder_digest``."""
@@ -124,6 +142,9 @@ class RunSpec:
     """Their name in the planner's catalogue."""
     memory_bytes: int = 0
     """Memory to hold; 0: what the site gives by default."""
+    inputs: tuple[Input, ...] = ()
+    inputs_at: Path | None = None
+    """The folder where they lie under their SHA-256 before the run is made."""
 
     def document(self) -> dict[str, Json]:
         """What makes two specifications the same; where the folder lies here is no part of it.
@@ -135,6 +156,7 @@ class RunSpec:
             "cards": self.cards,
             "card": self.card,
             "memory_bytes": self.memory_bytes,
+            "inputs": [one.document() for one in self.inputs],
         }
         return {
             "run": self.run,

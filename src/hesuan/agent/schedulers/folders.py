@@ -7,6 +7,8 @@ Whatever a killed agent left half prepared is removed later.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import shutil
 import tempfile
 import time
@@ -14,10 +16,17 @@ from pathlib import Path
 
 from hesuan.agent import durable
 from hesuan.agent.manifests import IGNORED, folder_digest
-from hesuan.agent.schedulers.contract import FOLDER_DIFFERS, RUN_CONFLICT, RUN_UNKNOWN, RunSpec
+from hesuan.agent.schedulers.contract import (
+    FOLDER_DIFFERS,
+    INPUT_DIFFERS,
+    RUN_CONFLICT,
+    RUN_UNKNOWN,
+    RunSpec,
+)
 from hesuan.agent.schedulers.rundir import RunDirectory, utc_now
 from hesuan.errors import Conflict, NotFound, Refused
 from hesuan.wire.canonical import digest
+from hesuan.wire.inputs import is_path
 
 _STAGING = ".new-"
 _STALE_STAGING_S = 600
@@ -56,7 +65,7 @@ class RunFolders:
 
         Raises:
             Conflict: ``agent.run_conflict``, it is there with another specification.
-            Refused: ``agent.folder_differs``.
+            Refused: ``agent.folder_differs``, ``agent.input_differs``.
         """
         if not self.has(spec.run):
             self.create(spec)
@@ -74,6 +83,8 @@ class RunFolders:
                 (staging / name).mkdir(mode=0o700)
             if spec.folder is not None:
                 _copy_folder(spec, staging / "app")
+            if spec.inputs:
+                _copy_inputs(spec, staging / "input")
             durable.write_json(staging / "spec.json", {**spec.document(), "submitted_at": utc_now()})
             with contextlib.suppress(OSError):
                 staging.rename(self.root / spec.run)
@@ -104,3 +115,24 @@ def _copy_folder(spec: RunSpec, target: Path) -> None:
     found = folder_digest(target)
     if found != spec.folder_digest:
         raise Refused(FOLDER_DIFFERS, found=found, ordered=spec.folder_digest)
+
+
+def _copy_inputs(spec: RunSpec, target: Path) -> None:
+    """Copies the input files, each read-only, and digests the copies: what is digested is what the job reads.
+
+    Raises:
+        Refused: ``agent.input_differs``.
+    """
+    assert spec.inputs_at is not None
+    target.mkdir(mode=0o700)
+    for one in spec.inputs:
+        assert is_path(one.path), f"{one.path!r} was checked when the command was read"
+        place = target / one.path
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(spec.inputs_at / one.sha256, place)
+        place.chmod(0o400)
+        with place.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        if found != one.sha256:
+            raise Refused(INPUT_DIFFERS, path=one.path, found=found, ordered=one.sha256)

@@ -32,6 +32,7 @@ def environment(spec: RunSpec, directory: RunDirectory) -> Mapping[str, str]:
         "HESUAN_CORES": str(spec.cores),
         "HESUAN_CARDS": str(spec.cards),
         "HESUAN_OUTPUT": str(directory.output),
+        **directory.told_inputs(),
         **dict.fromkeys(_THREADS, str(spec.cores)),
     }
 

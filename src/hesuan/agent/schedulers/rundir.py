@@ -3,6 +3,7 @@
 ::
 
     spec.json      what to run                            by the engine; makes the directory exist at all
+    input/         the files it reads, copied, read-only  by the engine, before the directory exists
     app/           the application's files, copied         by the engine, before the directory exists
     cancel         the user has asked for the end          by the engine
     claim.json     which supervisor has taken the run      by the supervisor, before anything is started
@@ -64,6 +65,22 @@ class RunDirectory:
     def output(self) -> Path:
         """Where the job leaves what it has made."""
         return self.path / "output"
+
+    @property
+    def input(self) -> Path:
+        """Where the job finds its input files, if it was given any."""
+        return self.path / "input"
+
+    def told_inputs(self) -> dict[str, str]:
+        """The variable that names the input folder, where there is one."""
+        return {"HESUAN_INPUT": str(self.input)} if self.input.is_dir() else {}
+
+    def give_inputs(self, user: int, group: int) -> None:
+        """Makes the input files another user's, who alone may read them."""
+        for at, _, files, fd in os.fwalk(self.input):
+            os.chown(at, user, group, follow_symlinks=False)
+            for file in files:
+                os.chown(file, user, group, dir_fd=fd, follow_symlinks=False)
 
     @property
     def log(self) -> Path:

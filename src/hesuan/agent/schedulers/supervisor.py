@@ -95,6 +95,7 @@ def environment(path: RunDirectory, cores: int) -> dict[str, str]:
         "HESUAN_RUN": path.run,
         "HESUAN_CORES": str(cores),
         "HESUAN_OUTPUT": str(path.output),
+        **path.told_inputs(),
         **dict.fromkeys(_THREADS, str(cores)),
     }
 

@@ -59,10 +59,10 @@ def complete(organisation_id: str, file_ids: Iterable[str]) -> dict[str, File]:
     return {row.id: row for row in rows}
 
 
-def piece_for_run(run_id: str, sha256: str, offset: int) -> tuple[bytes, int] | None:
+def piece_for_run(run_id: str, sha256: str, offset: int, limit: int) -> tuple[bytes, int] | None:
     """A piece of a file that an open run needs, and the file's size; ``None``: it needs no such file."""
     use = Use.objects.filter(run=run_id, ended_at=None, file__sha256=sha256).select_related("file").first()
     if use is None or use.file.completed_at is None:
         return None
-    found = store.piece(use.file.organisation_id, sha256, offset, MOST_PIECE_BYTES)
+    found = store.piece(use.file.organisation_id, sha256, offset, limit)
     return None if found is None else (found, use.file.size_bytes)

@@ -142,6 +142,7 @@ OUTPUT_PIECE = Record(
         "data": Free(outputs.PIECE_BYTES * 4 // 3 + 4),
     }
 )
+INPUT = Record({"run": Ulid(), "sha256": Text(64), "offset": Whole()})
 ENROL = Record({"code": Text(64), "name": NAME, "key": Text(100), "proof": _SIGNATURE})
 BATCH = Record({"messages": ListOf(Anything(), longest=LONGEST_BATCH, shortest=1)})
 """What is inside each message is read by ``wire.messages``, and its signature checked, before its body."""

@@ -10,6 +10,7 @@ urlpatterns = [
     path("enrol", views.enrol, name="gateway-enrol"),
     path("messages", views.messages, name="gateway-messages"),
     path("commands", views.commands, name="gateway-commands"),
+    path("inputs", views.inputs, name="gateway-inputs"),
     path("records", views.records, name="gateway-records"),
     path("output", views.output, name="gateway-output"),
     path("output-piece", views.output_piece, name="gateway-output-piece"),

@@ -1,4 +1,4 @@
-"""The agents' six addresses. Outbound from the centre only: an agent asks, the hub answers.
+"""The agents' seven addresses. Outbound from the centre only: an agent asks, the hub answers.
 
 The long poll is asynchronous. It looks once, closes its connection, sleeps in ``waiting`` without a
 transaction, a lock or a connection, and looks once more: a hundred waiting agents hold neither SQLite's write
@@ -22,6 +22,7 @@ from hesuan.errors import Faults, HesuanError, InputFault
 from hesuan.hub.centres import services as centres
 from hesuan.hub.centres.models import Command
 from hesuan.hub.centres.shapes import Record
+from hesuan.hub.gateway import inputs as fetching
 from hesuan.hub.gateway import outputs, problems, services, shapes
 from hesuan.hub.gateway import records as reconciled
 from hesuan.hub.gateway.reading import LARGEST_BODY_BYTES, read_json
@@ -100,6 +101,16 @@ async def output(data: bytes) -> dict[str, Json]:
 async def output_piece(data: bytes) -> dict[str, Json]:
     """A sealed piece of one of these files in; how far the hub has come with it out."""
     return await sync_to_async(outputs.append)(read_json(data))
+
+
+@endpoint
+async def inputs(data: bytes) -> dict[str, Json]:
+    """A sealed request for a piece of a run's input file in; that piece out."""
+    return await sync_to_async(_piece)(read_json(data))
+
+
+def _piece(sealed: Json) -> dict[str, Json]:
+    return fetching.piece(sealed=sealed)
 
 
 def _page(sealed: Json) -> dict[str, Json]:

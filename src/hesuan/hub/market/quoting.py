@@ -19,7 +19,7 @@ from hesuan.hub.programmes.rules import Item, Plan, Use, VoucherShare
 from hesuan.hub.programmes.services import plan_voucher, plan_vouchers, redeem
 from hesuan.wire.canonical import Json
 from hesuan.wire.ids import new_id
-from hesuan.wire.messages import format_at
+from hesuan.wire.messages import FETCHES_INPUTS, format_at
 from hesuan.wire.receipt import voucher_members
 
 
@@ -101,6 +101,7 @@ def _site(offering: Offering) -> rules.Site:
         memory_bytes=offering.memory_bytes,
         apps=tuple(sorted(apps)),
         scripts_allowed=centres.allows_scripts(centre.id),
+        takes_inputs=centres.takes_orders(centre.id) >= FETCHES_INPUTS,
     )
 
 

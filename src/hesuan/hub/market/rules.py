@@ -63,6 +63,11 @@ MEMORY_EXCEEDED = declare(
     en="The work needs {asked} of memory; {title} has {available}.",
     zh="作业需要内存 {asked}，{title} 只有 {available}。",
 )
+NO_INPUTS = declare(
+    "offering.no_inputs",
+    en="The site agent of {centre} is of a version that fetches no input files.",
+    zh="{centre} 的站点代理版本尚不能获取输入文件。",
+)
 APP_MISSING = declare(
     "offering.app_not_installed",
     en="The application {app} is not installed at {centre}. Installed there: {installed}.",
@@ -101,6 +106,7 @@ class Site:
     memory_bytes: int
     apps: tuple[str, ...]
     scripts_allowed: bool
+    takes_inputs: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,7 @@ def unfit(work: WorkOrder, site: Site) -> Refusal | None:
             APP_MISSING,
             {"app": work.app, "installed": installed},
         ),
+        (bool(work.inputs) and not site.takes_inputs, NO_INPUTS, {}),
         (work.cores > site.cores, CORES_EXCEEDED, {"asked": work.cores, "available": site.cores}),
         (memory_bytes > site.memory_bytes, MEMORY_EXCEEDED, memory),
     )

@@ -53,12 +53,13 @@ def request_quotes(*, actor: Actor, organisation_id: str, work: Mapping[str, Jso
     Raises:
         NotFound: ``identity.organisation_not_found``, for strangers too.
         Refused: ``market.role_missing``.
-        Faults: every fault of the work order.
+        Faults: every fault of the work order; then ``work.file_not_usable``.
     """
     order = parse_work(work)
     organisation = identity.organisation(actor, organisation_id)
     if not actor.has("owner", organisation_id):
         need_role(actor, "member", organisation_id, ("Asking for quotes", "询价"))
+    order = order.frozen(organisation_id)
     now = timezone.now()
     with transaction.atomic():
         request = QuoteRequest.objects.create(

@@ -7,15 +7,19 @@ Two kinds::
 
 ``time_limit_s`` is a script's only bound and therefore required there; for an application it follows from
 the forecast, and a user may set another. ``memory_bytes`` is optional in both: what the work needs at least.
+``inputs`` is optional in both: files of the organisation and where the run finds them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hesuan.errors import Faults, InputFault, declare, unknown_key
+from hesuan.hub.market import inputs
+from hesuan.hub.market.inputs import Input
 from hesuan.wire.canonical import Json
+from hesuan.wire.inputs import MOST
 
 MAX_CORES = 100_000
 MAX_UNITS = 10**12
@@ -69,6 +73,12 @@ MEANINGS: dict[str, tuple[str, str]] = {
         f"memory the work needs, whole bytes from 1 to {MAX_MEMORY_BYTES}",
         f"所需内存，1 至 {MAX_MEMORY_BYTES} 的整数字节",
     ),
+    "inputs": (
+        f"a list of 1 to {MOST} files, each with `file`, its id, and `path`, relative, without `..`;"
+        " no two paths are alike or one inside the other",
+        f"1 至 {MOST} 个文件的列表，每项含 `file`（文件 id）与 `path`（相对路径，不含 ..）；"
+        "路径互不相同、互不包含",
+    ),
 }
 
 
@@ -84,17 +94,22 @@ class WorkOrder:
     command: tuple[str, ...] = ()
     time_limit_s: int | None = None
     memory_bytes: int | None = None
+    inputs: tuple[Input, ...] = ()
 
     def document(self) -> dict[str, Json]:
         """The work order as the quote repeats it: canonical, without members that were not given."""
         document = self.for_agent()
         if self.time_limit_s is not None:
             document["time_limit_s"] = self.time_limit_s
+        if self.inputs:
+            document["inputs"] = [one.document() for one in self.inputs]
         return document
 
     def for_agent(self) -> dict[str, Json]:
         """What the site is to do and the memory to hold for it; its time limit travels in the command."""
-        memory: dict[str, Json] = {"memory_bytes": self.memory_bytes} if self.memory_bytes is not None else {}
+        more: dict[str, Json] = {"memory_bytes": self.memory_bytes} if self.memory_bytes is not None else {}
+        if self.inputs:
+            more["inputs"] = [one.for_agent() for one in self.inputs]
         if self.kind == "app":
             return {
                 "kind": "app",
@@ -102,9 +117,17 @@ class WorkOrder:
                 "units": self.units,
                 "parameters": dict(self.parameters),
                 "cores": self.cores,
-                **memory,
+                **more,
             }
-        return {"kind": "script", "command": list(self.command), "cores": self.cores, **memory}
+        return {"kind": "script", "command": list(self.command), "cores": self.cores, **more}
+
+    def frozen(self, organisation_id: str) -> WorkOrder:
+        """The same order with size and SHA-256 of its input files, as they are now.
+
+        Raises:
+            Faults: ``work.file_not_usable``.
+        """
+        return replace(self, inputs=inputs.frozen(self.inputs, organisation_id)) if self.inputs else self
 
 
 def parse_work(value: object, *, where: str = "work") -> WorkOrder:
@@ -143,6 +166,7 @@ def _work(kind: str, value: Mapping[str, Json]) -> WorkOrder:
         command=tuple(str(word) for word in command),
         time_limit_s=_int(value["time_limit_s"]) if "time_limit_s" in value else None,
         memory_bytes=_int(value["memory_bytes"]) if "memory_bytes" in value else None,
+        inputs=inputs.read(value.get("inputs", ())),  # type: ignore[arg-type]  # checked by are_inputs
     )
 
 
@@ -202,8 +226,9 @@ _CHECKS: dict[str, Callable[[object], bool]] = {
     "cores": _whole(1, MAX_CORES),
     "time_limit_s": _whole(1, MAX_TIME_LIMIT_S),
     "memory_bytes": _whole(1, MAX_MEMORY_BYTES),
+    "inputs": inputs.are_inputs,
 }
 _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "app": (("kind", "app", "units", "cores"), ("parameters", "time_limit_s", "memory_bytes")),
-    "script": (("kind", "command", "cores", "time_limit_s"), ("memory_bytes",)),
+    "app": (("kind", "app", "units", "cores"), ("parameters", "time_limit_s", "memory_bytes", "inputs")),
+    "script": (("kind", "command", "cores", "time_limit_s"), ("memory_bytes", "inputs")),
 }

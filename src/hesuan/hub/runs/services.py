@@ -17,6 +17,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.centres import selectors as centres
 from hesuan.hub.centres import services as centres_services
 from hesuan.hub.centres.models import Agent
+from hesuan.hub.files import services as files
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.market import selectors as market
 from hesuan.hub.market import services as market_services
@@ -64,7 +65,7 @@ def place_order(*, actor: Actor, quote_id: str, order_id: str) -> Order:
 
     Raises:
         As :func:`hesuan.hub.market.services.accept_quote`; and
-        Refused: ``order.no_agent``, ``order.centre_draining``.
+        Refused: ``order.no_agent``, ``order.centre_draining``, ``file.not_here``.
     """
     with market_services.accepting(actor, quote_id):
         order = market_services.take_quote(actor=actor, quote_id=quote_id, order_id=order_id)
@@ -87,6 +88,10 @@ def _create_run(order: Order) -> Run:
         time_limit_s=document["time_limit_s"],
         created_at=now,
     )
+    work = parse_work(document["work"])
+    if work.inputs:
+        needed = [one.file for one in work.inputs]
+        files.hold(organisation_id=order.organisation_id, run_id=run.id, file_ids=needed)
     says_whose = centres.takes_orders(order.centre_id) >= SAYS_WHOSE
     centres_services.command(
         agent_id=agent.id,
@@ -94,7 +99,7 @@ def _create_run(order: Order) -> Run:
         kind="run",
         body={
             "run": run.id,
-            "work": parse_work(document["work"]).for_agent(),
+            "work": work.for_agent(),
             "cores": run.cores,
             "time_limit_s": run.time_limit_s,
             "app_digest": document["app_digest"],
@@ -191,6 +196,7 @@ def _note(run: Run, reported: rules.Report, reason: str, *, moved: bool) -> None
 
 
 def _record_end(run: Run) -> None:
+    files.let_go(run.id)
     audit.record(
         kind="run.finished",
         subject=run.id,

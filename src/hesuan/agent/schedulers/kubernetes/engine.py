@@ -313,6 +313,7 @@ def _prepare(directory: RunDirectory, settings: Settings) -> None:
     (directory.path / "job.sh").chmod(0o755)
     for place in manifest.OWN:
         os.chown(directory.path / place, settings.user, settings.group, follow_symlinks=False)
+    directory.give_inputs(settings.user, settings.group)
 
 
 def _is_in_vain(pods: Iterable[Pod], live: list[Pod]) -> bool:

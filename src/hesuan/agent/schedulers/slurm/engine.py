@@ -268,6 +268,7 @@ def _prepare(directory: RunDirectory, user: str) -> None:
         path.chmod(0o711)
     for path in (directory.path / "work", directory.path / "tmp", directory.output, directory.log):
         os.chown(path, entry.pw_uid, entry.pw_gid, follow_symlinks=False)
+    directory.give_inputs(entry.pw_uid, entry.pw_gid)
 
 
 def _active(queued: Queued) -> Seen:
