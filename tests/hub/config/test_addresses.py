@@ -37,6 +37,7 @@ PUBLIC = {
     "/gateway/v1/enrol": "takes a code and a proof, by POST only",
     "/gateway/v1/messages": "takes signed messages, by POST only",
     "/gateway/v1/commands": "takes a signed poll, by POST only",
+    "/gateway/v1/inputs": "takes a signed request, by POST only",
     "/gateway/v1/records": "takes a signed request, by POST only",
     "/gateway/v1/output": "takes a signed list, by POST only",
     "/gateway/v1/output-piece": "takes a signed piece, by POST only",

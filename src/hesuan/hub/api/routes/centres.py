@@ -65,7 +65,7 @@ class InventoryShape(Shape):
     body: JsonObject
 
 
-class DifferenceShape(Shape):
+class InventoryDifferenceShape(Shape):
     """Where declared and observed part: a property, or one named part of it; null: that side lacks it."""
 
     key: str
@@ -95,7 +95,7 @@ class CentreShape(Shape):
     declared: InventoryShape | None
     agents: list[AgentShape] | None
     capacity: CapacityShape | None
-    differences: list[DifferenceShape] | None
+    differences: list[InventoryDifferenceShape] | None
 
 
 class NewCentre(Body):
@@ -293,13 +293,13 @@ def _capacity(actor: Actor, centre_id: str) -> CapacityShape | None:
     return CapacityShape(at=found.at, body=found.body) if found else None
 
 
-def _differences(actor: Actor, centre_id: str) -> list[DifferenceShape] | None:
+def _differences(actor: Actor, centre_id: str) -> list[InventoryDifferenceShape] | None:
     try:
         found = selectors.differences(actor, centre_id)
     except NotFound:
         return None
     return [
-        DifferenceShape(key=one.key, part=one.part, declared=one.declared, observed=one.observed)
+        InventoryDifferenceShape(key=one.key, part=one.part, declared=one.declared, observed=one.observed)
         for one in found
     ]
 
