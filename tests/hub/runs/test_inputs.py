@@ -67,6 +67,14 @@ def test_quote_order_and_command_carry_size_and_digest(road: Road) -> None:
     assert command.body["work"]["inputs"] == [{key: frozen[key] for key in ("path", "sha256", "size_bytes")}]
 
 
+def test_quote_and_order_show_on_their_pages_which_files_a_run_reads(road: Road) -> None:
+    quote = road.quote(work((sent(road.owner).id, "data/a.csv")))
+    order = road.place(quote).order_id
+    for path in (f"/quotes/{quote.request_id}/", f"/orders/{order}/"):
+        seen = road.owner.client.get(path, headers={"accept-language": "zh-hans"}).content.decode()
+        assert "输入文件" in seen and "data/a.csv" in seen and SHA256[:12] in seen
+
+
 def test_without_inputs_nothing_changes(road: Road) -> None:
     assert "inputs" not in road.quote(SCRIPT_WORK).document["work"]
 
