@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hesuan.hub.market import rules
+from hesuan.hub.market.inputs import Input
 from hesuan.hub.market.rules import Candidate, Site
 from hesuan.hub.market.work import WorkOrder
+from hesuan.wire.ids import new_id
 
 GIB = 2**30
 SITE = Site(
@@ -26,6 +28,7 @@ SITE = Site(
     memory_bytes=8 * GIB,
     apps=("omics-match",),
     scripts_allowed=False,
+    takes_inputs=False,
 )
 APP = WorkOrder(kind="app", app="omics-match", units=1000, cores=2)
 SCRIPT = WorkOrder(kind="script", command=("true",), cores=1, time_limit_s=60)
@@ -37,6 +40,7 @@ REFUSALS = [
     ("offering.centre_draining", APP, replace(SITE, drains=True)),
     ("offering.scripts_not_allowed", SCRIPT, SITE),
     ("offering.app_not_installed", replace(APP, app="alphafold"), SITE),
+    ("offering.no_inputs", replace(APP, inputs=(Input(new_id(), "a.csv"),)), SITE),
     ("offering.cores_exceeded", replace(APP, cores=5), SITE),
     ("offering.memory_exceeded", replace(APP, memory_bytes=9 * GIB), SITE),
 ]
@@ -67,7 +71,8 @@ def test_the_first_refusal_in_the_order_of_the_table_is_told() -> None:
         refusal = rules.unfit(WorkOrder(kind="app", app="alphafold", cores=2, memory_bytes=GIB), hopeless)
         assert refusal is not None
         found.append(refusal.code.name)
-    assert found == [code for code, *_ in REFUSALS if code != "offering.scripts_not_allowed"]
+    other_work = ("offering.scripts_not_allowed", "offering.no_inputs")
+    assert found == [code for code, *_ in REFUSALS if code not in other_work]
 
 
 def test_both_numbers_stand_in_the_sentence() -> None:
