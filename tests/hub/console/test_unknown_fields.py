@@ -34,7 +34,7 @@ def somebody(owner: Person) -> Client:
 
 
 def plain(address: str) -> str:
-    return re.sub(r"{\w+}", "anything", address)
+    return re.sub(r"{\w+}", "anything", address.replace("{number}", "1"))
 
 
 @pytest.mark.parametrize("address", [*CONSOLE, *ACCOUNTS])
