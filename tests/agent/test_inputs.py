@@ -15,6 +15,7 @@ from hesuan.agent.inputs import PIECES_A_ROUND, Bounds
 from hesuan.agent.orders import House, specification
 from hesuan.agent.schedulers.contract import Input, RunSpec
 from hesuan.agent.schedulers.folders import RunFolders
+from hesuan.agent.schedulers.rundir import RunDirectory
 from hesuan.errors import Faults, InputFault, Refused
 from hesuan.wire.ids import new_id
 from hesuan.wire.inputs import clash, is_path
@@ -265,3 +266,8 @@ def test_a_site_says_how_much_it_takes(tmp_path: Path) -> None:
     with pytest.raises(Faults) as faults:
         engines.read(file)
     assert [fault.code.name for fault in faults.value.faults] == ["agent.input_bound"]
+
+
+def test_a_run_without_input_files_has_none_to_give_to_another_user(tmp_path: Path) -> None:
+    RunDirectory(tmp_path).give_inputs(65_534, 65_534)
+    assert not (tmp_path / "input").exists()

@@ -76,7 +76,9 @@ class RunDirectory:
         return {"HESUAN_INPUT": str(self.input)} if self.input.is_dir() else {}
 
     def give_inputs(self, user: int, group: int) -> None:
-        """Makes the input files another user's, who alone may read them."""
+        """Makes the input files another user's, who alone may read them; most runs have none."""
+        if not self.input.is_dir():
+            return
         for at, _, files, fd in os.fwalk(self.input):
             os.chown(at, user, group, follow_symlinks=False)
             for file in files:
