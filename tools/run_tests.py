@@ -46,8 +46,6 @@ CHECKED = "tests/house"
 """What ``make check`` runs."""
 NONE_CHOSEN = 5
 """pytest's word for: of what was asked for, no test is in this pass."""
-YIELDING = 3
-"""How nice the pass is that computes on SQLite: the others, which also wait, would end long after it."""
 SLOWEST = ["--durations=40", "--durations-min=5"]
 """Each pass ends with what took longest, so that whoever waits for it sees where the time went."""
 
@@ -90,10 +88,7 @@ def plan(address: str | None, missing: dict[str, str], arguments: list[str]) -> 
     ):
         for title, environment, wanted, without in databases:
             chosen = ["-m", _marked(wanted, apart, missing), *without, *arguments]
-            shortest = not environment and not more
-            passes.append(
-                Pass(title + more, environment | {"HESUAN_TEST_DATABASE": name}, chosen, YIELDING * shortest)
-            )
+            passes.append(Pass(title + more, environment | {"HESUAN_TEST_DATABASE": name}, chosen))
     return passes
 
 
@@ -168,8 +163,6 @@ class Pass:
     title: str
     environment: dict[str, str]
     arguments: list[str]
-    nice: int = 0
-    """How far it lets others go before it where all want the processor."""
 
     def start(self, log: Path | None) -> Started:
         """Starts it; what it says goes to a file, or at once to whoever looks."""
@@ -182,8 +175,7 @@ class Pass:
             "HESUAN_DATA_DIR": str(report.parent / "data"),
             **self.environment,
         }
-        pytest = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *SLOWEST, *self.arguments]
-        command = ["nice", "-n", str(self.nice), *pytest]
+        command = [sys.executable, "-m", "pytest", f"--junit-xml={report}", *SLOWEST, *self.arguments]
         with nullcontext() if log is None else log.open("wb") as out:
             process = subprocess.Popen(command, env=variables, stdout=out, stderr=out)
         return Started(self.title, process, report, log)

@@ -40,10 +40,6 @@ def test_no_two_passes_on_one_server_have_one_database() -> None:
     assert len({one.environment["HESUAN_TEST_DATABASE"] for one in on_server}) == len(on_server) == 2
 
 
-def test_one_pass_lets_the_others_go_before_it() -> None:
-    assert [one.nice for one in run_tests.plan(SERVER, {}, [])] == [run_tests.YIELDING, 0, 0, 0]
-
-
 def test_what_was_checked_before_is_left_out_on_sqlite_alone_and_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
