@@ -55,6 +55,19 @@ def test_production_refuses_to_guess(variable: str) -> None:
         read({name: value for name, value in PRODUCTION.items() if name != variable})
 
 
+@pytest.mark.parametrize("package", ["psycopg", "psycopg_pool"])
+def test_a_hub_on_postgresql_without_its_packages_is_not_begun(
+    package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(name: str) -> object:
+        return None if name == package else object()
+
+    monkeypatch.setattr(environment, "find_spec", found)
+    with pytest.raises(Refused, match=rf"config\.driver_missing .*{package} is not installed"):
+        read({"HESUAN_DATABASE_URL": "postgresql://hesuan@127.0.0.1/hesuan"})
+    read({"HESUAN_DATABASE_URL": "sqlite:///hub.sqlite3"})
+
+
 @pytest.mark.parametrize("mode", ["", "Production", "prod", "debug"])
 def test_a_misspelt_mode_is_no_mode(mode: str) -> None:
     with pytest.raises(Refused, match=r"config\.not_a_mode"):

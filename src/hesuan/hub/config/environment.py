@@ -10,6 +10,7 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
@@ -112,6 +113,13 @@ OIDC_NOT_SECURE = declare(
     en="HESUAN_OIDC_ISSUER is `{value}`; in production mode it begins with https://. Nothing was started.",
     zh="HESUAN_OIDC_ISSUER 为“{value}”；生产模式下须以 https:// 开头。未启动任何服务。",
 )
+DRIVER_MISSING = declare(
+    "config.driver_missing",
+    en="HESUAN_DATABASE_URL names PostgreSQL, and the package {package} is not installed here."
+    " Run: pip install 'hesuan[hub,postgres]'. Nothing was started.",
+    zh="HESUAN_DATABASE_URL 指向 PostgreSQL，但此处未安装软件包 {package}。"
+    "请运行：pip install 'hesuan[hub,postgres]'。未启动任何服务。",
+)
 EMAIL_NOT_USABLE = declare(
     "config.email_not_usable",
     en="HESUAN_EMAIL_URL must begin with smtp://, smtp+tls:// or smtps:// and name a host, and"
@@ -166,7 +174,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         Refused: ``config.not_a_mode``, ``config.secret_missing``, ``config.not_a_choice``,
             ``config.not_a_limit``, ``config.oidc_incomplete``, ``config.oidc_not_secure``,
             ``config.email_not_usable``, ``config.not_networks``, ``config.not_a_host``,
-            ``config.not_a_claim``.
+            ``config.not_a_claim``, ``config.driver_missing``.
     """
     mode = environ.get("HESUAN_MODE", "development")
     if mode not in get_args(Mode):
@@ -175,6 +183,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Environment:
         _refuse_defaults(environ)
     _check_email(environ)
     _check_oidc(environ, production=mode == "production")
+    _check_driver(environ.get("HESUAN_DATABASE_URL", ""))
     data_dir = Path(environ.get("HESUAN_DATA_DIR", "var/hub")).resolve()
     return Environment(
         mode=cast(Mode, mode),
@@ -289,6 +298,15 @@ def _check_oidc(environ: Mapping[str, str], *, production: bool) -> None:
     issuer = environ.get(names[0], "")
     if issuer and production and not issuer.startswith("https://"):
         raise Refused(OIDC_NOT_SECURE, value=issuer)
+
+
+def _check_driver(database_url: str) -> None:
+    """A hub without them would start, and fail at its first question to the database."""
+    if not database_url.startswith(("postgres:", "postgresql:")):
+        return
+    for package in ("psycopg", "psycopg_pool"):
+        if find_spec(package) is None:
+            raise Refused(DRIVER_MISSING, package=package)
 
 
 def _check_email(environ: Mapping[str, str]) -> None:
