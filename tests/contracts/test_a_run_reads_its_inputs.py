@@ -1,17 +1,29 @@
-"""A file goes all the way: uploaded to the real hub, fetched by the real agent, read by a real process."""
+"""A file goes all the way: uploaded to the real hub, fetched by the real agent, read by a real process.
+
+Also by a job of the real Slurm, whose user is another than the agent's.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.agent.fakes import Rig
+from tests.engines import slurm as clusters
 from tests.road import Road
 from tests.sites import inventory_body
 
 from hesuan.agent.schedulers.local import LocalScheduler
+from hesuan.agent.schedulers.outside import OutsideScheduler
+from hesuan.agent.schedulers.slurm.engine import SlurmEngine
+from hesuan.agent.schedulers.slurm.settings import Become, Settings
 from hesuan.hub.files import selectors as stored
 from hesuan.hub.files import services as files
 from hesuan.hub.gateway import inputs as fetching
@@ -23,7 +35,11 @@ from hesuan.wire.messages import FETCHES_INPUTS, TAKES
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CONTENT = b"id,count\n" + b"7,1\n" * 1000
-READS = 'cd "$HESUAN_INPUT" && sha256sum data/a.csv && wc -c < data/a.csv; echo x > data/a.csv || echo kept'
+READS = (
+    'id -un; sleep 1; cd "$HESUAN_INPUT" && sha256sum data/a.csv && wc -c < data/a.csv;'
+    " echo x > data/a.csv || echo kept"
+)
+"""For a second at least: Slurm counts whole ones."""
 
 
 class LocalRig(Rig):
@@ -34,9 +50,35 @@ class LocalRig(Rig):
         self.agent.scheduler = LocalScheduler(self.site.runs, cores=2)
 
 
+USER = "nobody"
+"""The local user of the organisation at the centre with Slurm."""
+
+
+class SlurmRig(Rig):
+    """The real Slurm, whose jobs are the organisation's user's; the agent is root."""
+
+    users: dict[str, str]
+    runs: Path
+
+    def start(self) -> None:
+        super().start()
+        settings = Settings(
+            conf=clusters.of_this_process().conf, fresh_s=0.3, become=Become.SETPRIV, users=self.users
+        )
+        self.agent = replace(self.agent, scheduler=OutsideScheduler(SlurmEngine(settings), self.runs))
+
+
 @pytest.fixture
-def kind_of_rig() -> type[Rig]:
-    return LocalRig
+def kind_of_rig(request: pytest.FixtureRequest) -> Iterator[type[Rig]]:
+    kind = getattr(request, "param", LocalRig)
+    if kind is not SlurmRig:
+        yield kind
+        return
+    SlurmRig.users, SlurmRig.runs = {}, Path(tempfile.mkdtemp(prefix="hesuan-runs-"))
+    words = ("sacctmgr", "-n", "-i", "add", "user", USER, "account=research")
+    clusters.of_this_process().call(*words, check=False)
+    yield kind
+    shutil.rmtree(SlurmRig.runs)
 
 
 def sent(road: Road) -> Any:
@@ -84,8 +126,14 @@ def fetches(paid: tuple[Road, Rig], monkeypatch: pytest.MonkeyPatch) -> tuple[Ro
     return road, rig, asked
 
 
+ON_SLURM = pytest.param(SlurmRig, marks=(pytest.mark.slurm, pytest.mark.processes), id="slurm")
+
+
+@pytest.mark.parametrize("kind_of_rig", [pytest.param(LocalRig, id="local"), ON_SLURM], indirect=True)
 def test_the_job_reads_what_the_user_sent(fetches: tuple[Road, Rig, list[int]]) -> None:
     road, rig, asked = fetches
+    if isinstance(rig, SlurmRig):
+        rig.users[str(road.owner.organisation.id)] = USER
     run = place(road)
     rig.round()
     rig.restart()
@@ -95,6 +143,7 @@ def test_the_job_reads_what_the_user_sent(fetches: tuple[Road, Rig, list[int]]) 
         tick()
     log = "".join(RunLog.objects.filter(run=run).values_list("text", flat=True))
     assert hashlib.sha256(CONTENT).hexdigest() in log and str(len(CONTENT)) in log
+    assert (USER in log.split() and "kept" in log) == isinstance(rig, SlurmRig), "root may write to any file"
     assert asked == [0, 1000, 2000, 3000, 4000], "no byte twice, an agent that was killed between or not"
 
 
