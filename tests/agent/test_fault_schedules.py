@@ -23,8 +23,10 @@ from tests.agent import line as lines
 from tests.agent.dying import Reaper, armed
 from tests.agent.fakes import Rig, receipt_for, script_order
 from tests.agent.hub import StandInHub
-from tests.agent.schedules import ACTS, Schedule, memory_folder
+from tests.agent.schedules import ACTS, WHY, Schedule, memory_folder
 
+from hesuan.agent import draining
+from hesuan.agent.agent import Agent
 from hesuan.agent.schedulers.contract import each_once
 from hesuan.agent.schedulers.engine import asked_at
 from hesuan.agent.schedulers.fake import FakeEngine
@@ -88,9 +90,13 @@ class Story:
                 drafted = receipt_for(usage, agent=self.hub.agent, centre=self.hub.centre, order=order)
                 self.hub.command("countersign", {"receipt": drafted})
 
+    def refused(self) -> set[str]:
+        """Runs that met a site which drains, and are over without having begun."""
+        return {run for run in self.orders if "REFUSED" in self.hub.states(run)}
+
     def is_over(self, rig: Rig) -> bool:
-        signed = len(self.hub.bodies("countersign"))
-        return not self.due and signed >= len(self.orders) and not rig.spool.waiting_count()
+        over = len(self.hub.bodies("countersign")) + len(self.refused())
+        return not self.due and over >= len(self.orders) and not rig.spool.waiting_count()
 
 
 def tell(seed: int, patch: pytest.MonkeyPatch) -> Schedule:
@@ -113,6 +119,7 @@ def tell(seed: int, patch: pytest.MonkeyPatch) -> Schedule:
                 if second > DISTURBED_S and story.is_over(rig):
                     break
         assert_once(rig, story)
+        schedule.did["refused"] += len(story.refused())
     finally:
         rig.close()
         shutil.rmtree(folder)
@@ -120,12 +127,20 @@ def tell(seed: int, patch: pytest.MonkeyPatch) -> Schedule:
 
 
 def assert_once(rig: Rig, story: Story) -> None:
-    """One job, one usage, one line on the books for each attempt, one signature; none lost."""
-    hub, centre = rig.hub, rig.centre
+    """One job, one usage, one line on the books for each attempt, one signature; none lost.
+
+    What a site that drained has refused has one word that says why, and nothing else.
+    """
+    hub, centre, refused = rig.hub, rig.centre, story.refused()
     began = Counter(job.comment for job in centre.jobs)
     assert set(began.values()) <= {1}, f"a run was given to the scheduler twice: {began}"
+    assert not refused & set(began), "a run that was given to the scheduler was called refused"
+    for run in refused:
+        (word,) = [body for body in hub.bodies("run_state") if body["run"] == run]
+        assert WHY in word["reason"], word
     usages = hub.bodies("usage")
-    assert sorted(body["run"] for body in usages) == sorted(story.orders), "a usage for each run"
+    ran = sorted(set(story.orders) - refused)
+    assert sorted(body["run"] for body in usages) == ran, "a usage for each run"
     engine = FakeEngine(centre)
     booked = {
         job.comment: [asdict(one) for one in each_once(engine._lines(job)) if one.wall_ms]
@@ -138,7 +153,7 @@ def assert_once(rig: Rig, story: Story) -> None:
         assert states[-1] == body["state"] and states.count(body["state"]) == 1, states
     keys_told = [one["key"] for body in usages for one in body.get("accounting", [])]
     assert len(keys_told) == len(set(keys_told))
-    assert len(hub.bodies("countersign")) == len(story.orders), "one signature for each receipt"
+    assert len(hub.bodies("countersign")) == len(ran), "one signature for each receipt"
     assert not hub.bodies("countersign_refused") and not hub.problems
 
 
@@ -164,7 +179,7 @@ def test_after_any_schedule_of_faults_nothing_is_lost_and_nothing_doubled(
     did = schedules(COUNT, monkeypatch)
     print(did)
     if COUNT >= 200:
-        assert {*ACTS, *lines.TROUBLES, "deaths", "OSError", "OperationalError"} <= set(did)
+        assert {*ACTS, *lines.TROUBLES, "deaths", "refused", "OSError", "OperationalError"} <= set(did)
 
 
 def _believes_in_silence(patch: pytest.MonkeyPatch) -> None:
@@ -192,7 +207,24 @@ def _trusts_the_clock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OutsideScheduler, "_waited_s", waited_s)
 
 
-@pytest.mark.parametrize("forget", [_believes_in_silence, _never_looks, _trusts_the_clock])
+def _forgets_that_it_drains(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(draining, "objection", lambda _: None)
+
+
+def _refuses_what_may_have_begun(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Agent, "_is_there", lambda *_: False)
+
+
+FORGOTTEN = [
+    _believes_in_silence,
+    _never_looks,
+    _trusts_the_clock,
+    _forgets_that_it_drains,
+    _refuses_what_may_have_begun,
+]
+
+
+@pytest.mark.parametrize("forget", FORGOTTEN)
 def test_an_agent_that_forgets_one_rule_is_found(
     monkeypatch: pytest.MonkeyPatch, forget: Callable[[pytest.MonkeyPatch], None]
 ) -> None:
