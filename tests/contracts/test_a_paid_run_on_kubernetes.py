@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from tests.agent.fakes import Rig
+from tests.contracts.sending import READS, log_of, sent, takes_files, was_read
 from tests.engines import kubernetes as clusters
 from tests.road import Road
 
@@ -46,8 +47,11 @@ def test_a_run_on_kubernetes_is_counted_while_it_runs_and_settled_by_its_pods_st
     paid: tuple[Road, Rig],
 ) -> None:
     road, rig = paid
-    work = {"kind": "script", "command": ["sh", "-c", "sleep 8"], "cores": 1, "time_limit_s": 60}
-    order_id = road.place(road.quote(work)).order_id
+    takes_files(rig)
+    command = ["sh", "-c", f"{READS}; sleep 8"]
+    work = {"kind": "script", "command": command, "cores": 1, "time_limit_s": 60, "inputs": sent(road)}
+    run = road.place(road.quote(work))
+    order_id = run.order_id
     deadline = time.monotonic() + 300
     while not Settlement.objects.filter(order_id=order_id).exists():
         assert time.monotonic() < deadline, rig.told
@@ -60,6 +64,10 @@ def test_a_run_on_kubernetes_is_counted_while_it_runs_and_settled_by_its_pods_st
     (attempt,) = usage.raw["accounting"]
     ended = json.loads(attempt["raw"])["status"]["container"]["state"]["terminated"]
     assert ended["reason"] == attempt["state"] == "Completed"
+    for _ in range(5):
+        rig.round()
+        tick()
+    assert was_read(log_of(run))
     counted = list(MeterReading.objects.order_by("seq").values_list("counter_ms", flat=True))
     assert counted and counted[-1] <= usage.wall_ms
     assert not Finding.objects.exists()

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from tests.agent.fakes import Rig
+from tests.contracts.sending import READS, log_of, sent, takes_files, was_read
 from tests.engines import ray_cluster
 from tests.road import Road
 
@@ -45,9 +46,11 @@ def test_a_run_on_ray_is_counted_while_it_runs_and_settled_by_what_the_head_tell
     paid: tuple[Road, Rig],
 ) -> None:
     road, rig = paid
-    command = ["sh", "-c", "sleep 8"]
-    work = {"kind": "script", "command": command, "cores": 1, "time_limit_s": 60}
-    order_id = road.place(road.quote(work)).order_id
+    takes_files(rig)
+    command = ["sh", "-c", f"{READS}; sleep 8"]
+    work = {"kind": "script", "command": command, "cores": 1, "time_limit_s": 60, "inputs": sent(road)}
+    run = road.place(road.quote(work))
+    order_id = run.order_id
     deadline = time.monotonic() + 300
     while not Settlement.objects.filter(order_id=order_id).exists():
         assert time.monotonic() < deadline, rig.told
@@ -59,6 +62,10 @@ def test_a_run_on_ray_is_counted_while_it_runs_and_settled_by_what_the_head_tell
     assert settled.charge_fen == billed_seconds(usage.wall_ms) * FEN_PER_CORE_S
     (attempt,) = usage.raw["accounting"]
     assert json.loads(attempt["raw"])["status"] == attempt["state"] == "SUCCEEDED"
+    for _ in range(5):
+        rig.round()
+        tick()
+    assert was_read(log_of(run))
     counted = list(MeterReading.objects.order_by("seq").values_list("counter_ms", flat=True))
     assert counted and counted[-1] <= usage.wall_ms
     assert not Finding.objects.exists()

@@ -5,7 +5,6 @@ Also by a job of the real Slurm, whose user is another than the agent's.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 import time
@@ -16,30 +15,21 @@ from typing import Any
 
 import pytest
 from tests.agent.fakes import Rig
+from tests.contracts.sending import READS, log_of, sent, takes_files, was_read
 from tests.engines import slurm as clusters
 from tests.road import Road
-from tests.sites import inventory_body
 
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
 from hesuan.agent.schedulers.slurm.engine import SlurmEngine
 from hesuan.agent.schedulers.slurm.settings import Become, Settings
 from hesuan.hub.files import selectors as stored
-from hesuan.hub.files import services as files
 from hesuan.hub.gateway import inputs as fetching
-from hesuan.hub.runs.models import Run, RunLog
+from hesuan.hub.runs.models import Run
 from hesuan.hub.settlement.models import Settlement
 from hesuan.hub.worker.loop import tick
-from hesuan.wire.messages import FETCHES_INPUTS, TAKES
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-CONTENT = b"id,count\n" + b"7,1\n" * 1000
-READS = (
-    'id -un; sleep 1; cd "$HESUAN_INPUT" && sha256sum data/a.csv && wc -c < data/a.csv;'
-    " echo x > data/a.csv || echo kept"
-)
-"""For a second at least: Slurm counts whole ones."""
 
 
 class LocalRig(Rig):
@@ -81,18 +71,9 @@ def kind_of_rig(request: pytest.FixtureRequest) -> Iterator[type[Rig]]:
     shutil.rmtree(SlurmRig.runs)
 
 
-def sent(road: Road) -> Any:
-    sha256, whose = hashlib.sha256(CONTENT).hexdigest(), road.owner.organisation.id
-    begun = files.begin(
-        actor=road.owner.actor, organisation_id=whose, name="a", size_bytes=len(CONTENT), sha256=sha256
-    )
-    return files.append(actor=road.owner.actor, file_id=begun.id, offset=0, content=CONTENT)
-
-
 def place(road: Road) -> Run:
     work: Any = {"kind": "script", "command": ["sh", "-c", READS], "cores": 1, "time_limit_s": 60}
-    work["inputs"] = [{"file": sent(road).id, "path": "data/a.csv"}]
-    return road.place(road.quote(work))
+    return road.place(road.quote({**work, "inputs": sent(road)}))
 
 
 def until_settled(rig: Rig, run: Run) -> Settlement:
@@ -110,10 +91,7 @@ def until_settled(rig: Rig, run: Run) -> Settlement:
 def fetches(paid: tuple[Road, Rig], monkeypatch: pytest.MonkeyPatch) -> tuple[Road, Rig, list[int]]:
     """The road with an agent that says it fetches files; and the offsets it asks for, in small pieces."""
     road, rig = paid
-    body = inventory_body(scripts_allowed=True, software={TAKES: str(FETCHES_INPUTS)})
-    rig.spool.put("inventory", body)
-    rig.round()
-    tick()
+    takes_files(rig)
     asked: list[int] = []
     real = stored.piece_for_run
 
@@ -141,8 +119,8 @@ def test_the_job_reads_what_the_user_sent(fetches: tuple[Road, Rig, list[int]]) 
     for _ in range(5):
         rig.round()
         tick()
-    log = "".join(RunLog.objects.filter(run=run).values_list("text", flat=True))
-    assert hashlib.sha256(CONTENT).hexdigest() in log and str(len(CONTENT)) in log
+    log = log_of(run)
+    assert was_read(log)
     assert (USER in log.split() and "kept" in log) == isinstance(rig, SlurmRig), "root may write to any file"
     assert asked == [0, 1000, 2000, 3000, 4000], "no byte twice, an agent that was killed between or not"
 

@@ -1,7 +1,9 @@
 """Kubelets that are not: nodes with cards, kept Ready, whose pods run as plain processes of this machine.
 
-A pod's one container is its command and nothing else: no image, no isolation, no mounts. What a kubelet owes
-the cluster is kept: the times of start and end, the deadline of a pod, an end that was asked for (first
+A pod's one container is its command: no image, no limits. Its volumes from the node's own folders are
+mounted where root may make namespaces: the process is the pod's user's, sees of the folder around a volume
+what the pod was given and nothing else, and cannot write what it may only read. What a kubelet owes the
+cluster is kept: the times of start and end, the deadline of a pod, an end that was asked for (first
 asked, then forced, then told, then let go), and the log. An image called ``missing`` cannot be fetched. A
 file ``FOLDER/dead/NODE`` is a power cut there: its processes are gone and nothing is said any more.
 
@@ -13,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import ssl
 import subprocess
@@ -21,8 +24,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,6 +34,46 @@ from typing import Any
 CPUS, MEMORY, CARDS, CHIP = 16, "64Gi", 8, "huawei.com/Ascend910"
 HEARTBEAT_S = 1.5
 _WAIT_S = 90
+
+
+@cache
+def can_mount() -> bool:
+    """Whether a process can be given mounts of its own here."""
+    try:
+        tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
+    except FileNotFoundError:
+        return False
+    return tried.returncode == 0
+
+
+def mounted(spec: Mapping[str, Any]) -> list[str]:
+    """The words before a pod's command that give it its volumes from the node's folders."""
+    volumes = {one["name"]: (one.get("hostPath") or {}).get("path") for one in spec.get("volumes", ())}
+    given = [one for one in spec["containers"][0].get("volumeMounts", ()) if volumes.get(one["name"])]
+    if not given or not can_mount():
+        return []
+    lines = ["set -e"]
+    for volume in dict.fromkeys(one["name"] for one in given):
+        ours = [one for one in given if one["name"] == volume]
+        around = shlex.quote(str(Path(ours[0]["mountPath"]).parent))
+        # What is covered in a moment stays within reach as the folder that one stands in.
+        lines += [f"cd {shlex.quote(volumes[volume])}", f"mount -t tmpfs none {around}"]
+        for one in ours:
+            at = shlex.quote(one["mountPath"])
+            lines.append(f"[ -e {at} ] || mkdir -p {at}")
+            lines.append(f"mount -c --bind ./{shlex.quote(one.get('subPath', '.'))} {at}")
+            lines += [f"mount -o remount,bind,ro {at}"] if one.get("readOnly") else []
+    begin = f'cd /tmp; exec {shlex.join(as_its_user(spec))} "$@"'
+    return ["unshare", "--mount", "sh", "-c", "\n".join([*lines, begin]), "mounted"]
+
+
+def as_its_user(spec: Mapping[str, Any]) -> list[str]:
+    """The words that make a command another user's, where the pod asks for one and this is root."""
+    asked = spec.get("securityContext") or {}
+    user, group = asked.get("runAsUser", os.geteuid()), asked.get("runAsGroup", os.getegid())
+    if os.geteuid() or not user:
+        return []
+    return ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--"]
 
 
 class Api:
@@ -140,7 +184,7 @@ class Pod:
         given = {one["name"]: one.get("value", "") for one in container.get("env", [])}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*container.get("command", ["true"]), *container.get("args", [])],
+                [*mounted(self.spec), *container.get("command", ["true"]), *container.get("args", [])],
                 env={"PATH": "/usr/bin:/bin", **given},
                 cwd="/tmp",
                 stdin=subprocess.DEVNULL,
