@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock messages reference bench-planner bench-policy bench-ledger bench-log bench-scale sbom soak peer-accuracy clean
+.PHONY: help demo test check check-code check-words check-house format lock messages reference bench-planner bench-policy bench-ledger bench-log bench-scale sbom soak peer-accuracy clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,14 +17,21 @@ test: $(VENV)/.installed-dev  ## every test this machine can run, and what was l
 	$(BIN)/python -m tools.run_tests $(ARGS)
 
 check: $(VENV)/.installed-dev  ## format, lint, types, import contracts, translations, references, secrets, advisories, house tests
+	@$(MAKE) --no-print-directory -j2 -k -Otarget check-code check-words check-house
+
+check-code:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+check-words:
 	$(BIN)/python -m tools.messages check
 	$(BIN)/python -m tools.reference check
 	$(BIN)/python -m tools.secret_scan
 	$(BIN)/python -m tools.audit_dependencies
+
+check-house:
 	$(BIN)/python -m pytest -q tests/house
 
 format: $(VENV)/.installed-dev  ## put the code into its form

@@ -57,7 +57,7 @@ def mounted(spec: Mapping[str, Any]) -> list[str]:
         ours = [one for one in given if one["name"] == volume]
         around = shlex.quote(str(Path(ours[0]["mountPath"]).parent))
         # What is covered in a moment stays within reach as the folder that one stands in.
-        lines += [f"cd {shlex.quote(volumes[volume])}", f"mount -t tmpfs none {around}"]
+        lines += [f"cd {shlex.quote(str(volumes[volume]))}", f"mount -t tmpfs none {around}"]
         for one in ours:
             at = shlex.quote(one["mountPath"])
             lines.append(f"[ -e {at} ] || mkdir -p {at}")
