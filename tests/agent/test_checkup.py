@@ -18,6 +18,7 @@ from hesuan.agent.checkup import Step, Verdict
 from hesuan.agent.meters import cgroup
 from hesuan.agent.schedulers.contract import RUN_CONFLICT, Observation, RunState
 from hesuan.agent.schedulers.local import LocalScheduler
+from hesuan.agent.schedulers.slurm.limits import SETTING, Keeper
 from hesuan.agent.site import Site
 from hesuan.agent.words import Text
 from hesuan.cli.language import choose
@@ -131,7 +132,31 @@ def test_a_sound_slurm_passes(site: Site) -> None:
     (site.data / engines.FILE).write_text(f'engine = "slurm"\n[slurm]\nconf = "{cluster.conf}"\n')
     steps = check(site, wait_s=90)
     assert {name for name, step in steps.items() if step.verdict != Verdict.OK} == {"users"}
-    assert "slurm:sacct" in steps["job"].found.en
+    assert "slurm:sacct" in steps["job"].found.en and "limits" not in steps
+
+
+@pytest.mark.slurm
+@pytest.mark.processes
+def test_limits_that_a_slurm_keeps_are_told_and_those_it_would_not_hold_fail(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = clusters.of_this_process().conf
+    said = f'engine = "slurm"\n[slurm]\nconf = "{conf}"\nkeep_limits = true\n'
+    (site.data / engines.FILE).write_text(f'{said}[slurm.accounts]\n{ORGANISATION} = "research"\n')
+    keeper = engines.equip(site, None).keeper
+    assert keeper is not None
+    step = checkup._limits(keeper)
+    assert isinstance(step, Step) and step.verdict == Verdict.OK
+    assert "research" in step.found.en and step.found.en.endswith(": cpu.")
+    monkeypatch.setattr(Keeper, "decays", lambda _: "7-00:00:00")
+    monkeypatch.setattr(Keeper, "without_account", lambda _: ["01JDZ6Y8000000000000000004"])
+    step = checkup._limits(keeper)
+    assert isinstance(step, Step) and step.verdict == Verdict.WARN and step.do.en
+    assert "7-00:00:00" in step.found.zh
+    objection = Refused(SETTING, setting="PriorityType", found="basic", wanted="multifactor")
+    monkeypatch.setattr(Keeper, "objections", lambda _: [objection])
+    tried = checkup._tried("limits", lambda: checkup._limits(keeper))
+    assert tried.verdict == Verdict.FAILED and "PriorityType = basic" in tried.found.en
 
 
 @pytest.mark.ray

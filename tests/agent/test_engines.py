@@ -75,6 +75,17 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert said.slurm.become == Become.SETPRIV and said.slurm.partition == "train"
     assert said.slurm.users == {"01JDZ6Y8000000000000000003": "alice"}
     assert said.slurm.gres == {"gpu:ascend910c": Resource("Ascend 910C"), "shard": Resource("A100", 4)}
+    assert not said.slurm.keep_limits, "a centre asks for it"
+
+
+def test_limits_are_kept_of_accounts_that_are_named(tmp_path: Path) -> None:
+    keeps = WHOLE.replace("[slurm]\n", "[slurm]\nkeep_limits = true\n")
+    said = engines.read(write(tmp_path, keeps))
+    assert said.slurm is not None and said.slurm.keep_limits
+    with pytest.raises(Faults) as faults:
+        engines.read(write(tmp_path, 'engine = "slurm"\n[slurm]\nkeep_limits = true\n'))
+    (fault,) = faults.value.faults
+    assert fault.code.name == "agent.limits_of_nobody" and fault.where.endswith(":3")
 
 
 def test_a_whole_file_of_a_ray_cluster_is_read(tmp_path: Path) -> None:

@@ -50,6 +50,11 @@ AccountingStoragePass={d}/munge/munge.sock
 AccountingStoragePort={port}
 AccountingStorageTRES=gres/gpu,gres/gpu:{chip}
 AccountingStoreFlags=job_comment
+AccountingStorageEnforce=associations,limits,safe
+PriorityType=priority/multifactor
+PriorityDecayHalfLife=0
+PriorityUsageResetPeriod=YEARLY
+PriorityCalcPeriod=1
 """
 SLURMDBD = """\
 AuthType=auth/munge

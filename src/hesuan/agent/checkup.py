@@ -22,6 +22,7 @@ from hesuan.agent.schedulers.contract import Observation, RunSpec, RunState, Usa
 from hesuan.agent.schedulers.folders import RunFolders
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
+from hesuan.agent.schedulers.slurm.limits import Keeper
 from hesuan.agent.site import Site
 from hesuan.agent.uplink import SKEW_BOUND, Uplink
 from hesuan.agent.words import Text
@@ -87,6 +88,8 @@ def of_site(data: Path, file: Path | None, *, wait_s: float) -> Iterator[Step]:
         return
     yield _engine(equipped)
     yield _tried("users", lambda: _users(equipped))
+    if (keeper := equipped.keeper) is not None and keeper.accounts:
+        yield _tried("limits", lambda: _limits(keeper))
     trial = Trial(equipped, wait_s)
     for name, step in trial.steps():
         tried = _tried(name, step)
@@ -182,6 +185,36 @@ def _users(equipped: Equipped) -> Text | Step:
         )
     count = len(equipped.users)
     return Text(f"{count} organisations have a local user.", f"{count} 个机构有对应的本地用户。")
+
+
+def _limits(keeper: Keeper) -> Text | Step:
+    """Whether the limits of Slurm's accounts can be kept and hold; nothing is set here."""
+    if objections := keeper.objections():
+        raise Trouble(_sentences(*objections), _NOTHING)
+    accounts, names = ", ".join(keeper.accounts), ", ".join(keeper.cluster().counted)
+    told = [
+        Text(
+            f"The limits of accounts {accounts} follow the runs: {names}.",
+            f"账户 {accounts} 的限额随运行而定：{names}。",
+        )
+    ]
+    if nobodys := ", ".join(keeper.without_account()):
+        told.append(
+            Text(
+                f"Organisations without an account in [slurm.accounts] get no limit: {nobodys}.",
+                f"在 [slurm.accounts] 中没有账户的机构不设限额：{nobodys}。",
+            )
+        )
+    if decays := keeper.decays():
+        told.append(
+            Text(
+                f"PriorityDecayHalfLife is {decays}: what Slurm forgets of past use is room for a while.",
+                f"PriorityDecayHalfLife 为 {decays}：Slurm 逐渐遗忘的用量会在一段时间内成为余量。",
+            )
+        )
+    verdict = Verdict.OK if len(told) == 1 else Verdict.WARN
+    found = Text(" ".join(one.en for one in told), "".join(one.zh for one in told))
+    return Step("limits", verdict, found, _NO_DECAY if decays else _NOTHING)
 
 
 def _exists(user: str) -> bool:
@@ -331,11 +364,15 @@ class Trial:
             self._folders().forget(run)
 
 
-def _sentences(error: HesuanError | Faults) -> Text:
-    every = error.faults if isinstance(error, Faults) else (error,)
+def _sentences(*errors: HesuanError | Faults) -> Text:
+    every = [one for error in errors for one in (error.faults if isinstance(error, Faults) else (error,))]
     return Text(*(" ".join(one.sentence(language) for one in every) for language in ("en", "zh")))
 
 
+_NO_DECAY = Text(
+    "Leave it, or set PriorityDecayHalfLife=0 with a PriorityUsageResetPeriod.",
+    "可保持不变，或设置 PriorityDecayHalfLife=0 并配合 PriorityUsageResetPeriod。",
+)
 _MEND_ENGINE = Text(
     "Mend site.toml, or see that the agent's user may call the scheduler's commands.",
     "请修正 site.toml，或确认代理的用户可以执行调度器的命令。",

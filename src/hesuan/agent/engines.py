@@ -73,6 +73,7 @@ from hesuan.agent.meters import cgroup
 from hesuan.agent.outputs import BOUND_BYTES as OUTPUT_BOUND_BYTES
 from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Scheduler
+from hesuan.agent.schedulers.folders import RunFolders
 from hesuan.agent.schedulers.kubernetes import inventory as kubernetes_inventory
 from hesuan.agent.schedulers.kubernetes.engine import KubernetesEngine
 from hesuan.agent.schedulers.kubernetes.settings import Access
@@ -83,9 +84,12 @@ from hesuan.agent.schedulers.ray import inventory as ray_inventory
 from hesuan.agent.schedulers.ray.engine import RayEngine
 from hesuan.agent.schedulers.ray.settings import Settings as RaySettings
 from hesuan.agent.schedulers.slurm import inventory as slurm_inventory
+from hesuan.agent.schedulers.slurm import limits
 from hesuan.agent.schedulers.slurm.engine import SlurmEngine
+from hesuan.agent.schedulers.slurm.limits import Keeper
 from hesuan.agent.schedulers.slurm.settings import Become
 from hesuan.agent.schedulers.slurm.settings import Settings as SlurmSettings
+from hesuan.agent.schedulers.slurm.tools import Tools
 from hesuan.agent.site import Site
 from hesuan.agent.stacks import Stack
 from hesuan.agent.survey import Capacity
@@ -166,6 +170,8 @@ class Equipped:
     """How much the site takes of input files."""
     limits: Text | None = None
     """Whether the local engine's runs are limited by the kernel, or why not; None for other engines."""
+    keeper: Keeper | None = None
+    """What keeps the limits of Slurm's accounts, and gives them back."""
     stacks: tuple[Stack, ...] = ()
     """The software on each kind of chip, as the site's file has it."""
 
@@ -219,11 +225,11 @@ def _equipped(site: Site, said: SiteFile) -> Equipped:
     runs = said.runs or site.runs
     software = dict(said.software)
     if said.slurm is not None:
-        slurm = SlurmEngine(said.slurm)
+        keeper = Keeper(Tools(said.slurm), RunFolders(runs), site.data / limits.FILE)
+        slurm = SlurmEngine(said.slurm, keeper)
         look = partial(slurm_inventory.machine, slurm.tools, software)
         users = said.slurm.users if said.slurm.become != Become.AGENT else {}
-        free = partial(slurm_inventory.capacity, slurm.tools)
-        return Equipped(OutsideScheduler(slurm, runs), look(), look, free, users=users)
+        return Equipped(OutsideScheduler(slurm, runs), look(), look, keeper.look, users=users, keeper=keeper)
     if said.ray is not None:
         ray = RayEngine(said.ray)
         look = partial(ray_inventory.machine, ray.server, software)
@@ -287,6 +293,7 @@ def _slurm(table: Table) -> SlurmSettings:
         python=table.text("python", "python3"),
         programs=Path(programs) if programs else None,
         conf=Path(conf) if conf else None,
+        keep_limits=limits.asked(table, accounts.values),
     )
     table.close()
     return settings

@@ -115,6 +115,8 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
         return equipped.inventory(seen, apps=found, scripts_allowed=allow_scripts)
 
     with sites.alone(data):
+        if equipped.keeper is not None:
+            equipped.keeper.begin(teller)
         agent = Agent(
             site=site,
             spool=Spool(site.spool, site.agent, site.private),

@@ -21,10 +21,11 @@ from hesuan.agent import durable
 from hesuan.agent.schedulers import cards, rundir
 from hesuan.agent.schedulers.contract import TOO_MANY_CORES, Booked, RunSpec, RunState, each_once
 from hesuan.agent.schedulers.engine import Account, Seen, asked_at
-from hesuan.agent.schedulers.jobscript import GRACE_S
 from hesuan.agent.schedulers.rundir import RunDirectory
 from hesuan.agent.schedulers.slurm import books, script
 from hesuan.agent.schedulers.slurm.books import Line
+from hesuan.agent.schedulers.slurm.limits import HELD, Keeper
+from hesuan.agent.schedulers.slurm.script import NAME
 from hesuan.agent.schedulers.slurm.settings import Become, Settings
 from hesuan.agent.schedulers.slurm.tools import TIME_FORMAT, Tools
 from hesuan.errors import Refused, declare
@@ -41,7 +42,6 @@ CLOSED_UNSEEN = (
     "Slurm's controller began anew without its memory and closed the job on its books; how and when the job"
     " ended nobody saw."
 )
-NAME = "hesuan-"
 EVIDENCE = "slurm:sacct"
 MARGIN = timedelta(days=1)
 """The window of the books begins this much before the oldest run: clocks differ."""
@@ -91,8 +91,8 @@ class SlurmEngine:
     )
     visible_within_s: float = 30.0
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, keeper: Keeper | None = None) -> None:
+        self.settings, self.keeper = settings, keeper
         self.tools = Tools(settings)
         self._last: _Look | None = None
         self._oldest: datetime | None = None
@@ -111,8 +111,10 @@ class SlurmEngine:
             raise Refused(TOO_MANY_CORES, asked=spec.cores, available=self._cores)
 
     def ask(self, spec: RunSpec, directory: RunDirectory) -> str:
-        """``sbatch`` as the organisation's user, under the run's name."""
-        user = self._user(spec)
+        """``sbatch`` as the organisation's user, under the run's name; room for it in the limits first."""
+        user, account = self._user(spec), self.settings.accounts.get(spec.organisation, "")
+        if self.keeper is not None and account in self.keeper.accounts:
+            self.keeper.keep(account, coming=spec)
         _prepare(directory, user)
         job_script = directory.path / "job.sh"
         durable.write(job_script, script.text(spec, directory, python=self.settings.python).encode())
@@ -124,6 +126,8 @@ class SlurmEngine:
         taken = self._taken(directory, fresh=fresh)
         queued = taken.queue.get(directory.run)
         if queued is not None and queued.is_active:
+            if queued.reason.startswith(HELD):
+                self._keep_limits(directory, held=True)
             return _active(queued)
         known = job or taken.jobs.get(directory.run, "")
         last = _last(own(taken.lines.get(known, ()), directory.run))
@@ -148,6 +152,7 @@ class SlurmEngine:
         is_back = queued is not None and queued.is_active
         if last is None or not last.is_over or last.is_made_up or not _is_settled(last) or is_back:
             return None
+        self._keep_limits(directory)
         end = books.end(last, time_limit_s=int(directory.spec()["time_limit_s"]))
         runs = [line for line in lines if not line.is_step]
         found = [books.attempt(line, self.settings.gres) for line in runs]
@@ -187,6 +192,10 @@ class SlurmEngine:
                 if format_at(since) <= one.ended_at < format_at(until):
                     found.append(Booked(run, asdict(one)))
         return found
+
+    def _keep_limits(self, directory: RunDirectory, *, held: bool = False) -> None:
+        if self.keeper is not None:
+            self.keeper.keep_for(directory.spec().get("organisation", ""), held=held)
 
     def _taken(self, directory: RunDirectory, *, fresh: bool) -> _Look:
         """The last look at the cluster, if it is good enough for this run; else a new one, for all runs."""
@@ -235,14 +244,13 @@ class SlurmEngine:
 
     def _options(self, spec: RunSpec, directory: RunDirectory) -> list[str]:
         account = self.settings.accounts.get(spec.organisation, "")
-        minutes = math.ceil((spec.time_limit_s + GRACE_S) / 60) + 1
         options = [
             f"--job-name={NAME}{spec.run}",
             f"--comment=hesuan:{spec.run}",
             "--nodes=1",
             "--ntasks=1",
             f"--cpus-per-task={spec.cores}",
-            f"--time={minutes}",
+            f"--time={script.minutes(spec.time_limit_s)}",
             f"--chdir={directory.path / 'work'}",
             f"--output={directory.log}",
             "--open-mode=append",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hesuan.agent.cards import CardGroup
@@ -22,6 +23,19 @@ _QUEUE_LIMITS = ("AllowAccounts", "AllowGroups", "AllowQos", "DefaultTime", "Max
                  "MaxNodes", "MaxTime", "MinNodes", "QoS", "State")  # fmt: skip
 ASSOCIATION = ("Account", "User", "Partition", "GrpJobs", "GrpTRES", "GrpSubmit", "GrpWall", "GrpTRESMins",
                "MaxJobs", "MaxTRES", "MaxTRESPerNode", "MaxSubmit", "MaxWall", "MaxTRESMins")  # fmt: skip
+_SPENT = re.compile(r"([^=,]+)=(N|\d+)\((\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An account as the controller keeps it, TRES by TRES, in minutes."""
+
+    limits: Mapping[str, int]
+    """``GrpTRESMins``, where there is one."""
+    used: Mapping[str, int]
+    """What the controller counts against them."""
+    running: Mapping[str, int]
+    """What the jobs that run now may use yet, up to their time limits."""
 
 
 def values(text: str) -> dict[str, str]:
@@ -81,6 +95,22 @@ def associations(text: str) -> list[Limit]:
             limits = {name: row[name] for name in ASSOCIATION[2:] if row[name]}
             found.append(Limit(row["Account"], row["User"], limits if set(limits) - {"Partition"} else {}))
     return found
+
+
+def standing(text: str, *, account: str, cluster: str) -> Standing | None:
+    """``scontrol -o show assoc_mgr``: the line of the account itself, ``GrpTRESMins=cpu=12(6),mem=N(70)``."""
+    for line in text.splitlines():
+        row = _row(line)
+        told = (row.get("ClusterName"), row.get("Account"), row.get("UserName"))
+        if told == (cluster, account.lower(), ""):
+            minutes = _SPENT.findall(row.get("GrpTRESMins", ""))
+            running = _SPENT.findall(row.get("GrpTRESRunMins", ""))
+            return Standing(
+                limits={name: int(most) for name, most, _ in minutes if most != "N"},
+                used={name: int(used) for name, _, used in minutes},
+                running={name: int(left) for name, _, left in running},
+            )
+    return None
 
 
 def free_queues(text: str) -> list[FreeQueue]:

@@ -7,13 +7,21 @@ limit is kept in seconds by ``timeout``, for Slurm counts minutes and ends a job
 
 from __future__ import annotations
 
+import math
 import shlex
 
 from hesuan.agent.schedulers.contract import RunSpec
 from hesuan.agent.schedulers.jobscript import GRACE_S, TAKEN, environment, filled
 from hesuan.agent.schedulers.rundir import RunDirectory
 
+NAME = "hesuan-"
+"""How the names of our jobs begin; the run follows."""
 PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+def minutes(time_limit_s: int) -> int:
+    """The time limit of a job whose script ends the run after so many seconds: later than that, for sure."""
+    return math.ceil((time_limit_s + GRACE_S) / 60) + 1
 
 
 def text(spec: RunSpec, directory: RunDirectory, *, python: str) -> str:

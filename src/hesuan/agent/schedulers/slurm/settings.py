@@ -35,6 +35,8 @@ class Settings:
     """Organisation's id → Slurm account; empty: the user's default account."""
     gres: Mapping[str, Resource] = field(default_factory=dict)
     """Slurm's name, such as ``gpu:ascend910c`` → what it is."""
+    keep_limits: bool = False
+    """Whether the accounts named here get limits that follow the runs; see ``limits``."""
     python: str = "python3"
     """The interpreter for packaged applications, on the nodes."""
     programs: Path | None = None

@@ -23,6 +23,13 @@ SAID_NO = declare(
     en="Slurm did not take the job: {problem}",
     zh="Slurm 未接收该作业：{problem}",
 )
+DENIED = declare(
+    "agent.limits_denied",
+    en="Slurm does not let user {user} set limits of accounts ({problem}). Give it the right by `sacctmgr"
+    " modify user {user} set adminlevel=Operator`, or leave `keep_limits` out of site.toml.",
+    zh="Slurm 不允许用户 {user} 设置账户限额（{problem}）。请用 `sacctmgr modify user {user} set"
+    " adminlevel=Operator` 授权，或从 site.toml 中去掉“keep_limits”。",
+)
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 _UNCERTAIN = re.compile(
@@ -31,6 +38,7 @@ _UNCERTAIN = re.compile(
     re.IGNORECASE,
 )
 """What sbatch says when nobody knows whether the controller has the job."""
+_DENIED = re.compile(r"privilege|permission denied|access denied", re.IGNORECASE)
 _REASON = re.compile(r"^(?:sbatch: )?error: (.*)$", re.MULTILINE)
 
 
@@ -98,6 +106,24 @@ class Tools:
             raise Unavailable(AWAY, tool="scancel", problem=type(error).__name__) from None
         if done.returncode != 0 and _UNCERTAIN.search(done.stderr):
             raise Unavailable(AWAY, tool="scancel", problem=_last_line(done.stderr))
+
+    def set_limits(self, *words: str) -> None:
+        """``sacctmgr modify``.
+
+        Raises:
+            Refused: ``agent.limits_denied``.
+            Unavailable: ``agent.slurm_away``.
+        """
+        try:
+            done = self._call([self._path("sacctmgr"), "-i", "modify", *words], user="")
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unavailable(AWAY, tool="sacctmgr", problem=type(error).__name__) from None
+        if done.returncode == 0:
+            return
+        if _DENIED.search(done.stderr + done.stdout):
+            user = pwd.getpwuid(os.geteuid()).pw_name
+            raise Refused(DENIED, user=user, problem=_last_line(done.stderr))
+        raise Unavailable(AWAY, tool="sacctmgr", problem=_last_line(done.stderr or done.stdout))
 
     def _path(self, tool: str) -> str:
         return str(self.settings.programs / tool) if self.settings.programs else tool
