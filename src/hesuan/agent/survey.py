@@ -17,6 +17,7 @@ from hesuan.wire.canonical import Json
 from hesuan.wire.messages import format_at
 
 MOST_GROUPS, MOST_NAMES, MOST_QUEUES, MOST_SWITCHES, MOST_LIMITS = 500, 5_000, 500, 2_000, 200
+MOST_SIZES = 16
 """Bounds of one message: a cluster above them is told in its totals and its largest parts."""
 LONGEST_TEXT = 200
 LARGEST_BYTES = 512 << 10
@@ -57,7 +58,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """One switch of a tree; level 0 has nodes below it, others have switches too."""
+    """One switch of a tree, or one block; level 0 has nodes below it, others have more of their kind too."""
 
     name: str
     level: int
@@ -76,13 +77,32 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Fabric:
+    """Nodes in blocks, which a scheduler fills one by one: where a scale-up domain matters to it."""
+
+    blocks: tuple[Switch, ...]
+    sizes: tuple[int, ...]
+    """How many nodes are planned with together, the smallest number first; empty where it is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Qos:
+    """A quality of service that our jobs can come under, and its limits in the scheduler's words."""
+
+    name: str
+    limits: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Extent:
     """A cluster's parts. ``None``: the engine has no such thing, or does not say."""
 
     nodes: tuple[Node, ...] | None = None
     queues: tuple[Queue, ...] | None = None
-    topology: tuple[Switch, ...] | None = None
+    topology: tuple[Switch, ...] | Fabric | None = None
+    """A tree of switches, or blocks."""
     limits: tuple[Limit, ...] | None = None
+    qos: tuple[Qos, ...] | None = None
 
     def body(self) -> dict[str, Json]:
         """The keys that it adds to an inventory."""
@@ -92,14 +112,15 @@ class Extent:
         if self.queues is not None:
             said["queues"] = [_queue(one) for one in self.queues[:MOST_QUEUES]]
         if self.topology is not None:
-            said["topology"] = {
-                "kind": "tree",
-                "switches": [_switch(one) for one in self.topology[:MOST_SWITCHES]],
-            }
+            said["topology"] = _topology(self.topology)
         if self.limits is not None:
             said["limits"] = [
                 {"account": line(one.account), "user": line(one.user), "limits": _words(one.limits)}
                 for one in self.limits[:MOST_LIMITS]
+            ]
+        if self.qos is not None:
+            said["qos"] = [
+                {"name": line(one.name), "limits": _words(one.limits)} for one in self.qos[:MOST_LIMITS]
             ]
         return _bounded(said)
 
@@ -198,7 +219,7 @@ def cards_body(cards: Iterable[CardGroup]) -> list[Json]:
 
 def _bounded(said: dict[str, Json]) -> dict[str, Json]:
     """What fits into one message: the hub takes at most 1 MiB, and what it refuses stops all behind it."""
-    for key in ("topology", "limits", "queues", "nodes"):
+    for key in ("topology", "limits", "qos", "queues", "nodes"):
         if len(json.dumps(said)) > LARGEST_BYTES:
             said.pop(key, None)
     return said
@@ -242,6 +263,14 @@ def _queue(one: Queue) -> dict[str, Json]:
         "cores": one.cores,
         "limits": _words(one.limits),
     }
+
+
+def _topology(told: tuple[Switch, ...] | Fabric) -> dict[str, Json]:
+    if isinstance(told, Fabric):
+        blocks: list[Json] = [_switch(one) for one in told.blocks[:MOST_SWITCHES]]
+        sizes: list[Json] = list(told.sizes[:MOST_SIZES])
+        return {"kind": "block", "switches": blocks, "block_sizes": sizes}
+    return {"kind": "tree", "switches": [_switch(one) for one in told[:MOST_SWITCHES]]}
 
 
 def _switch(one: Switch) -> dict[str, Json]:

@@ -23,7 +23,7 @@ from hesuan.agent.schedulers.slurm import inventory
 from hesuan.agent.schedulers.slurm.engine import SlurmEngine
 from hesuan.agent.schedulers.slurm.settings import Become, Settings
 from hesuan.agent.schedulers.slurm.tools import Tools
-from hesuan.agent.survey import Switch
+from hesuan.agent.survey import Qos, Switch
 from hesuan.errors import Refused, Unavailable
 from hesuan.wire.ids import new_id
 
@@ -327,11 +327,14 @@ def test_the_cluster_says_its_nodes_queues_and_limits_and_no_topology_where_ther
     settings: Settings, cluster: Cluster
 ) -> None:
     words = ("sacctmgr", "-n", "-i", "modify", "user", "root", "account=research", "set")
+    qos = ("sacctmgr", "-n", "-i", "modify", "qos", "normal", "set")
     cluster.call(*words, "MaxWall=1-00:00:00")
+    cluster.call(*qos, "MaxTRESPerUser=gres/gpu=16", "MaxWall=2-00:00:00")
     try:
         extent = inventory.machine(Tools(settings), {}).extent
     finally:
         cluster.call(*words, "MaxWall=-1")
+        cluster.call(*qos, "MaxTRESPerUser=gres/gpu=-1", "MaxWall=-1")
     assert extent.nodes is not None and extent.queues is not None and extent.limits is not None
     assert [(one.name, one.state, one.queues) for one in extent.nodes] == [
         ("n1", "in_service", ("train",)),
@@ -343,6 +346,7 @@ def test_the_cluster_says_its_nodes_queues_and_limits_and_no_topology_where_ther
     assert extent.topology is None
     mine = [one.limits for one in extent.limits if (one.account, one.user) == ("research", "root")]
     assert mine == [{"MaxWall": "1-00:00:00"}]
+    assert extent.qos == (Qos("normal", {"MaxTRESPU": "gres/gpu=16", "MaxWall": "2-00:00:00"}),)
 
 
 def test_what_is_free_falls_by_what_a_job_holds(
@@ -394,5 +398,5 @@ def test_two_switches_under_one_are_told_with_their_levels() -> None:
         Switch("leaf2", 0, "n2"),
         Switch("top", 1, "n[1-2]", "leaf[1-2]"),
     )
-    assert extent.limits is None, "without books nobody says"
+    assert extent.limits is extent.qos is None, "without books nobody says"
     assert starts[0].expected_at is not None

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from tests.sites import inventory_body
 
 from hesuan.agent import survey
 from hesuan.agent.schedulers.cards import Resource
-from hesuan.agent.schedulers.slurm import reading
-from hesuan.agent.survey import Capacity, Extent, FreeCards, FreeQueue, Node, Start, Switch
+from hesuan.agent.schedulers.slurm import inventory, reading
+from hesuan.agent.schedulers.slurm.settings import Settings
+from hesuan.agent.schedulers.slurm.tools import Tools
+from hesuan.agent.survey import Capacity, Extent, Fabric, FreeCards, FreeQueue, Node, Qos, Start, Switch
 from hesuan.hub.centres import shapes
 
 GRES = {"gpu:ascend910c": Resource("Ascend 910C")}
@@ -38,6 +42,25 @@ TOPOLOGY = """\
 SwitchName=leaf1 Level=0 LinkSpeed=1 Nodes=n1
 SwitchName=leaf2 Level=0 LinkSpeed=1 Nodes=n2
 SwitchName=top Level=1 LinkSpeed=1 Nodes=n[1-2] Switches=leaf[1-2]
+"""
+BLOCKS = """\
+BlockName=b1 BlockIndex=0 Nodes=n[1-32] BlockSize=30
+BlockName=b2 BlockIndex=1 Nodes=n[33-64] BlockSize=30
+AggregatedBlock=b[1-2] BlockIndex=2 Nodes=n[1-64] BlockSize=60
+"""
+"""As a controller from 24.11 on writes them; no Slurm that is at hand has the plugin."""
+BLOCKS_FILE = """\
+# topology/block
+BlockName=b1 Nodes=n[1-32]
+#BlockName=b9 Nodes=n[99-100]
+BlockName=b2 Nodes=n[33-64]
+BlockSizes=30,60
+"""
+"""As its documentation has the file."""
+QOS = """\
+fast|4||cpu=64|||||8|||||gres/gpu=16||gres/gpu=8|02:00:00|cpu=1
+normal|||||||||||||||||
+other|||cpu=2||||||||||||||
 """
 ASSOCIATIONS = """\
 research|root|||cpu=20||||4||||02:00:00|
@@ -102,6 +125,45 @@ def test_the_tree_has_its_levels() -> None:
     assert reading.switches("") == []
 
 
+def test_blocks_have_their_nodes_and_the_larger_ones_their_blocks() -> None:
+    assert reading.blocks(BLOCKS) == Fabric(
+        (
+            Switch("b1", 0, "n[1-32]"),
+            Switch("b2", 0, "n[33-64]"),
+            Switch("b[1-2]", 1, "n[1-64]", "b[1-2]"),
+        ),
+        (30, 60),
+    )
+    assert reading.blocks("") is None and reading.blocks(TOPOLOGY) is None
+
+
+def test_what_an_older_controller_does_not_say_of_blocks_is_in_its_file() -> None:
+    told = "".join(f"{line.rpartition(' ')[0]}\n" for line in BLOCKS.splitlines()[:2])
+    two = (Switch("b1", 0, "n[1-32]"), Switch("b2", 0, "n[33-64]"))
+    assert reading.blocks(told) == Fabric(two, ())
+    assert reading.blocks(told + BLOCKS_FILE) == reading.blocks(BLOCKS_FILE) == Fabric(two, (30, 60))
+
+
+@pytest.mark.parametrize("plugin", ["topology/block", "topology/none"])
+def test_blocks_are_asked_for_where_the_plugin_is_theirs(tmp_path: Path, plugin: str) -> None:
+    (tmp_path / "scontrol").write_text(f"#!/bin/sh\ncat <<'END'\n{BLOCKS.replace(' BlockSize=30', '')}END\n")
+    (tmp_path / "scontrol").chmod(0o755)
+    (tmp_path / "topology.conf").write_text(BLOCKS_FILE)
+    config = {"TopologyPlugin": plugin, "SLURM_CONF": str(tmp_path / "slurm.conf")}
+    told = inventory._topology(Tools(Settings(programs=tmp_path)), config)
+    assert (told == reading.blocks(BLOCKS)) == (plugin == "topology/block") == (told is not None)
+
+
+def test_a_qos_is_told_with_its_limits_where_jobs_can_come_under_it() -> None:
+    fast, normal = reading.qos(QOS, {"normal", "fast"})
+    assert fast == Qos(
+        "fast",
+        {"GrpJobs": "4", "GrpTRES": "cpu=64", "MaxJobsPU": "8", "MaxTRESPA": "gres/gpu=16"}
+        | {"MaxTRESPU": "gres/gpu=8", "MaxWall": "02:00:00", "MinTRES": "cpu=1"},
+    )
+    assert normal == Qos("normal", {})
+
+
 def test_only_what_limits_is_a_limit() -> None:
     ours, root = reading.associations(ASSOCIATIONS)
     assert (ours.account, ours.user) == ("research", "root")
@@ -156,10 +218,14 @@ def test_what_is_said_has_the_shape_that_the_hub_takes() -> None:
         queues=tuple(reading.queues(PARTITIONS)),
         topology=tuple(reading.switches(TOPOLOGY)),
         limits=tuple(reading.associations(ASSOCIATIONS)),
+        qos=tuple(reading.qos(QOS, {"fast"})),
     )
     body = extent.body()
-    assert sorted(body) == ["limits", "nodes", "queues", "topology"]
+    assert sorted(body) == ["limits", "nodes", "qos", "queues", "topology"]
     assert shapes.INVENTORY.faults(inventory_body(**body), "body") == []
+    blocks = replace(extent, topology=reading.blocks(BLOCKS)).body()
+    assert shapes.INVENTORY.faults(inventory_body(**blocks), "body") == []
+    assert isinstance(blocks["topology"], dict) and blocks["topology"]["block_sizes"] == [30, 60]
     assert Extent().body() == {}, "an engine that says nothing adds nothing"
     now = datetime(2026, 11, 22, tzinfo=UTC)
     free = Capacity(

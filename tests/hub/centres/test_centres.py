@@ -164,6 +164,7 @@ EXTENT: dict[str, Json] = {
         "switches": [{"name": "leaf1", "level": 0, "nodes": "n[1-2]", "switches": ""}],
     },
     "limits": [{"account": "research", "user": "hesuan", "limits": {"MaxJobs": "4"}}],
+    "qos": [{"name": "normal", "limits": {"MaxWall": "01:00:00"}}],
 }
 
 

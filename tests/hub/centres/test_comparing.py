@@ -45,6 +45,7 @@ def body() -> dict[str, Any]:
             ],
         },
         "limits": [{"account": "research", "user": "", "limits": {"GrpTRES": "cpu=64"}}],
+        "qos": [{"name": "normal", "limits": {"MaxWall": "1-00:00:00"}}],
         "stacks": [
             {
                 "chip": "Ascend 910C",
@@ -82,6 +83,10 @@ def _limited(value: dict[str, Any]) -> None:
     value["limits"][0]["limits"]["GrpTRES"] = "cpu=8"
 
 
+def _quicker(value: dict[str, Any]) -> None:
+    value["qos"][0]["limits"] = {}
+
+
 def _older(value: dict[str, Any]) -> None:
     value["stacks"][0]["parts"][0].update(observed="7.0.0", version=None)
 
@@ -92,6 +97,7 @@ CHANGES = [
     (_no_queue, ("queues", "debug")),
     (_moved, ("topology", "leaf1")),
     (_limited, ("limits", "research")),
+    (_quicker, ("qos", "normal")),
     (_older, ("stacks", "Ascend 910C: CANN")),
 ]
 

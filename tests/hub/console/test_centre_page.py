@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 import pytest
+from django.utils import translation
 from tests.hub.centres.test_comparing import body
 from tests.people import Person
 from tests.sites import enrol_site, inventory_body, make_centre
@@ -96,7 +97,7 @@ def test_a_stranger_reads_neither_nodes_nor_queues_nor_what_is_free(centre: Cent
     assert "8.0.RC2" in text, "what a user's software meets is public"
     answer = stranger.client.get(f"/api/v1/centres/{centre.id}").json()
     assert answer["capacity"] is answer["differences"] is None
-    assert not {"host", "nodes", "queues", "topology", "limits"} & answer["observed"]["body"].keys()
+    assert not {"host", "nodes", "queues", "topology", "limits", "qos"} & answer["observed"]["body"].keys()
 
 
 def test_the_api_names_each_difference_with_both_sides(centre: Centre, centre_operator: Person) -> None:
@@ -115,3 +116,20 @@ def test_of_many_switches_that_agree_the_first_are_shown_and_every_one_that_diff
     assert [line.part for line in lines if line.differs] == ["s099"]
     assert len(lines) == inventory.MOST_ALIKE + 2
     assert "79" in lines[-1].observed[0]
+
+
+def test_blocks_are_called_so_and_their_sizes_are_a_line_of_their_own() -> None:
+    blocks = [{"name": "b1", "level": 0, "nodes": "n[1-32]", "switches": ""}]
+    told = {"topology": {"kind": "block", "switches": blocks, "block_sizes": [30, 60]}}
+    halved = {"topology": {**told["topology"], "block_sizes": [15, 60]}}
+    limited = {"qos": [{"name": "fast", "limits": {"MaxWall": "02:00:00"}}]}
+    with translation.override("en"):
+        sizes, block = inventory.comparison(told, halved)
+        (line,) = inventory.comparison({}, limited)
+        assert (str(block.label), str(line.label)) == ("Block", "QOS")
+    with translation.override("zh-hans"):
+        assert (str(block.label), str(line.label)) == ("节点块", "服务质量（QOS）")
+    assert (block.part, block.observed) == ("b1", ("level 0: n[1-32]",))
+    assert (sizes.part, sizes.declared, sizes.observed) == ("BlockSizes", ("30, 60",), ("15, 60",))
+    assert sizes.differs and not block.differs
+    assert (line.part, line.observed) == ("fast", ("MaxWall 02:00:00",))

@@ -1,9 +1,9 @@
 """Declared beside observed, part by part: what whoever reviews an admission looks at first.
 
 Two long lists that differ somewhere tell nobody where. So what has names is compared name by name: each kind
-of node, each queue, each switch, each account, each part of a software stack. A key that only one side has
-is shown and is no difference: nothing is compared with nothing. Within a key that both have, a part that one
-side lacks is one.
+of node, each queue, each switch, each account, each quality of service, each part of a software stack. A key
+that only one side has is shown and is no difference: nothing is compared with nothing. Within a key that
+both have, a part that one side lacks is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from hesuan.wire.canonical import Json
 
 KEYS = (
-    *("host", "cores", "memory_bytes", "cards", "nodes", "queues", "topology", "limits", "stacks"),
+    *("host", "cores", "memory_bytes", "cards", "nodes", "queues", "topology", "limits", "qos", "stacks"),
     *("engine", "software", "apps", "scripts_allowed", "isolation"),
 )
 """Of an inventory, in the order in which people read it."""
@@ -92,7 +92,15 @@ def _queues(value: Any) -> Parts:
 
 
 def _switches(value: Any) -> Parts:
-    return {one["name"]: one for one in value["switches"]}
+    """Switches, or blocks; of blocks also their sizes, as one part more."""
+    parts = {one["name"]: {**one, "kind": value.get("kind", "tree")} for one in value["switches"]}
+    if sizes := value.get("block_sizes"):
+        parts["BlockSizes"] = {"kind": "sizes", "nodes": ", ".join(str(size) for size in sizes)}
+    return parts
+
+
+def _qos(value: Any) -> Parts:
+    return {one["name"]: one for one in value}
 
 
 def _limits(value: Any) -> Parts:
@@ -111,8 +119,9 @@ def _stacks(value: Any) -> Parts:
 _PARTS: dict[str, tuple[Callable[[Any], Parts], tuple[str, ...]]] = {
     "nodes": (_nodes, ("count",)),
     "queues": (_queues, ("state", "is_default", "longest_s", "nodes", "cores")),
-    "topology": (_switches, ("level", "nodes", "switches")),
+    "topology": (_switches, ("kind", "level", "nodes", "switches")),
     "limits": (_limits, ("limits",)),
+    "qos": (_qos, ("limits",)),
     "stacks": (_stacks, ("effective",)),
 }
 """Key → how it falls into parts, and which of a part's members are compared."""

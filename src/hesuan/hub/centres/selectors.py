@@ -27,7 +27,7 @@ from hesuan.wire.receipt import SIGNS
 NEWEST_RUNS = 50
 """How many finished runs stand beside the newest benchmark as evidence."""
 COMMANDS_AT_ONCE = 100
-INNER = frozenset({"host", "nodes", "queues", "topology", "limits"})
+INNER = frozenset({"host", "nodes", "queues", "topology", "limits", "qos"})
 """What of an inventory only those read who may look inside: how a centre is built within."""
 
 CENTRE_NOT_FOUND = declare(
@@ -130,7 +130,7 @@ def inventory_history(actor: Actor, centre_id: str) -> list[Inventory]:
 
 COMPARED = frozenset(
     {"cores", "memory_bytes", "cards", "engine", "scripts_allowed"}
-    | {"nodes", "queues", "topology", "limits", "stacks"}
+    | {"nodes", "queues", "topology", "limits", "qos", "stacks"}
 )
 
 

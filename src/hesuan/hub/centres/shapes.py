@@ -258,7 +258,8 @@ _QUEUES = ListOf(
 )
 _TOPOLOGY = Record(
     {
-        "kind": OneOf(("tree",)),
+        "kind": OneOf(("tree", "block")),
+        "block_sizes": ListOf(Whole(1, 1_000_000), longest=16),
         "switches": ListOf(
             Record(
                 {
@@ -270,8 +271,10 @@ _TOPOLOGY = Record(
             ),
             longest=2_000,
         ),
-    }
+    },
+    optional=frozenset({"block_sizes"}),
 )
+_QOS = ListOf(Record({"name": Text(200), "limits": MapOf(_LINE)}), longest=200)
 _LIMITS = ListOf(Record({"account": _LINE, "user": _LINE, "limits": MapOf(_LINE)}), longest=200)
 _STACKS = ListOf(
     Record(
@@ -308,9 +311,10 @@ INVENTORY = Record(
         "queues": _QUEUES,
         "topology": _TOPOLOGY,
         "limits": _LIMITS,
+        "qos": _QOS,
         "stacks": _STACKS,
     },
-    optional=frozenset({"nodes", "queues", "topology", "limits", "stacks"}),
+    optional=frozenset({"nodes", "queues", "topology", "limits", "qos", "stacks"}),
 )
 """What is optional is left out by an engine that has no such thing, and by agents from before it."""
 

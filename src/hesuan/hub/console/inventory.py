@@ -23,6 +23,7 @@ LABELS: dict[str, str | Promise] = {
     "queues": gettext_lazy("Queue"),
     "topology": gettext_lazy("Switch"),
     "limits": gettext_lazy("Limits"),
+    "qos": gettext_lazy("QOS"),
     "stacks": gettext_lazy("Software stack"),
     "engine": gettext_lazy("Engine"),
     "software": gettext_lazy("Software"),
@@ -77,12 +78,17 @@ def _line(one: Compared) -> Line:
     shown = one.part if one.key != "nodes" else ""
     return Line(
         key=one.key,
-        label=LABELS[one.key],
+        label=gettext_lazy("Block") if _is_block(one) else LABELS[one.key],
         part=shown,
         declared=_texts(one.key, one.declared, one.part),
         observed=_texts(one.key, one.observed, one.part),
         differs=one.differs,
     )
+
+
+def _is_block(one: Compared) -> bool:
+    values: list[Any] = [one.declared, one.observed]
+    return one.key == "topology" and any(value["kind"] != "tree" for value in values if value)
 
 
 def _texts(key: str, value: Any, part: str = "") -> tuple[str, ...]:
@@ -136,6 +142,8 @@ def _queue(queue: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _switch(switch: Mapping[str, Any]) -> tuple[str, ...]:
+    if switch["kind"] == "sizes":
+        return (switch["nodes"],)
     below = [text for text in (switch["switches"], switch["nodes"]) if text]
     return (_("level %(n)s") % {"n": switch["level"]} + (f": {' · '.join(below)}" if below else ""),)
 
@@ -154,4 +162,11 @@ def _stack(part: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(texts) or (_("unknown"),)
 
 
-_PART_TEXTS = {"nodes": _node, "queues": _queue, "topology": _switch, "limits": _limit, "stacks": _stack}
+_PART_TEXTS = {
+    "nodes": _node,
+    "queues": _queue,
+    "topology": _switch,
+    "limits": _limit,
+    "qos": _limit,
+    "stacks": _stack,
+}

@@ -11,13 +11,26 @@ import pwd
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.detect import Machine
 from hesuan.agent.schedulers.slurm import reading
 from hesuan.agent.schedulers.slurm.settings import Become, Settings
 from hesuan.agent.schedulers.slurm.tools import Tools
-from hesuan.agent.survey import IN_SERVICE, Capacity, Extent, FreeCards, Limit, Node, Queue, Start
+from hesuan.agent.survey import (
+    IN_SERVICE,
+    Capacity,
+    Extent,
+    Fabric,
+    FreeCards,
+    Limit,
+    Node,
+    Qos,
+    Queue,
+    Start,
+    Switch,
+)
 from hesuan.errors import Unavailable
 
 TYPICAL_S = 3600
@@ -72,19 +85,52 @@ def capacity(tools: Tools) -> Capacity:
 
 
 def _extent(tools: Tools, every: Iterable[Node], config: Mapping[str, str]) -> Extent:
-    tree = config.get("TopologyPlugin", "").endswith("/tree")
-    switches = reading.switches(tools.read("scontrol", "show", "topology", "-o")) if tree else []
+    queues = reading.queues(tools.read("scontrol", "show", "partition", "-o"))
+    has_books = config.get("AccountingStorageType", "").endswith("/slurmdbd")
     return Extent(
         nodes=tuple(every),
-        queues=tuple(reading.queues(tools.read("scontrol", "show", "partition", "-o"))),
-        topology=tuple(switches) or None,
-        limits=_limits(tools) if config.get("AccountingStorageType", "").endswith("/slurmdbd") else None,
+        queues=tuple(queues),
+        topology=_topology(tools, config),
+        limits=_limits(tools) if has_books else None,
+        qos=_qos(tools, queues) if has_books else None,
     )
+
+
+def _topology(tools: Tools, config: Mapping[str, str]) -> tuple[Switch, ...] | Fabric | None:
+    """The tree, or the blocks, whose sizes a controller before 24.11 does not tell: its file does."""
+    plugin = config.get("TopologyPlugin", "")
+    if plugin.endswith("/tree"):
+        return tuple(reading.switches(tools.read("scontrol", "show", "topology", "-o"))) or None
+    if not plugin.endswith("/block"):
+        return None
+    told = tools.read("scontrol", "show", "topology")
+    try:
+        file = Path(config.get("SLURM_CONF", "")).with_name("topology.conf").read_text(errors="replace")
+    except (OSError, ValueError):
+        file = ""
+    return reading.blocks(f"{told}\n{file}")
+
+
+def _qos(tools: Tools, queues: Iterable[Queue]) -> tuple[Qos, ...] | None:
+    """Those that our jobs can come under: of the users, of the queues, and the one that the site asks for."""
+    words = ("sacctmgr", "-n", "-P", "show", "assoc", "format=QOS,DefaultQOS", "where")
+    try:
+        users = tools.read(*words, f"user={','.join(_users(tools))}") if _users(tools) else ""
+        told = tools.read("sacctmgr", "-n", "-P", "show", "qos", f"format={','.join(reading.QOS)}")
+    except Unavailable:
+        return None
+    names = {tools.settings.qos, *users.replace("|", ",").replace("\n", ",").split(",")}
+    return tuple(reading.qos(told, {*names, *(one.limits.get("QoS", "") for one in queues)} - {""}))
+
+
+def _users(tools: Tools) -> list[str]:
+    """The users that jobs are submitted as."""
+    return sorted({*tools.settings.users.values()} if tools.settings.become != Become.AGENT else {_own()})
 
 
 def _limits(tools: Tools) -> tuple[Limit, ...] | None:
     """Of the users that jobs are submitted as, and of their accounts; None where the books do not answer."""
-    users = sorted({*tools.settings.users.values()} if tools.settings.become != Become.AGENT else {_own()})
+    users = _users(tools)
     words = ("sacctmgr", "-n", "-P", "show", "assoc", f"format={','.join(reading.ASSOCIATION)}", "where")
     try:
         theirs = reading.associations(tools.read(*words, f"user={','.join(users)}")) if users else []

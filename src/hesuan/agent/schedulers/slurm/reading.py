@@ -11,7 +11,18 @@ from datetime import UTC, datetime
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.slurm.tools import TIME_FORMAT
-from hesuan.agent.survey import IN_SERVICE, OUT_OF_SERVICE, UNKNOWN, FreeQueue, Limit, Node, Queue, Switch
+from hesuan.agent.survey import (
+    IN_SERVICE,
+    OUT_OF_SERVICE,
+    UNKNOWN,
+    Fabric,
+    FreeQueue,
+    Limit,
+    Node,
+    Qos,
+    Queue,
+    Switch,
+)
 
 _CARD = re.compile(r"([A-Za-z0-9_]+(?::[A-Za-z0-9_.\-]+)?):(\d+)")
 _WORD = re.compile(r"(?:^|\s)([A-Z][A-Za-z_:]*)=(\S*)")
@@ -23,6 +34,10 @@ _QUEUE_LIMITS = ("AllowAccounts", "AllowGroups", "AllowQos", "DefaultTime", "Max
                  "MaxNodes", "MaxTime", "MinNodes", "QoS", "State")  # fmt: skip
 ASSOCIATION = ("Account", "User", "Partition", "GrpJobs", "GrpTRES", "GrpSubmit", "GrpWall", "GrpTRESMins",
                "MaxJobs", "MaxTRES", "MaxTRESPerNode", "MaxSubmit", "MaxWall", "MaxTRESMins")  # fmt: skip
+QOS = ("Name", "GrpJobs", "GrpSubmit", "GrpTRES", "GrpTRESMins", "GrpTRESRunMins", "GrpWall", "MaxJobsPA",
+       "MaxJobsPU", "MaxSubmitPA", "MaxSubmitPU", "MaxTRES", "MaxTRESMins", "MaxTRESPA", "MaxTRESPerNode",
+       "MaxTRESPU", "MaxWall", "MinTRES")  # fmt: skip
+"""``PA``: of an account, ``PU``: of a user."""
 _SPENT = re.compile(r"([^=,]+)=(N|\d+)\((\d+)\)")
 
 
@@ -83,6 +98,44 @@ def switches(text: str) -> list[Switch]:
         for row in rows
         if "SwitchName" in row
     ]
+
+
+def blocks(text: str) -> Fabric | None:
+    """``topology/block``, as ``scontrol show topology`` or as its ``topology.conf`` has it; None: no block.
+
+    The controller tells ``BlockName=b1 BlockIndex=0 Nodes=n[1-4]``, from 24.11 on with ``BlockSize=4`` and
+    with ``AggregatedBlock=b[1-2]`` of larger ones; the file ``BlockName=b1 Nodes=n[1-4]`` and
+    ``BlockSizes=4,8``. Of a block that both name the first counts.
+    """
+    rows = [_row(line) for line in text.splitlines() if not line.lstrip().startswith("#")]
+    told = {_whole(row.get("BlockSize", "")) for row in rows}
+    for row in rows:
+        told |= {_whole(one) for one in row.get("BlockSizes", "").split(",")}
+    sizes = sorted(size for size in told if size)
+    found: dict[str, Switch] = {}
+    for row in rows:
+        if name := row.get("BlockName", ""):
+            found.setdefault(name, Switch(name, 0, row.get("Nodes", "")))
+        elif name := row.get("AggregatedBlock", ""):
+            size = _whole(row.get("BlockSize", ""))
+            level = sizes.index(size) if size in sizes else 1
+            found.setdefault(name, Switch(name, level, row.get("Nodes", ""), name))
+    return Fabric(tuple(found.values()), tuple(sizes)) if found else None
+
+
+def qos(text: str, names: Collection[str]) -> list[Qos]:
+    """``sacctmgr -n -P show qos format=…``: those named, with the columns of ``QOS`` that say something."""
+    rows = [dict(zip(QOS, cells, strict=True)) for cells in map(_cells, text.splitlines())
+            if len(cells) == len(QOS)]  # fmt: skip
+    return [
+        Qos(row["Name"], {name: row[name] for name in QOS[1:] if row[name]})
+        for row in sorted(rows, key=lambda row: row["Name"])
+        if row["Name"] in names
+    ]
+
+
+def _cells(line: str) -> list[str]:
+    return line.split("|")
 
 
 def associations(text: str) -> list[Limit]:
