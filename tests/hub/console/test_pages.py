@@ -88,8 +88,8 @@ PUBLIC = (
     "/accounts/signup/",
 )
 OWN = (
-    "/quotes/", "/quotes/new/", "/orders/", "/applications/", "/vouchers/", "/account/", "/accounts/logout/",
-    "/accounts/2fa/", "/registry/", "/claims/",
+    "/quotes/", "/quotes/new/", "/orders/", "/files/", "/applications/", "/vouchers/", "/account/",
+    "/accounts/logout/", "/accounts/2fa/", "/registry/", "/claims/",
 )  # fmt: skip
 
 
@@ -255,6 +255,7 @@ def test_the_navigation_follows_the_role(
     everybody = {"/", "/offerings/", "/programmes/", "/publicity/", "/centres/", "/log/"}
     assert entries(nobody) == everybody
     everybody |= {"/registry/", "/claims/"}
-    assert entries(owner.client) == everybody | {"/quotes/", "/orders/", "/applications/", "/vouchers/"}
+    used = {"/quotes/", "/orders/", "/files/", "/applications/", "/vouchers/"}
+    assert entries(owner.client) == everybody | used
     assert entries(reviewer.client) == everybody | {"/applications/", "/vouchers/", "/flags/"}
     assert entries(centre_operator.client) == everybody | {"/orders/"}

@@ -47,7 +47,7 @@ class Deed:
     @property
     def brings_file(self) -> bool:
         """Whether its form has to be sent in parts."""
-        return any(one.kind == "file" for one in self.inputs)
+        return any(one.kind in ("file", "any_file") for one in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)

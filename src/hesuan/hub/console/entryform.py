@@ -34,7 +34,7 @@ class Input:
     name: str
     label: Text
     kind: str = "text"
-    """``text``, ``long``, ``date``, ``amount``, ``choice`` or ``file`` (a CSV)."""
+    """``text``, ``long``, ``date``, ``amount``, ``choice``, ``file`` (a CSV) or ``any_file``."""
     options: tuple[Option, ...] = ()
     help: Text = ""
     value: str = ""

@@ -37,6 +37,7 @@ RECORD = sorted({one.name for form in entryform.FORMS.values() for one in form})
 FIELDS: dict[str, tuple[str, ...]] = {
     "quote_new": workform.FIELDS,
     "quote": ("quote_id", "order_id"),
+    "files": (*DEED, "organisation", "file"),
     "programme": (
         *DEED, "version_id", "last_day", "centre_id", "batch", "service_item", "valid_from", "valid_until",
     ),

@@ -40,6 +40,7 @@ HOME = Entry("console:home", _("Home"), ("",))
 OFFERINGS = Entry("console:offerings", _("Offerings"), ("offerings",))
 QUOTES = Entry("console:quotes", _("Quotes"), ("quotes",))
 ORDERS = Entry("console:orders", _("Orders"), ("orders", "receipts"))
+FILES = Entry("console:files", _("Input files"), ("files",))
 VOUCHERS = Entry("console:vouchers", _("Vouchers"), ("vouchers",))
 PROGRAMMES = Entry("console:programmes", _("Programmes"), ("programmes", "bank-statements"))
 APPLICATIONS = Entry("console:applications", _("Applications"), ("applications",))
@@ -59,6 +60,8 @@ def groups(actor: Actor) -> tuple[Group, ...]:
         work.append(QUOTES)
     if roles & (USERS | SEE_ALL | {"centre_operator"}):
         work.append(ORDERS)
+    if roles & USERS:
+        work.append(FILES)
     funding = [PROGRAMMES]
     if roles & (USERS | OFFICE | SEE_ALL):
         funding += [APPLICATIONS, VOUCHERS]

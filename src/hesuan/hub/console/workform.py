@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hesuan.errors import Faults, HesuanError, InputFault, declare
@@ -30,7 +30,7 @@ COMMAND_UNREADABLE = declare(
 APP_FIELDS = ("app", "units", "parameters", "cores", "time_limit_s")
 SCRIPT_FIELDS = ("command", "cores", "time_limit_s")
 NUMBERS = frozenset({"units", "cores", "time_limit_s"})
-FIELDS = ("kind", "organisation", "app", "units", "parameters", "command", "cores", "time_limit_s")
+FIELDS = ("kind", "organisation", "app", "units", "parameters", "command", "cores", "time_limit_s", "inputs")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 
 
@@ -40,6 +40,8 @@ class WorkForm:
 
     texts: Mapping[str, str]
     faults: Mapping[str, tuple[FaultLine, ...]] = field(default_factory=dict)
+    inputs: Collection[str] = ()
+    """The files that were ticked, by id."""
 
 
 def typed(sent: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
@@ -47,8 +49,12 @@ def typed(sent: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str
     return {name: str(sent.get(name, defaults.get(name, ""))) for name in FIELDS}
 
 
-def work_order(texts: Mapping[str, str]) -> dict[str, Json]:
+def work_order(texts: Mapping[str, str], inputs: Mapping[str, str]) -> dict[str, Json]:
     """The work order that the texts describe, not yet checked by the market.
+
+    Args:
+        texts: As :func:`typed` gives them.
+        inputs: The chosen files' names by id; a run finds each by its name.
 
     Raises:
         Faults: ``console.parameters_unreadable``, ``console.command_unreadable``.
@@ -66,6 +72,8 @@ def work_order(texts: Mapping[str, str]) -> dict[str, Json]:
             faults.append(fault)
     if faults:
         raise Faults(faults)
+    if inputs:
+        work["inputs"] = [{"file": file, "path": name} for file, name in inputs.items()]
     return work
 
 

@@ -15,12 +15,17 @@ from hesuan.hub.console.access import public, signed_in
 from hesuan.hub.console.evidence import Rate, installed_apps, measured_rates, work_units
 from hesuan.hub.console.navigation import USERS, roles_of
 from hesuan.hub.console.paging import page_of
+from hesuan.hub.files import selectors as files
+from hesuan.hub.files.models import File
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.market import selectors, services
 from hesuan.hub.market.models import QuoteRequest
 from hesuan.hub.runs import services as runs
+
+MOST_FILES_SHOWN = 100
+"""A form offers the newest files; the API and the command line take any."""
 
 
 @public
@@ -74,15 +79,25 @@ def new_quote(request: HttpRequest, actor: Actor) -> HttpResponse:
     texts = workform.typed(request.POST if request.method == "POST" else request.GET, defaults)
     found: dict[str, tuple[faults.FaultLine, ...]] = {}
     status = 200
+    here = _complete_files(actor, mine)
+    ticked = request.POST.getlist("inputs")
     if request.method == "POST":
         try:
-            work = workform.work_order(texts)
+            # One that is here no more keeps its id, so that the market refuses it by that.
+            names = {row.id: row.name for row in here}
+            work = workform.work_order(texts, {one: names.get(one, one) for one in ticked})
             asked = services.request_quotes(actor=actor, organisation_id=texts["organisation"], work=work)
             return redirect("console:quote", request_id=asked.id)
         except (HesuanError, Faults) as error:
             found, status = workform.by_field(error), faults.status(error)
-    context = {"form": workform.WorkForm(texts, found), "apps": apps, "organisations": mine}
+    form = workform.WorkForm(texts, found, ticked)
+    context = {"form": form, "apps": apps, "organisations": mine, "files": here[:MOST_FILES_SHOWN]}
     return render(request, "console/quote_new.html", context, status=status)
+
+
+def _complete_files(actor: Actor, of: list[Organisation]) -> list[File]:
+    owners = {one.id for one in of}
+    return [row for row in files.files(actor) if row.completed_at and row.organisation_id in owners]
 
 
 @signed_in
