@@ -4,7 +4,7 @@ Everything runs on SQLite; everything that touches a database again on PostgreSQ
 are in both. Each of the two is two passes, each its own pytest: what starts processes, engines or a browser
 mostly waits for them, and is a pass of its own, together with the few tests that take minutes. With two cores
 or more all run side by side, and what the others say is printed after the first.
-``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go,slurm,kubernetes``
+``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go,slurm,kubernetes,namespaces``
 turns a missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
 ``HESUAN_TEST_CHECKED=tests/house`` names what ``make check`` just ran, which SQLite's passes leave out.
 """
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.engines import cgroup, kubernetes, slurm
+from tests.engines import cgroup, kubernetes, namespaces, slurm
 
 from tools import postgres, ray_head
 
@@ -34,6 +34,7 @@ ENGINES = {
     "slurm": "Debian, as root: apt-get install $(python -m tests.engines.slurm packages)",
     "kubernetes": "Debian, as root: tests/engines/kubernetes_build.sh",
     "cgroup": "as root, or where users may make control groups (cgroup v2)",
+    "namespaces": "as root, with /dev/net/tun, where the kernel gives network namespaces",
     "measurements": "HESUAN_MEASUREMENTS names the folder of published rows; the project does not carry it",
 }
 GO_LIBRARY = Path("/usr/share/gocode/src/golang.org/x/mod/sumdb/tlog")
@@ -127,6 +128,8 @@ def _missing() -> dict[str, str]:
         missing["kubernetes"] = problem
     if problem := cgroup.why_not():
         missing["cgroup"] = problem
+    if problem := namespaces.why_not():
+        missing["namespaces"] = problem
     if not (Path(os.environ.get("HESUAN_MEASUREMENTS", MEASUREMENTS)) / "training.csv").exists():
         missing["measurements"] = "the published rows are not here"
     return missing
