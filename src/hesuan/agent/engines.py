@@ -74,12 +74,14 @@ from hesuan.agent.outputs import BOUND_BYTES as OUTPUT_BOUND_BYTES
 from hesuan.agent.schedulers.cards import Resource
 from hesuan.agent.schedulers.contract import Scheduler
 from hesuan.agent.schedulers.folders import RunFolders
+from hesuan.agent.schedulers.kubernetes import capacity as kubernetes_capacity
 from hesuan.agent.schedulers.kubernetes import inventory as kubernetes_inventory
 from hesuan.agent.schedulers.kubernetes.engine import KubernetesEngine
 from hesuan.agent.schedulers.kubernetes.settings import Access
 from hesuan.agent.schedulers.kubernetes.settings import Settings as KubernetesSettings
 from hesuan.agent.schedulers.local import LocalScheduler
 from hesuan.agent.schedulers.outside import OutsideScheduler
+from hesuan.agent.schedulers.ray import capacity as ray_capacity
 from hesuan.agent.schedulers.ray import inventory as ray_inventory
 from hesuan.agent.schedulers.ray.engine import RayEngine
 from hesuan.agent.schedulers.ray.settings import Settings as RaySettings
@@ -233,11 +235,12 @@ def _equipped(site: Site, said: SiteFile) -> Equipped:
     if said.ray is not None:
         ray = RayEngine(said.ray)
         look = partial(ray_inventory.machine, ray.server, software)
-        return Equipped(OutsideScheduler(ray, runs), look(), look)
+        return Equipped(OutsideScheduler(ray, runs), look(), look, partial(ray_capacity.capacity, ray.server))
     if said.kubernetes is not None:
         cluster = KubernetesEngine(said.kubernetes)
         look = partial(kubernetes_inventory.machine, cluster.server, software)
-        return Equipped(OutsideScheduler(cluster, runs), look(), look, namespaces=said.kubernetes.namespaces)
+        free, spaces = partial(kubernetes_capacity.capacity, cluster.server), said.kubernetes.namespaces
+        return Equipped(OutsideScheduler(cluster, runs), look(), look, free, namespaces=spaces)
     machine = detect.machine()
     groups, why_not = cgroup.take()
     local = LocalScheduler(site.runs, cores=machine.cores, groups=groups)

@@ -436,7 +436,7 @@ def test_the_cluster_says_what_it_has(settings: Settings) -> None:
             ("n2", "in_service", clusters.CPUS),
         ]
         assert {card.chip for one in nodes for card in one.cards} == {chip}
-    assert found.extent.queues is None, "what was not asked is not told"
+    assert found.extent.queues is None, "a cluster without Kueue has none"
     none = inventory.machine(Server(replace(settings, node_selector={"pool": "other"})), {})
     assert none.cards == () and none.memory_bytes is None
 

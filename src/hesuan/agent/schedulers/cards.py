@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hesuan.agent.schedulers.contract import NO_CARD, RunSpec
+from hesuan.agent.survey import Node
 from hesuan.errors import Refused
 
 
@@ -34,3 +36,15 @@ def wanted(spec: RunSpec, resources: Mapping[str, Resource]) -> tuple[str, Resou
             return name, one
     known = ", ".join(sorted(one.card for one in resources.values())) or "–"
     raise Refused(NO_CARD, cards=spec.cards, card=spec.card or "?", known=known)
+
+
+def sizes(nodes: Iterable[Node], resources: Mapping[str, Resource]) -> list[tuple[str, int]]:
+    """The sizes whose start is told, as a card's name and a count: none; then of each kind of card that the
+    site maps one, and as many as a node has."""
+    largest: Counter[str] = Counter()
+    for node in nodes:
+        for card in node.cards:
+            largest[card.chip] = max(largest[card.chip], card.count)
+    names = sorted({one.card for one in resources.values()})
+    asked = [(name, count) for name in names for count in sorted({1, largest[name]}) if largest[name]]
+    return [("", 0), *asked]

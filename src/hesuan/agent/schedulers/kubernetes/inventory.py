@@ -1,10 +1,10 @@
-"""What a cluster has, by its own word: nodes, cores, memory, and what device plugins count."""
+"""What a cluster has, by its own word: nodes, cores, memory, what device plugins count, queues and limits."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,10 +14,18 @@ from hesuan.agent import survey
 from hesuan.agent.cards import CardGroup
 from hesuan.agent.detect import Machine
 from hesuan.agent.schedulers.cards import Resource
+from hesuan.agent.schedulers.kubernetes import queues
 from hesuan.agent.schedulers.kubernetes.quantity import amount
-from hesuan.agent.schedulers.kubernetes.server import Server
+from hesuan.agent.schedulers.kubernetes.server import Denied, Server
 
-NODES = "/api/v1/nodes"
+NODES, PODS = "/api/v1/nodes", "/api/v1/pods"
+_KEEP_AWAY = ("NoSchedule", "NoExecute")
+_BY_STATE = (
+    "node.kubernetes.io/not-ready",
+    "node.kubernetes.io/unreachable",
+    "node.kubernetes.io/unschedulable",
+)
+"""Taints that say no more than the node's own state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,15 @@ class Node:
     is_in_service: bool
     """Whether new pods are placed there, by the operator's will."""
     allocatable: Mapping[str, Decimal]
+    taints: tuple[str, ...] = ()
+    """Keys of those that keep pods away."""
+    is_tolerated: bool = True
+    """Whether the site's jobs are placed there in spite of them."""
+
+    @property
+    def takes_pods(self) -> bool:
+        """Whether a job of this site may be placed there now."""
+        return self.is_ready and self.is_in_service and self.is_tolerated
 
 
 def nodes(server: Server) -> list[Node]:
@@ -39,19 +56,23 @@ def nodes(server: Server) -> list[Node]:
     """
     selector = ",".join(f"{name}={value}" for name, value in server.settings.node_selector.items())
     rows = server.items(NODES, {"labelSelector": selector} if selector else None)
-    return [node(row) for row in rows]
+    return [node(row, server.settings.tolerated) for row in rows]
 
 
-def node(document: Mapping[str, Any]) -> Node:
+def node(document: Mapping[str, Any], tolerated: Collection[str] = ()) -> Node:
     """Reads a node; what is missing or of another kind is nothing."""
     meta, spec, status = (document.get(name) or {} for name in ("metadata", "spec", "status"))
     allocatable = status.get("allocatable") or status.get("capacity") or {}
     ready = [one.get("status") for one in status.get("conditions") or () if one.get("type") == "Ready"]
+    taints = [str(one.get("key", "?")) for one in spec.get("taints") or () if one.get("effect") in _KEEP_AWAY]
+    foreign = sorted({key for key in taints if key not in _BY_STATE})
     return Node(
         name=str(meta.get("name", "?")),
         is_ready=ready == ["True"],
         is_in_service=not spec.get("unschedulable"),
         allocatable={str(name): amount(one) for name, one in allocatable.items()},
+        taints=tuple(foreign),
+        is_tolerated=all(key in tolerated for key in foreign),
     )
 
 
@@ -67,7 +88,7 @@ def machine(server: Server, software: Mapping[str, str]) -> Machine:
         Unavailable: ``agent.kubernetes_away``.
     """
     every = nodes(server)
-    usable = [one for one in every if one.is_ready and one.is_in_service]
+    usable = [one for one in every if one.takes_pods]
     away = sorted(one.name for one in every if one not in usable)
     cards: Counter[str] = Counter()
     others: Counter[str] = Counter()
@@ -81,6 +102,7 @@ def machine(server: Server, software: Mapping[str, str]) -> Machine:
     shown = ", ".join(f"{name} ({count})" for name, count in sorted(others.items()))
     notes = [f"Not in service: {', '.join(away)}."] if away else []
     notes += [f"Resources that [kubernetes.cards] gives no card's name: {shown}."] if others else []
+    extent, unseen = _extent(server, every)
     version = (server.read("/version") or {}).get("gitVersion")
     return Machine(
         host=urlsplit(server.address).netloc,
@@ -88,12 +110,26 @@ def machine(server: Server, software: Mapping[str, str]) -> Machine:
         memory_bytes=int(largest(usable, "memory")) or None,
         cards=tuple(CardGroup(name, count, None) for name, count in sorted(cards.items())),
         software={**({"kubernetes": str(version)} if version else {}), **software},
-        notes=tuple(notes),
-        extent=survey.Extent(nodes=tuple(_described(one, server.settings.resources) for one in every)),
+        notes=(*notes, *unseen),
+        extent=extent,
     )
 
 
-def _described(one: Node, resources: Mapping[str, Resource]) -> survey.Node:
+def _extent(server: Server, every: Iterable[Node]) -> tuple[survey.Extent, list[str]]:
+    """The cluster's parts, and notes on what the agent's rights do not let it see."""
+    limits, notes = queues.limits(server)
+    found, unseen = queues.local_queues(server)
+    notes += unseen
+    try:
+        server.read(f"{PODS}?limit=1")
+    except Denied as denied:
+        notes.append(f"What is free is unknown: the agent {denied.right}.")
+    told = None if found is None else tuple(queues.described(one, server.settings.queue) for one in found)
+    nodes = tuple(described(one, server.settings.resources) for one in every)
+    return survey.Extent(nodes=nodes, queues=told, limits=limits), notes
+
+
+def described(one: Node, resources: Mapping[str, Resource]) -> survey.Node:
     """A node as the hub is told of it: what device plugins count, by the site's names of it or their own."""
     cards: Counter[str] = Counter()
     for name, count in one.allocatable.items():
@@ -102,6 +138,7 @@ def _described(one: Node, resources: Mapping[str, Resource]) -> survey.Node:
             cards[known.card if known else name] += int(count) // (known.slices if known else 1)
     away = [] if one.is_ready else ["not ready"]
     away += [] if one.is_in_service else ["unschedulable"]
+    away += [] if one.is_tolerated else [f"taint {key}" for key in one.taints]
     return survey.Node(
         name=one.name,
         state=survey.OUT_OF_SERVICE if away else survey.IN_SERVICE,

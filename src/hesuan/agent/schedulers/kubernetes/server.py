@@ -7,6 +7,7 @@ something in between, and nothing follows from it.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +35,20 @@ _PAGE = "500"
 _SHORT = 500
 _OK, _CREATED, _ACCEPTED = 200, 201, 202
 _REFUSALS = (400, 403, 404, 413, 422)
+_FORBIDDEN = 403
+_RIGHT = re.compile(r"cannot \S+ (?:resource|path) .*")
 _MERGE = "application/merge-patch+json"
+
+
+class Denied(Unavailable):
+    """The server knows the agent and does not let it do this: a rule is missing in its roles."""
+
+    @property
+    def right(self) -> str:
+        """What it may not, in the server's own words: verb, resource and where."""
+        said = str(self.facts.get("problem", ""))
+        found = _RIGHT.search(said)
+        return found[0] if found else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,7 @@ class Server:
         """A list, all pages of it.
 
         Raises:
+            Denied: the agent may not list them.
             Unavailable: ``agent.kubernetes_away``.
         """
         found: list[dict[str, Any]] = []
@@ -174,6 +189,8 @@ class Server:
         return Unavailable(AWAY, address=self.address, problem=problem)
 
     def _good(self, answer: Answer) -> dict[str, Any]:
+        if answer.status == _FORBIDDEN and answer.is_kubernetes_own:
+            raise Denied(AWAY, address=self.address, problem=answer.message)
         if answer.status not in (_OK, _CREATED, _ACCEPTED):
             raise self.away(answer.message)
         if not answer.document:

@@ -22,6 +22,7 @@ class Node:
     """One node; ``resources`` by Ray's names, memory in bytes."""
 
     name: str
+    id: str
     is_alive: bool
     resources: Mapping[str, float]
 
@@ -36,6 +37,7 @@ def nodes(server: Server) -> list[Node]:
     return [
         Node(
             name=str(row.get("node_name") or row.get("node_ip") or "?"),
+            id=str(row.get("node_id", "")),
             is_alive=row.get("state") == "ALIVE",
             resources={
                 str(name): float(one)
@@ -78,11 +80,11 @@ def machine(server: Server, software: Mapping[str, str]) -> Machine:
         cards=tuple(CardGroup(name, count, None) for name, count in sorted(cards.items())),
         software={**({"ray": str(version)} if version else {}), **software},
         notes=(f"Resources that [ray.cards] gives no card's name: {shown}.",) if others else (),
-        extent=survey.Extent(nodes=tuple(_described(node, mapped) for node in usable)),
+        extent=survey.Extent(nodes=tuple(described(node, mapped) for node in usable)),
     )
 
 
-def _described(node: Node, mapped: Mapping[str, Resource]) -> survey.Node:
+def described(node: Node, mapped: Mapping[str, Resource]) -> survey.Node:
     """A node as the hub is told of it; those that are gone, which Ray lists for long, are not."""
     cards: Counter[str] = Counter()
     for name, amount in node.resources.items():
