@@ -49,6 +49,8 @@ class StandInHub:
     changed: set[tuple[str, int]] = field(default_factory=set)
     files: dict[str, bytes] = field(default_factory=dict)
     """Input files by the SHA-256 they are asked by."""
+    apps: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Lists of applications' files by the digest they are asked by; the files are among the others."""
     piece_bytes: int = 100
     fetched: list[tuple[str, int]] = field(default_factory=list)
     """Digest and offset of each piece that was given."""
@@ -120,8 +122,10 @@ class StandInHub:
                 return self._output(document)
             case "/gateway/v1/output-piece" if self.takes_outputs:
                 return self._output_piece(document)
-            case "/gateway/v1/inputs":
+            case "/gateway/v1/inputs" | "/gateway/v1/app-pieces":
                 return self._inputs(document)
+            case "/gateway/v1/apps":
+                return self._app(document)
         return 404, {}
 
     def _enrol(self, document: dict[str, Any]) -> Answer:
@@ -206,6 +210,14 @@ class StandInHub:
         whole = self.files[body["sha256"]]
         data = whole[body["offset"] : body["offset"] + self.piece_bytes]
         return 200, {"data": b64encode(data).decode(), "size_bytes": len(whole), "offset": body["offset"]}
+
+    def _app(self, document: dict[str, Any]) -> Answer:
+        asked = open_sealed(document, self.key).body["command"]
+        command = next(one for one in self.commands if one["id"] == asked)
+        listed = self.apps.get(command["body"]["app_digest"])
+        if listed is None:
+            return self._problem(404, "gateway.app_not_found")
+        return 200, {"app": "said by nobody", "files": listed}
 
     def usages(self) -> list[dict[str, Any]]:
         """What a hub would keep of the usage it was sent."""

@@ -14,18 +14,18 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from hesuan.agent import draining, selfreport
 from hesuan.agent.benchmarking import Benchmark, core_counts
-from hesuan.agent.countersign import objection, ordered
+from hesuan.agent.countersign import answer, ordered
 from hesuan.agent.counting import Meter
+from hesuan.agent.deliveries import Deliveries, Delivery
 from hesuan.agent.inputs import Bounds, Inputs
 from hesuan.agent.observing import Observer, tell_state
-from hesuan.agent.orders import House, drain_reason, files_of, run_id, specification
+from hesuan.agent.orders import House, drain_reason, files_of, named, run_id, specification
 from hesuan.agent.outputs import BOUND_BYTES as OUTPUT_BOUND_BYTES
 from hesuan.agent.outputs import OutputSender
-from hesuan.agent.schedulers.contract import INPUT_DIFFERS, Observation, RunState, Scheduler
+from hesuan.agent.schedulers.contract import FOLDER_DIFFERS, INPUT_DIFFERS, Observation, RunState, Scheduler
 from hesuan.agent.schedulers.rundir import utc_now
 from hesuan.agent.site import Site
 from hesuan.agent.spool import Command, Spool
@@ -34,14 +34,12 @@ from hesuan.agent.telling import BOUND_BYTES
 from hesuan.agent.uplink import BATCH, LARGEST_WAIT_S, BackOff, Uplink, fitting
 from hesuan.errors import Conflict, Faults, HesuanError, NotFound, Refused, Unavailable
 from hesuan.wire.canonical import Json, digest
-from hesuan.wire.ids import is_id
-from hesuan.wire.receipt import sign_receipt
 
 HEARTBEAT_EVERY_S = 30.0
 BUSY_TICK_S, IDLE_TICK_S = 0.25, 1.0
 REFUSED_PAUSE_S = 30.0
 DISK_PAUSE_S = 5.0
-CANCELLED_BEFORE = "The user cancelled it while its input files were fetched; it was not started."
+CANCELLED_BEFORE = "The user cancelled it while files were fetched for it; it was not started."
 DISK_TROUBLE = "The data folder cannot be written; nothing is lost, it is tried again."
 
 Tell = Callable[[str], None]
@@ -65,7 +63,9 @@ class Agent:
     log_bytes: int = BOUND_BYTES
     output_bytes: int = OUTPUT_BOUND_BYTES
     bounds: Bounds = field(default_factory=Bounds)
+    delivery: Delivery = field(default_factory=Delivery)
     inputs: Inputs = field(init=False)
+    deliveries: Deliveries = field(init=False)
     wake: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     _back_off: BackOff = field(default_factory=BackOff)
@@ -74,6 +74,7 @@ class Agent:
 
     def __post_init__(self) -> None:
         self.inputs = Inputs(self.site.inputs, self.uplink, self.bounds)
+        self.deliveries = Deliveries(self.site.applications, self.uplink, self.delivery, self.tell)
 
     def serve(self) -> None:
         """Works until ``stop``; runs go on without us."""
@@ -100,15 +101,17 @@ class Agent:
 
     def introduce(self) -> None:
         """Tells the hub what this site has, when it differs from what it was told last."""
-        fingerprint = digest(dict(self.inventory))
         with self.spool.transaction() as change:
+            described = self.deliveries.described(self.inventory, change)
+            fingerprint = digest(described)
             if change.meta("inventory") != fingerprint:
-                change.put("inventory", self.inventory)
+                change.put("inventory", described)
                 change.set_meta("inventory", fingerprint)
 
     def tick(self) -> bool:
         """One round; whether something is under way that deserves a closer look soon."""
         self.inputs.begin_round()
+        self.deliveries.files.begin_round()
         for command in self.spool.open_commands():
             self._handle(command)
         observed = Observer(self.spool, self.scheduler, self.tell, self.meter, self.log_bytes).look()
@@ -128,7 +131,7 @@ class Agent:
                 case "cancel":
                     self._cancel(command)
                 case "countersign":
-                    self._countersign(command)
+                    self.tell(answer(self.spool, self.site, command))
                 case "benchmark":
                     self._benchmark(command)
                 case "drain" | "resume":
@@ -172,25 +175,16 @@ class Agent:
 
     def _start(self, command: Command, run: str) -> None:
         try:
-            spec = specification(command.body, self.house)
-            if spec.inputs and not self._is_there(run):
-                if not self.inputs.ready(run, spec.inputs):
-                    return
-                spec = replace(spec, inputs_at=self.inputs.root)
-            self.scheduler.submit(spec)
-            self.inputs.used(spec.inputs)
+            if not self._submit(command, run):
+                return
         except Conflict as conflict:
             self._drop(command, conflict.sentence("en"))
             return
         except Unavailable:
             raise
         except (Faults, HesuanError) as error:
-            if (
-                isinstance(error, Refused)
-                and error.code is INPUT_DIFFERS
-                and self.inputs.distrust(spec.inputs)
-            ):
-                self.tell(f"An input file of run {run} was altered here; it is fetched again.")
+            if isinstance(error, Refused) and self._altered(error, command):
+                self.tell(f"What run {run} is given was altered here; it is fetched again.")
                 return
             # The engine may have it from before a restart, under an application that has changed since.
             if not self._is_there(run):
@@ -202,6 +196,26 @@ class Agent:
             tell_state(change, Observation(run, RunState.SUBMITTED, utc_now()))
             change.done(command)
         self.tell(f"Run {run} submitted.")
+
+    def _submit(self, command: Command, run: str) -> bool:
+        """Whether the engine has the run; False while its application or its files are still to come."""
+        house = self.deliveries.housed(command, self.house, self.inventory)
+        if house is None:
+            return self._is_there(run)
+        spec = specification(command.body, house)
+        if spec.inputs and not self._is_there(run):
+            if not self.inputs.ready(run, spec.inputs):
+                return False
+            spec = replace(spec, inputs_at=self.inputs.root)
+        self.scheduler.submit(spec)
+        self.inputs.used(spec.inputs)
+        return True
+
+    def _altered(self, refused: Refused, command: Command) -> bool:
+        """Whether what was fetched for a run was altered here since; it is thrown away then."""
+        if refused.code is INPUT_DIFFERS:
+            return self.inputs.distrust(files_of(command.body))
+        return refused.code is FOLDER_DIFFERS and self.deliveries.distrust(command.body, self.house)
 
     def _is_there(self, run: str) -> bool:
         try:
@@ -227,7 +241,8 @@ class Agent:
         known = self.spool.run(run)
         if known is None and (waiting := self._open_run(run)) is not None:
             # While files are still to come, no engine has heard of it.
-            if not self.inputs.here(files_of(waiting.body)) and not self._is_there(run):
+            awaits = self.deliveries.awaits(waiting.body, self.house)
+            if (awaits or not self.inputs.here(files_of(waiting.body))) and not self._is_there(run):
                 self._refuse(waiting, run, CANCELLED_BEFORE)
                 self._drop(command, f"Run {run} was cancelled before it was submitted.")
             return
@@ -243,50 +258,31 @@ class Agent:
         waiting = (one for one in self.spool.open_commands() if one.kind == "run")
         return next((one for one in waiting if one.body.get("run") == run), None)
 
-    def _countersign(self, command: Command) -> None:
-        receipt: Any = command.body.get("receipt")
-        receipt_id = str(receipt.get("id")) if isinstance(receipt, dict) else ""
-        if not is_id(receipt_id):
-            self._drop(command, f"Command {command.id} asks to sign something that has no receipt's id.")
-            return
-        run = str(receipt.get("run"))
-        known, signed = self.spool.run(run), self.spool.signed(run)
-        reason = objection(
-            receipt, agent=self.site.agent, centre=self.site.centre, known=known, signed=signed
-        )
-        with self.spool.transaction() as change:
-            if reason:
-                body: dict[str, Json] = {"receipt": receipt_id, "reason": reason[:2000]}
-                change.put("countersign_refused", body)
-            else:
-                fingerprint = digest(receipt)
-                signature = sign_receipt(receipt, self.site.private)
-                change.note_signed(run, receipt=receipt_id, fingerprint=fingerprint)
-                body = {"receipt": receipt_id, "digest": fingerprint, "signature": signature}
-                change.put("countersign", body, once=f"countersign:{receipt_id}")
-            change.done(command)
-        verdict = f"not signed: {reason}" if reason else "signed."
-        self.tell(f"Receipt {receipt_id} for run {run} {verdict}")
-
     def _benchmark(self, command: Command) -> None:
-        manifest = self.house.apps.get(str(command.body.get("app")))
-        if manifest is None:
-            self._drop(command, f"There is no application {command.body.get('app')} here to benchmark.")
-            return
-        if draining.keeps_waiting(self.spool, command):
-            return
-        benchmark = Benchmark(manifest, self.scheduler, command.id, core_counts(self.cores))
+        app = str(command.body.get("app"))
         try:
+            house = self.deliveries.housed(command, self.house, self.inventory)
+            if house is None:
+                return
+            manifest = named(house, app, command.body.get("app_digest"))
+            if draining.keeps_waiting(self.spool, command):
+                return
+            benchmark = Benchmark(manifest, self.scheduler, command.id, core_counts(self.cores))
             if benchmark.advance() is not None:
                 return
-        except Refused as refused:
-            self._drop(command, refused.sentence("en"))
+        except (Refused, Faults) as refused:
+            if isinstance(refused, Refused) and self._altered(refused, command):
+                return
+            faults = refused.faults if isinstance(refused, Faults) else (refused,)
+            self._drop(command, " ".join(fault.sentence("en") for fault in faults))
             return
         with self.spool.transaction() as change:
             for body in benchmark.bodies():
                 change.put("benchmark", body, once=f"benchmark:{command.id}:{body['cores']}")
+            self.deliveries.offer(change, manifest)
             change.done(command)
         self.tell(f"Benchmark of {manifest.name} done.")
+        self.introduce()
 
     def _drain(self, command: Command) -> None:
         """What the hub asked, noted, told and done in one transaction; again, it is told again."""
@@ -305,11 +301,13 @@ class Agent:
     def _report(self, command: Command) -> None:
         """The inventory first, where it has changed, so that the report's digest names one that was told."""
         self.introduce()
+        with self.spool.transaction() as change:
+            described = self.deliveries.described(self.inventory, change)
         body = selfreport.body(
             command.id,
             spool=self.spool,
             scheduler=self.scheduler,
-            inventory=self.inventory,
+            inventory=described,
             skew=self.uplink.skew,
             cores=self.cores,
         )

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from hesuan.agent.schedulers.contract import RunState
-from hesuan.agent.spool import KnownRun
+from hesuan.agent.site import Site
+from hesuan.agent.spool import Command, KnownRun, Spool
 from hesuan.errors import InputFault
 from hesuan.wire import checks
 from hesuan.wire.canonical import Json, canonical, digest
 from hesuan.wire.checks import Outcome
+from hesuan.wire.ids import is_id
+from hesuan.wire.receipt import sign_receipt
 
 ORDERED = ("cores", "time_limit_s", "app_digest")
 """What command and quote must agree in."""
@@ -49,6 +52,35 @@ def objection(
     if signed is not None and signed[1] != fingerprint:
         return f"Run {known.run} has a signed receipt already: {signed[0]}, digest {signed[1]}."
     return _usage_objection(receipt, known) or _order_objection(receipt["quote"], known)
+
+
+def answer(spool: Spool, site: Site, command: Command) -> str:
+    """Answers a ``countersign`` command in one transaction; the sentence for the operator.
+
+    Signed, the receipt's digest and signature are told; not signed, the reason.
+    """
+    receipt: Any = command.body.get("receipt")
+    receipt_id = str(receipt.get("id")) if isinstance(receipt, dict) else ""
+    if not is_id(receipt_id):
+        with spool.transaction() as change:
+            change.done(command)
+        return f"Command {command.id} asks to sign something that has no receipt's id."
+    run = str(receipt.get("run"))
+    known, signed = spool.run(run), spool.signed(run)
+    reason = objection(receipt, agent=site.agent, centre=site.centre, known=known, signed=signed)
+    with spool.transaction() as change:
+        if reason:
+            body: dict[str, Json] = {"receipt": receipt_id, "reason": reason[:2000]}
+            change.put("countersign_refused", body)
+        else:
+            fingerprint = digest(receipt)
+            signature = sign_receipt(receipt, site.private)
+            change.note_signed(run, receipt=receipt_id, fingerprint=fingerprint)
+            body = {"receipt": receipt_id, "digest": fingerprint, "signature": signature}
+            change.put("countersign", body, once=f"countersign:{receipt_id}")
+        change.done(command)
+    verdict = f"not signed: {reason}" if reason else "signed."
+    return f"Receipt {receipt_id} for run {run} {verdict}"
 
 
 def ordered(body: Mapping[str, Any]) -> dict[str, Json]:

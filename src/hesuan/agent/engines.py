@@ -52,7 +52,7 @@ Or a Kubernetes cluster::
 Without the file, or with ``engine = "local"``, jobs are processes of this machine. ``log_mib = 4`` above all
 tables says how much of each run's log travels to the hub, at most, ``output_mib = 64`` how much of the files
 it has left, ``input_mib = 1024`` what one run's input files may have, ``input_cache_mib = 4096`` what is kept
-of them all.
+of them all; ``deliver_applications`` and ``application_cache_mib`` stand in ``deliveries``.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hesuan import toml_table
-from hesuan.agent import detect, inputs, stacks
+from hesuan.agent import deliveries, detect, inputs, stacks
+from hesuan.agent.deliveries import Delivery
 from hesuan.agent.detect import Machine
 from hesuan.agent.inputs import Bounds
 from hesuan.agent.manifests import Manifest
@@ -170,6 +171,8 @@ class Equipped:
     """How much of each run's output files travels, at most; 0: none leaves the site."""
     bounds: Bounds = field(default_factory=Bounds)
     """How much the site takes of input files."""
+    delivery: Delivery = field(default_factory=Delivery)
+    """Which applications the site lets the hub deliver."""
     limits: Text | None = None
     """Whether the local engine's runs are limited by the kernel, or why not; None for other engines."""
     keeper: Keeper | None = None
@@ -200,6 +203,7 @@ class SiteFile:
     log_bytes: int = BOUND_BYTES
     output_bytes: int = OUTPUT_BOUND_BYTES
     bounds: Bounds = field(default_factory=Bounds)
+    delivery: Delivery = field(default_factory=Delivery)
     stacks: tuple[Stack, ...] = ()
     runs: Path | None = None
     slurm: SlurmSettings | None = None
@@ -220,7 +224,7 @@ def equip(site: Site, file: Path | None) -> Equipped:
     path = file or site.data / FILE
     said = read(path) if path.exists() else SiteFile()
     equipped = replace(_equipped(site, said), log_bytes=said.log_bytes, output_bytes=said.output_bytes)
-    return replace(equipped, bounds=said.bounds, stacks=said.stacks)
+    return replace(equipped, bounds=said.bounds, delivery=said.delivery, stacks=said.stacks)
 
 
 def _equipped(site: Site, said: SiteFile) -> Equipped:
@@ -269,6 +273,7 @@ def read(path: Path) -> SiteFile:
     software = top.table("software", needed=False)
     declared = tuple((name, software.text(name)) for name in software.values)
     log_bytes, output_bytes, bounds = _log_bytes(top), _output_bytes(top), inputs.read_bounds(top)
+    delivery = deliveries.read_delivery(top)
     stacked = stacks.read(top.table("stacks", needed=False))
     tables = {name: top.table(name, needed=engine == name) for name in ENGINES if name != "local"}
     runs = tables[engine].text("runs", "") if engine in tables else ""
@@ -278,7 +283,8 @@ def read(path: Path) -> SiteFile:
     top.close()
     top.document.finish()
     where = Path(runs) if runs else None
-    return SiteFile(engine, declared, log_bytes, output_bytes, bounds, stacked, where, slurm, ray, kubernetes)
+    bounded = (log_bytes, output_bytes, bounds, delivery)
+    return SiteFile(engine, declared, *bounded, stacked, where, slurm, ray, kubernetes)
 
 
 def _slurm(table: Table) -> SlurmSettings:

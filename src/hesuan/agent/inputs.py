@@ -20,12 +20,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from hesuan.agent import durable
 from hesuan.agent.schedulers.contract import INPUT_DIFFERS, Input
 from hesuan.agent.uplink import HUB_AWAY, BackOff, Uplink
 from hesuan.errors import InputFault, Refused, Unavailable, declare
 from hesuan.toml_table import Table
+
+Answer = TypeVar("Answer")
 
 PIECES_A_ROUND = 2
 RUN_BYTES = 1024 << 20
@@ -70,12 +73,15 @@ def read_bounds(top: Table) -> Bounds:
 
 @dataclass(slots=True)
 class Inputs:
-    """The input files of one site."""
+    """The input files of one site. ``fetch`` asks for a piece, by whose it is, SHA-256 and offset; ``pieces``
+    are asked for in a round."""
 
     root: Path
     uplink: Uplink
     bounds: Bounds = field(default_factory=Bounds)
     clock: Callable[[], float] = time.monotonic
+    fetch: Callable[[str, str, int], bytes] | None = None
+    pieces: int = PIECES_A_ROUND
     _left: int = 0
     _fetching: str = ""
     _after: float = 0.0
@@ -83,7 +89,7 @@ class Inputs:
 
     def begin_round(self) -> None:
         """A new round of the agent's loop: some pieces may be fetched again."""
-        self._left, self._fetching = PIECES_A_ROUND, ""
+        self._left, self._fetching = self.pieces, ""
 
     def ready(self, run: str, inputs: Sequence[Input]) -> bool:
         """Whether all files of a run are here; if not, fetches a piece or two of what is missing.
@@ -105,11 +111,40 @@ class Inputs:
         self._make_room({one.sha256 for one in inputs}, whole)
         for one in missing:
             while not self._has(one):
-                if self._left <= 0 or self.clock() < self._after:
+                if not self.may_ask():
                     return False
-                self._left -= 1
                 self._fetch(run, one)
         return True
+
+    def may_ask(self) -> bool:
+        """Whether something more may be asked for in this round; it counts as asked."""
+        if self._left <= 0 or self.clock() < self._after:
+            return False
+        self._left -= 1
+        return True
+
+    def carefully(self, ask: Callable[[], Answer]) -> Answer:
+        """What the hub gives; when there is nothing to be had now, nobody asks again before some time has
+        passed.
+
+        Raises:
+            Refused: ``agent.hub_refused``, the hub has no such thing.
+            Unavailable: ``agent.hub_away``.
+        """
+        try:
+            answer = ask()
+        except Unavailable:
+            self._after = self.clock() + self._back_off.next_s()
+            raise
+        except Refused as refused:
+            if refused.facts.get("status") == 404:
+                raise
+            # Such as a clock that is wrong: waiting for it to be mended is no reason to refuse a run.
+            self._after = self.clock() + self._back_off.next_s()
+            sentence = refused.sentence("en")
+            raise Unavailable(HUB_AWAY, hub=self.uplink.hub, problem=sentence) from None
+        self._back_off.reset()
+        return answer
 
     def here(self, inputs: Sequence[Input]) -> bool:
         """Whether all of some files are here."""
@@ -150,21 +185,8 @@ class Inputs:
         durable.sync_directory(self.root)
 
     def _ask(self, run: str, one: Input, offset: int) -> bytes:
-        """A piece; when there is none to be had now, nobody asks again before some time has passed."""
-        try:
-            data = self.uplink.input_piece(run=run, sha256=one.sha256, offset=offset)
-        except Unavailable:
-            self._after = self.clock() + self._back_off.next_s()
-            raise
-        except Refused as refused:
-            if refused.facts.get("status") == 404:
-                raise
-            # Such as a clock that is wrong: waiting for it to be mended is no reason to refuse a run.
-            self._after = self.clock() + self._back_off.next_s()
-            sentence = refused.sentence("en")
-            raise Unavailable(HUB_AWAY, hub=self.uplink.hub, problem=sentence) from None
-        self._back_off.reset()
-        return data
+        fetch = self.fetch or self.uplink.input_piece
+        return self.carefully(lambda: fetch(run, one.sha256, offset))
 
     def _append(self, part: Path, data: bytes) -> int:
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -11,26 +11,20 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 
 from hesuan import toml_table
 from hesuan.errors import Faults, InputFault, declare, unknown_key
 from hesuan.toml_table import Table
-from hesuan.wire.canonical import Json, digest
+from hesuan.wire.apps import MANIFEST, NO_MANIFEST, AppFile, is_ignored, is_name
+from hesuan.wire.apps import folder_digest as digest_of
+from hesuan.wire.canonical import Json
 
-FILE = "app.toml"
-IGNORED = ("__pycache__", "*.pyc", ".DS_Store", ".mypy_cache", ".ruff_cache", ".pytest_cache")
-"""Left behind by tools; no part of an application and never copied."""
+FILE = MANIFEST
 ENGINE_WORDS = frozenset({"python", "app", "output"})
 AGENT_WORDS = frozenset({"units", "cores", "at_least"})
 LEAST_SIZES = 3
 
-NO_MANIFEST = declare(
-    "app.no_manifest",
-    en="There is no {file} in this folder, so it is no packaged application.",
-    zh="该文件夹中没有 {file}，不是封装应用。",
-)
 NAME_DIFFERS = declare(
     "app.name_differs",
     en="The folder is called `{folder}` and its manifest `{name}`. Give both the same name.",
@@ -79,7 +73,6 @@ NOT_A_CHOICE = declare(
 
 _NEED = re.compile(r">=\s*(\d+(?:\.\d+){0,3})")
 _WORD = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
-_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +188,13 @@ class Manifest:
             if not _at_least(software.get(name, ""), need)
         ]
 
+    def lacks(self, software: Mapping[str, str]) -> str:
+        """Why this site cannot run it, such as ``numpy >=1.26 (here: none)``; empty: it can."""
+        unmet = self.unmet(software)
+        if not unmet and "cpu" not in self.chips:
+            return f"chip: {', '.join(self.chips)}"
+        return "; ".join(unmet)
+
 
 def _fill(command: tuple[str, ...], words: Mapping[str, object]) -> tuple[str, ...]:
     """Fills known words in; those of the engine stay."""
@@ -220,7 +220,7 @@ def files_of(folder: Path) -> list[Path]:
     found: list[Path] = []
     faults: list[InputFault] = []
     for path in sorted(folder.rglob("*")):
-        if any(fnmatch(part, pattern) for part in path.relative_to(folder).parts for pattern in IGNORED):
+        if is_ignored(path.relative_to(folder).as_posix()):
             continue
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             faults.append(InputFault(LINK_INSIDE, where=str(path)))
@@ -231,17 +231,27 @@ def files_of(folder: Path) -> list[Path]:
     return found
 
 
+def listed(folder: Path) -> tuple[AppFile, ...]:
+    """The application's files with their sizes and SHA-256.
+
+    Raises:
+        Faults: ``app.link_inside``.
+    """
+    found = []
+    for path in files_of(folder):
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            found.append(AppFile(path.relative_to(folder).as_posix(), file.tell(), sha256))
+    return tuple(found)
+
+
 def folder_digest(folder: Path) -> str:
     """The digest of a folder's content: relative names, sizes and SHA-256 of all its files.
 
     Raises:
         Faults: ``app.link_inside``.
     """
-    entries: list[Json] = []
-    for path in files_of(folder):
-        data = path.read_bytes()
-        entries.append([path.relative_to(folder).as_posix(), len(data), hashlib.sha256(data).hexdigest()])
-    return digest({"files": entries})
+    return digest_of(listed(folder))
 
 
 def load(folder: Path) -> Manifest:
@@ -274,7 +284,7 @@ def load_all(apps: Path) -> tuple[dict[str, Manifest], list[Faults]]:
 
 def _manifest(top: Table, folder: Path) -> Manifest:
     name = top.text("name")
-    if name and (name != folder.name or not _NAME.fullmatch(name)):
+    if name and (name != folder.name or not is_name(name)):
         top.fault(InputFault(NAME_DIFFERS, where=top.where("name"), folder=folder.name, name=name))
     for key in top.tables("inputs").values():
         key.text("kind"), _text(key)

@@ -130,11 +130,23 @@ def specification(body: Mapping[str, Any], house: House) -> RunSpec:
 
 def _ordered(body: Mapping[str, Any], work: Mapping[str, Any], house: House) -> Manifest:
     """The very application that was ordered; another content under the same name is refused."""
-    manifest = house.apps.get(str(work.get("app")))
-    if manifest is None:
-        raise Refused(APP_UNKNOWN, app=work.get("app"), apps=", ".join(sorted(house.apps)) or "–")
+    manifest = named(house, str(work.get("app")), None)
     if body.get("app_digest") != manifest.digest:
         raise Refused(FOLDER_DIFFERS, found=manifest.digest, ordered=body.get("app_digest"))
+    return manifest
+
+
+def named(house: House, app: str, digest: object) -> Manifest:
+    """An application by its name and, unless that is None, its digest.
+
+    Raises:
+        Refused: ``agent.app_unknown``, ``agent.folder_differs``.
+    """
+    manifest = house.apps.get(app)
+    if manifest is None:
+        raise Refused(APP_UNKNOWN, app=app, apps=", ".join(sorted(house.apps)) or "–")
+    if digest is not None and digest != manifest.digest:
+        raise Refused(FOLDER_DIFFERS, found=manifest.digest, ordered=digest)
     return manifest
 
 

@@ -5,6 +5,7 @@
     agent.json       hub, agent id, centre id, name      written once, at enrolment
     agent-key.pem    the private key (0600)              made here, never leaves
     spool.sqlite3    the durable spool
+    applications/    applications that the hub delivered, by their digest; bounded, may be removed
     inputs/          input files of runs, by their digest; bounded, may be removed
     runs/            the local engine's run directories
     agent.lock       held while an agent runs
@@ -65,6 +66,11 @@ class Site:
     def inputs(self) -> Path:
         """Input files that were fetched."""
         return self.data / "inputs"
+
+    @property
+    def applications(self) -> Path:
+        """Applications that were delivered."""
+        return self.data / "applications"
 
     @property
     def spool(self) -> Path:

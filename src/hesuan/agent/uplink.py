@@ -185,14 +185,34 @@ class Uplink:
         """
         return self._ask(kind, f"/gateway/v1/{kind.replace('_', '-')}", body)
 
-    def input_piece(self, *, run: str, sha256: str, offset: int) -> bytes:
+    def input_piece(self, run: str, sha256: str, offset: int) -> bytes:
         """A piece of one of a run's input files, from an offset; empty at its end.
 
         Raises:
             Unavailable: ``agent.hub_away``.
             Refused: ``agent.hub_refused``, ``agent.clock_skew``.
         """
-        answer = self._ask("input", "/gateway/v1/inputs", {"run": run, "sha256": sha256, "offset": offset})
+        return self._piece("input", "/gateway/v1/inputs", {"run": run, "sha256": sha256, "offset": offset})
+
+    def app_files(self, *, command: str) -> object:
+        """The list of files of the application that a command names, as the hub says it.
+
+        Raises:
+            As :meth:`input_piece`.
+        """
+        return self._ask("app", "/gateway/v1/apps", {"command": command}).get("files")
+
+    def app_piece(self, command: str, sha256: str, offset: int) -> bytes:
+        """A piece of one of that application's files, from an offset; empty at its end.
+
+        Raises:
+            As :meth:`input_piece`.
+        """
+        body: dict[str, Json] = {"command": command, "sha256": sha256, "offset": offset}
+        return self._piece("app_piece", "/gateway/v1/app-pieces", body)
+
+    def _piece(self, kind: str, path: str, body: dict[str, Json]) -> bytes:
+        answer = self._ask(kind, path, body)
         try:
             return b64decode(answer["data"], validate=True)
         except (KeyError, TypeError, ValueError) as error:

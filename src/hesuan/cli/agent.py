@@ -36,6 +36,7 @@ from hesuan.cli.language import said
 from hesuan.errors import InputFault, NotFound
 from hesuan.units import format_bytes, format_seconds
 from hesuan.wire import keys
+from hesuan.wire.apps import NO_MANIFEST
 from hesuan.wire.canonical import Json
 
 SAME_SENTENCE_S = 60.0
@@ -131,6 +132,7 @@ def run(data: Path, apps: Path, allow_scripts: bool, meter_every_s: int, site_fi
             log_bytes=equipped.log_bytes,
             output_bytes=equipped.output_bytes,
             bounds=equipped.bounds,
+            delivery=equipped.delivery,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: agent.stop())
@@ -341,15 +343,13 @@ def usable_apps(apps: Path, machine: detecting.Machine, teller: Teller) -> dict[
         InputFault: there is no such folder.
     """
     if not apps.is_dir():
-        raise InputFault(manifests.NO_MANIFEST, where=str(apps), file=manifests.FILE)
+        raise InputFault(NO_MANIFEST, where=str(apps), file=manifests.FILE)
     found, broken = manifests.load_all(apps)
     for faults in broken:
         tell(faults)
     usable = {}
     for name, manifest in found.items():
-        unmet = manifest.unmet(machine.software)
-        if unmet or "cpu" not in manifest.chips:
-            needs = "; ".join(unmet) or f"chip: {', '.join(manifest.chips)}"
+        if needs := manifest.lacks(machine.software):
             teller(f"{name} is not offered: it needs {needs}.")
         else:
             usable[name] = manifest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,19 +64,7 @@ def add(path: Path, name: str, organisation: str, as_json: bool) -> int:
     size, sha256 = _measured(path)
     with Hub() as hub:
         owner = organisation or only_organisation(hub)
-        found = _known(hub, owner, size, sha256)
-        if found is None:
-            asked = {"organisation": owner, "name": name or path.name, "size_bytes": size, "sha256": sha256}
-            found = hub.post("files", asked, key=new_id())
-        elif not found["complete"]:
-            there, all_of_it = format_bytes(found["received_bytes"]), format_bytes(size)
-            show.err().print(
-                said(
-                    en=f"{there} of {all_of_it} are there; going on.",
-                    zh=f"已上传 {there}（共 {all_of_it}），继续。",
-                )
-            )
-        done = _send(hub, found, path)
+        done = sent(hub, path, {"organisation": owner, "name": name, "size_bytes": size, "sha256": sha256})
     if as_json:
         show.print_json(done)
     else:
@@ -125,12 +113,37 @@ def remove(files: tuple[str, ...]) -> int:
     return Exit.DONE
 
 
-def _known(hub: Hub, owner: str, size: int, sha256: str) -> dict[str, Any] | None:
+def sent(
+    hub: Hub, path: Path, asked: Mapping[str, Any], *, there: Iterable[Mapping[str, Any]] | None = None
+) -> Mapping[str, Any]:
+    """A file's content at the hub, whole: the one that is there, the one begun before, or a new one.
+
+    Args:
+        hub: Where.
+        path: Whose content is sent.
+        asked: ``organisation``, ``name`` (empty: the path's own), ``size_bytes``, ``sha256``.
+        there: What the hub has; asked where it is not given.
+    """
+    found = _known(hub.items("files") if there is None else there, asked)
+    if found is None:
+        found = hub.post("files", {**asked, "name": asked["name"] or path.name}, key=new_id())
+    elif not found["complete"]:
+        come, all_of_it = format_bytes(found["received_bytes"]), format_bytes(found["size_bytes"])
+        show.err().print(
+            said(
+                en=f"{come} of {all_of_it} are there; going on.",
+                zh=f"已上传 {come}（共 {all_of_it}），继续。",
+            )
+        )
+    return _send(hub, found, path)
+
+
+def _known(there: Iterable[Mapping[str, Any]], asked: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The organisation's file of this content: a complete one, else the one that has come furthest."""
     alike = [
         one
-        for one in hub.items("files")
-        if (one["organisation"], one["size_bytes"], one["sha256"]) == (owner, size, sha256)
+        for one in there
+        if all(one[key] == asked[key] for key in ("organisation", "size_bytes", "sha256"))
     ]
     return max(alike, key=lambda one: (one["complete"], one["received_bytes"]), default=None)
 

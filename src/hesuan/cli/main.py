@@ -43,6 +43,12 @@ COMMANDS: dict[str, Command] = {
         "send input files for runs; list, remove them",
         "上传、列出、删除作业的输入文件",
     ),
+    "app": Command(
+        "hesuan.cli.app",
+        "user",
+        "publish packaged applications; have a centre fetch and measure one",
+        "发布封装应用；让算力中心获取并测量",
+    ),
     "quote": Command(
         "hesuan.cli.quote", "user", "ask every offering for a binding quote", "为一份工作单索取报价"
     ),

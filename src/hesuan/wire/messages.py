@@ -21,6 +21,8 @@ TAKES = "hesuan-orders"
 """Under this name an agent's inventory says, among its software, which version of ``run`` commands it takes;
 silence is 1. Version 2 says whose work it is (``organisation``), version 3 which files (``inputs``)."""
 FETCHES_INPUTS = 3
+DELIVERED = "hesuan-deliveries"
+"""Among a site's software where its operator lets the hub deliver applications: 1."""
 NEWEST_ORDER = 3
 ENROL_DOMAIN = "hesuan-enrol-v1"
 _MEMBERS = frozenset({"agent", "seq", "kind", "at", "body"})

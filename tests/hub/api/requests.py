@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from tests import packaged
 from tests.hub.api.claim_requests import make_claim_requests
 from tests.hub.api.world import WORK, make_world
 from tests.hub.registry.files import pdf
@@ -117,6 +118,7 @@ def make_requests(people: dict[str, Any]) -> Requests:
     ids["document_id"] = document.id
     ids["entry_id"] = declared_fact(owner)
     ids["file_id"] = begun_file(owner)
+    ids["app_id"] = packaged.publish(people["platform_operator"], packaged.SMALLEST).id
     office = make_office(people)
     ids["admission_id"] = services.admit_supplier(
         actor=people["officer"].actor,
@@ -309,6 +311,8 @@ def bodies(people: dict[str, Any], ids: dict[str, str], *, admitted_centre_id: s
             "sha256": SHA256,
         },
         "PATCH /files/{file_id}": PIECE,
+        "POST /apps": packaged.body(people["platform_operator"], packaged.SMALLEST),
+        "POST /centres/{centre_id}/benchmarks": {"app": "omics-match"},
         "POST /organisations/{organisation_id}/facts": {**PROOF, "name": "employees", "value": 20},
         "POST /organisations/{organisation_id}/relations": {**PROOF, "kind": "phone", "value": "0371 1234"},
         "POST /organisations/{organisation_id}/aid": {

@@ -40,6 +40,8 @@ PUBLIC_OBJECTS = {
     "GET /calls/{call_id}": "calls are as public as the active versions they belong to",
     "POST /calls/{call_id}/close": "a call is known to everybody: 403, not 404",
     "POST /applications/{application_id}/objections": "on the public list; anybody signed in may object",
+    "GET /apps/{app_id}": "what may be had at centres is shown to everybody signed in",
+    "POST /apps/{app_id}/withdraw": "an application is known to everybody: 403, not 404",
     "GET /offerings/{offering_id}": "what is for sale is shown to everybody signed in",
     "POST /offerings/{offering_id}/prices": "an offering is known to everybody: 403, not 404",
 }

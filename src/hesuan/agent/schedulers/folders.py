@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from hesuan.agent import durable
-from hesuan.agent.manifests import IGNORED, folder_digest
+from hesuan.agent.manifests import folder_digest
 from hesuan.agent.schedulers.contract import (
     FOLDER_DIFFERS,
     INPUT_DIFFERS,
@@ -25,6 +25,7 @@ from hesuan.agent.schedulers.contract import (
 )
 from hesuan.agent.schedulers.rundir import RunDirectory, utc_now
 from hesuan.errors import Conflict, NotFound, Refused
+from hesuan.wire.apps import IGNORED
 from hesuan.wire.canonical import digest
 from hesuan.wire.inputs import is_path
 

@@ -30,6 +30,7 @@ from hesuan.hub.api.routes import (
     me,
     orders,
     organisations,
+    packaged,
     payouts,
     programmes,
     publicity,
@@ -113,6 +114,7 @@ api.add_router("", publicity.router, tags=["applications and vouchers"])
 api.add_router("", vouchers.router, tags=["applications and vouchers"])
 api.add_router("", voucher_life.router, tags=["applications and vouchers"])
 api.add_router("", files.router, tags=["find and quote"])
+api.add_router("", packaged.router, tags=["packaged applications"])
 api.add_router("", market.router, tags=["find and quote"])
 api.add_router("", orders.router, tags=["run, meter and settle"])
 api.add_router("", run_log.router, tags=["run, meter and settle"])

@@ -12,7 +12,7 @@ from hesuan.hub.audit import services as audit
 from hesuan.hub.centres import rules, selectors
 from hesuan.hub.centres.access import operated_centre
 from hesuan.hub.centres.commands import command
-from hesuan.hub.centres.models import Agent, Benchmark, Capacity, Inventory
+from hesuan.hub.centres.models import Agent, Benchmark, Capacity, Command, Inventory
 from hesuan.hub.identity.actors import Actor
 from hesuan.wire.canonical import Json, digest
 from hesuan.wire.ids import new_id
@@ -58,6 +58,9 @@ def record_inventory(*, agent_id: str, message_id: str, body: Mapping[str, Json]
             centre_id=agent.centre_id, agent_id=agent.id, inventory_id=message_id, body=body, by=agent.id
         )
         for entry in row.body["apps"]:
+            asked = Command.objects.filter(agent=agent, kind=Command.Kind.BENCHMARK)
+            if asked.filter(body__app_digest=entry["digest"]).exists():
+                continue  # a delivered application is measured by the command that had it delivered
             command(
                 agent_id=agent.id,
                 command_id=rules.first_benchmark_id(agent.id, entry["name"], entry["digest"]),

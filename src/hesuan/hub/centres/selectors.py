@@ -21,7 +21,7 @@ from hesuan.hub.centres.once import remembered
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import sees_everything, visible_to
 from hesuan.wire.canonical import Json
-from hesuan.wire.messages import TAKES
+from hesuan.wire.messages import DELIVERED, TAKES
 from hesuan.wire.receipt import SIGNS
 
 NEWEST_RUNS = 50
@@ -216,6 +216,12 @@ def signs_receipts(centre_id: str) -> int:
 def takes_orders(centre_id: str) -> int:
     """The newest version of ``run`` commands that the centre's agent says it takes; 1 where it is silent."""
     return _version(centre_id, TAKES)
+
+
+def takes_deliveries(centre_id: str) -> bool:
+    """Whether the centre's agent says that its operator lets applications be delivered there."""
+    newest = newest_inventory(centre_id)
+    return bool(newest and newest.body.get("software", {}).get(DELIVERED))
 
 
 def _version(centre_id: str, name: str) -> int:

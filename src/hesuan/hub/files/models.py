@@ -1,4 +1,5 @@
-"""Files for runs: what somebody said he would send, how much of it is here, and which runs need it."""
+"""Files for runs: what somebody said he would send, how much of it is here, and which runs need it; and the
+packaged applications that are made of such files."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from hesuan.hub.identity.models import Organisation
+from hesuan.wire.apps import LONGEST_NAME as LONGEST_APP_NAME
 from hesuan.wire.ids import ID_LENGTH, new_id
 
 SHA256_LENGTH = 64
@@ -59,3 +61,48 @@ class Use(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run} needs {self.file_id}"
+
+
+class App(models.Model):
+    """A packaged application that was published here: which files it is made of, under its content's digest.
+
+    Its row stays when it is withdrawn: an order may name its digest.
+    """
+
+    id = models.CharField(primary_key=True, max_length=ID_LENGTH, default=new_id, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="apps")
+    """Whose files it is made of: the platform's."""
+    name = models.CharField(max_length=LONGEST_APP_NAME)
+    version = models.CharField(max_length=LONGEST_NAME)
+    work_unit = models.CharField(max_length=LONGEST_NAME)
+    digest = models.CharField(max_length=80)
+    files = models.JSONField()
+    """``[{"path", "size_bytes", "sha256"}, …]``, sorted."""
+    size_bytes = models.BigIntegerField()
+    published_by = models.CharField(max_length=64)
+    published_at = models.DateTimeField()
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["digest"], condition=Q(withdrawn_at__isnull=True), name="files_app_published_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["digest", "-published_at"], name="files_app_content")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+class Part(models.Model):
+    """A file that a published application is made of."""
+
+    app = models.ForeignKey(App, on_delete=models.PROTECT, related_name="parts")
+    file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="parts")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["app", "file"], name="files_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.app_id} has {self.file_id}"

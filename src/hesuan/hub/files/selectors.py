@@ -1,4 +1,4 @@
-"""Reads of the files room: an organisation's files, and the pieces a centre fetches for its runs."""
+"""Reads of the files room: files, published applications, and the pieces that a centre fetches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from hesuan.errors import NotFound, declare
 from hesuan.hub.files import store
-from hesuan.hub.files.models import File, Use
+from hesuan.hub.files.models import App, File, Use
 from hesuan.hub.identity.actors import Actor
 from hesuan.hub.identity.selectors import visible_to
 
@@ -16,6 +16,11 @@ NO_FILE = declare(
     "file.not_found",
     en="There is no file {file} that you may see.",
     zh="没有您可以查看的文件 {file}。",
+)
+NO_APP = declare(
+    "app.not_found",
+    en="There is no published application {app}.",
+    zh="没有已发布的应用 {app}。",
 )
 MOST_PIECE_BYTES = 4 * 1024 * 1024
 """The largest piece that travels at once, either way [byte]."""
@@ -66,3 +71,35 @@ def piece_for_run(run_id: str, sha256: str, offset: int, limit: int) -> tuple[by
         return None
     found = store.piece(use.file.organisation_id, sha256, offset, limit)
     return None if found is None else (found, use.file.size_bytes)
+
+
+def apps() -> list[App]:
+    """The published applications, newest first; everybody may know of them."""
+    return list(App.objects.filter(withdrawn_at=None).order_by("-published_at", "-id"))
+
+
+def app(app_id: str) -> App:
+    """One published application.
+
+    Raises:
+        NotFound: ``app.not_found``; of a withdrawn one too.
+    """
+    found = App.objects.filter(pk=app_id, withdrawn_at=None).first()
+    if found is None:
+        raise NotFound(NO_APP, app=app_id)
+    return found
+
+
+def app_of(digest: str) -> App | None:
+    """The application that has a digest, withdrawn or not: what was ordered before can be fetched after."""
+    return App.objects.filter(digest=digest).order_by("-published_at").first()
+
+
+def piece_of_app(app: App, sha256: str, offset: int, limit: int) -> tuple[bytes, int] | None:
+    """A piece of one of an application's files, and the file's size; ``None``: it has no such file, or its
+    content was removed since it was withdrawn."""
+    sizes = {one["sha256"]: int(one["size_bytes"]) for one in app.files}
+    if sha256 not in sizes:
+        return None
+    found = store.piece(app.organisation_id, sha256, offset, limit)
+    return None if found is None else (found, sizes[sha256])

@@ -17,7 +17,7 @@ from django.utils import timezone
 from hesuan.errors import Conflict, InputFault, NotFound, Refused, declare
 from hesuan.hub.audit import services as audit
 from hesuan.hub.files import selectors, store
-from hesuan.hub.files.models import LONGEST_NAME, File, Use
+from hesuan.hub.files.models import LONGEST_NAME, File, Part, Use
 from hesuan.hub.files.selectors import MOST_PIECE_BYTES
 from hesuan.hub.identity import selectors as identity
 from hesuan.hub.identity.actors import Actor
@@ -92,6 +92,11 @@ IN_USE = declare(
     en="{count} run(s) that have not ended need this file, such as {run}. Remove it when they have.",
     zh="有 {count} 个未结束的运行需要此文件，如 {run}。请在其结束后再删除。",
 )
+PUBLISHED = declare(
+    "file.published",
+    en="The published application {app} is made of this file. Withdraw it first: {id}.",
+    zh="已发布的应用 {app} 由此文件组成。请先撤回该应用：{id}。",
+)
 NOT_HERE = declare(
     "file.not_here",
     en="The order needs file {file}, which was removed meanwhile. Nothing was held; send the file again and"
@@ -106,7 +111,7 @@ def begin(
     """Begins a file; the same ``file_id`` again is the same file.
 
     Args:
-        actor: An owner or member of the organisation.
+        actor: An owner or member of the organisation; of the platform, an operator too.
         organisation_id: Whose file it is.
         name: What the sender calls it; a label only.
         size_bytes: How long it will be [byte].
@@ -209,7 +214,7 @@ def remove(*, actor: Actor, file_id: str) -> None:
 
     Raises:
         NotFound: ``file.not_found``; a removed file is not found either.
-        Refused: ``file.role_missing``, ``file.in_use``.
+        Refused: ``file.role_missing``, ``file.in_use``, ``file.published``.
     """
     may_send(actor, file_id)
     with transaction.atomic():
@@ -217,6 +222,9 @@ def remove(*, actor: Actor, file_id: str) -> None:
         open_uses = Use.objects.filter(file=file, ended_at=None).order_by("id")
         if used := list(open_uses.values_list("run", flat=True)):
             raise Refused(IN_USE, count=len(used), run=used[0])
+        part = Part.objects.filter(file=file, app__withdrawn_at=None).select_related("app").first()
+        if part is not None:
+            raise Refused(PUBLISHED, app=str(part.app), id=part.app_id)
         file.removed_at = timezone.now()
         file.save(update_fields=["removed_at"])
         transaction.on_commit(lambda: _clear(file))
@@ -291,7 +299,7 @@ def _same(before: File, organisation: Organisation, name: str, size_bytes: int, 
 
 
 def _need_role(actor: Actor, organisation: Organisation) -> None:
-    if not any(actor.has(role, organisation.id) for role in ("owner", "member")):
+    if not any(actor.has(role, organisation.id) for role in ("owner", "member", "platform_operator")):
         raise Refused(ROLE_MISSING, organisation=organisation.name, name=actor.name)
 
 

@@ -45,6 +45,7 @@ STATUSES = {
     "gateway.not_of_type": 415,
     "gateway.broken": 500,
     "gateway.input_not_found": 404,
+    "gateway.app_not_found": 404,
     "centre.proof_invalid": 401,
     "centre.code_unknown": 404,
     "centre.code_used": 409,

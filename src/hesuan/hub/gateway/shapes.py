@@ -142,6 +142,8 @@ OUTPUT_PIECE = Record(
         "data": Free(outputs.PIECE_BYTES * 4 // 3 + 4),
     }
 )
+APP = Record({"command": Text(200)})
+APP_PIECE = Record({"command": Text(200), "sha256": Text(64), "offset": Whole()})
 INPUT = Record({"run": Ulid(), "sha256": Text(64), "offset": Whole()})
 ENROL = Record({"code": Text(64), "name": NAME, "key": Text(100), "proof": _SIGNATURE})
 BATCH = Record({"messages": ListOf(Anything(), longest=LONGEST_BATCH, shortest=1)})

@@ -1,4 +1,4 @@
-"""The agents' seven addresses. Outbound from the centre only: an agent asks, the hub answers.
+"""The agents' nine addresses. Outbound from the centre only: an agent asks, the hub answers.
 
 The long poll is asynchronous. It looks once, closes its connection, sleeps in ``waiting`` without a
 transaction, a lock or a connection, and looks once more: a hundred waiting agents hold neither SQLite's write
@@ -22,8 +22,8 @@ from hesuan.errors import Faults, HesuanError, InputFault
 from hesuan.hub.centres import services as centres
 from hesuan.hub.centres.models import Command
 from hesuan.hub.centres.shapes import Record
+from hesuan.hub.gateway import applications, outputs, problems, services, shapes
 from hesuan.hub.gateway import inputs as fetching
-from hesuan.hub.gateway import outputs, problems, services, shapes
 from hesuan.hub.gateway import records as reconciled
 from hesuan.hub.gateway.reading import LARGEST_BODY_BYTES, read_json
 from hesuan.hub.gateway.waiting import WATCH
@@ -107,6 +107,26 @@ async def output_piece(data: bytes) -> dict[str, Json]:
 async def inputs(data: bytes) -> dict[str, Json]:
     """A sealed request for a piece of a run's input file in; that piece out."""
     return await sync_to_async(_piece)(read_json(data))
+
+
+@endpoint
+async def apps(data: bytes) -> dict[str, Json]:
+    """A sealed request for the application that a command names in; the list of its files out."""
+    return await sync_to_async(_app)(read_json(data))
+
+
+@endpoint
+async def app_pieces(data: bytes) -> dict[str, Json]:
+    """A sealed request for a piece of one of these files in; that piece out."""
+    return await sync_to_async(_app_piece)(read_json(data))
+
+
+def _app(sealed: Json) -> dict[str, Json]:
+    return applications.listing(sealed=sealed)
+
+
+def _app_piece(sealed: Json) -> dict[str, Json]:
+    return applications.piece(sealed=sealed)
 
 
 def _piece(sealed: Json) -> dict[str, Json]:
