@@ -65,7 +65,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hesuan import toml_table
-from hesuan.agent import deliveries, detect, inputs, stacks
+from hesuan.agent import deliveries, detect, inputs, outputs, stacks
 from hesuan.agent.deliveries import Delivery
 from hesuan.agent.detect import Machine
 from hesuan.agent.inputs import Bounds
@@ -139,12 +139,7 @@ NOT_A_LOG_BOUND = declare(
     en="`log_mib` is {value}; it is how much of a run's log travels [MiB], from 0 to {most}.",
     zh="“log_mib”为 {value}；它是每个运行的日志至多上传的量 [MiB]，应为 0 到 {most}。",
 )
-NOT_AN_OUTPUT_BOUND = declare(
-    "agent.output_bound",
-    en="`output_mib` is {value}; it is how much of a run's output files travels [MiB], from 0 to {most}.",
-    zh="“output_mib”为 {value}；它是每个运行的输出文件至多上传的量 [MiB]，应为 0 到 {most}。",
-)
-MOST_LOG_MIB, MOST_OUTPUT_MIB = 1024, 1 << 20
+MOST_LOG_MIB = 1024
 
 
 def _unsaid() -> None:
@@ -272,7 +267,7 @@ def read(path: Path) -> SiteFile:
     _one_of(top, "engine", engine, ENGINES)
     software = top.table("software", needed=False)
     declared = tuple((name, software.text(name)) for name in software.values)
-    log_bytes, output_bytes, bounds = _log_bytes(top), _output_bytes(top), inputs.read_bounds(top)
+    log_bytes, output_bytes, bounds = _log_bytes(top), outputs.read_bound(top), inputs.read_bounds(top)
     delivery = deliveries.read_delivery(top)
     stacked = stacks.read(top.table("stacks", needed=False))
     tables = {name: top.table(name, needed=engine == name) for name in ENGINES if name != "local"}
@@ -387,14 +382,6 @@ def _log_bytes(top: Table) -> int:
     mib = top.integer("log_mib", BOUND_BYTES >> 20)
     if not 0 <= mib <= MOST_LOG_MIB:
         top.fault(InputFault(NOT_A_LOG_BOUND, where=top.where("log_mib"), value=mib, most=MOST_LOG_MIB))
-    return mib << 20
-
-
-def _output_bytes(top: Table) -> int:
-    mib = top.integer("output_mib", OUTPUT_BOUND_BYTES >> 20)
-    if not 0 <= mib <= MOST_OUTPUT_MIB:
-        where = top.where("output_mib")
-        top.fault(InputFault(NOT_AN_OUTPUT_BOUND, where=where, value=mib, most=MOST_OUTPUT_MIB))
     return mib << 20
 
 

@@ -21,7 +21,8 @@ from typing import Any
 from hesuan.agent.schedulers.rundir import open_output, output_list
 from hesuan.agent.spool import KnownRun, Spool
 from hesuan.agent.uplink import NO_OUTPUT_THERE, Uplink
-from hesuan.errors import Conflict, HesuanError, NotFound, Refused, Unavailable
+from hesuan.errors import Conflict, HesuanError, InputFault, NotFound, Refused, Unavailable, declare
+from hesuan.toml_table import Table
 from hesuan.wire.canonical import Json, canonical
 from hesuan.wire.outputs import (
     LONGEST_LIST_BYTES,
@@ -36,6 +37,22 @@ BOUND_BYTES = 64 << 20
 OLD_HUB_PAUSE_S = 3600.0
 AWAY_PAUSE_S = 30.0
 LATER_FIRST_S, LATER_LONGEST_S = 1.0, 600.0
+MOST_OUTPUT_MIB = 1 << 20
+
+NOT_AN_OUTPUT_BOUND = declare(
+    "agent.output_bound",
+    en="`output_mib` is {value}; it is how much of a run's output files travels [MiB], from 0 to {most}.",
+    zh="“output_mib”为 {value}；它是每个运行的输出文件至多上传的量 [MiB]，应为 0 到 {most}。",
+)
+
+
+def read_bound(top: Table) -> int:
+    """What a ``site.toml`` says of it above all its tables [byte]; a fault is left with the table."""
+    mib = top.integer("output_mib", BOUND_BYTES >> 20)
+    if not 0 <= mib <= MOST_OUTPUT_MIB:
+        where = top.where("output_mib")
+        top.fault(InputFault(NOT_AN_OUTPUT_BOUND, where=where, value=mib, most=MOST_OUTPUT_MIB))
+    return mib << 20
 
 
 @dataclass(slots=True)
