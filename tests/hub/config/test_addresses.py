@@ -38,6 +38,8 @@ PUBLIC = {
     "/gateway/v1/messages": "takes signed messages, by POST only",
     "/gateway/v1/commands": "takes a signed poll, by POST only",
     "/gateway/v1/inputs": "takes a signed request, by POST only",
+    "/gateway/v1/apps": "takes a signed request, by POST only",
+    "/gateway/v1/app-pieces": "takes a signed request, by POST only",
     "/gateway/v1/records": "takes a signed request, by POST only",
     "/gateway/v1/output": "takes a signed list, by POST only",
     "/gateway/v1/output-piece": "takes a signed piece, by POST only",
