@@ -8,7 +8,8 @@ was told are one transaction, so that a restart goes on exactly behind what is o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from hesuan.agent.counting import Meter
 from hesuan.agent.schedulers.contract import Observation, RunState, Scheduler
@@ -17,6 +18,7 @@ from hesuan.agent.spool import Change, KnownRun, Spool
 from hesuan.agent.telling import BOUND_BYTES, LogTeller
 from hesuan.errors import NotFound, Unavailable
 from hesuan.wire.canonical import Json
+from hesuan.wire.messages import format_at, parse_at
 
 
 def state_body(observed: Observation) -> dict[str, Json]:
@@ -32,7 +34,16 @@ def state_body(observed: Observation) -> dict[str, Json]:
 
 
 def tell_state(change: Change, observed: Observation) -> None:
-    """Puts one state of a run, once."""
+    """Puts one state of a run, once.
+
+    The hub goes by the states' times, so one that does not end the run is never told with a time before what
+    was told already: a scheduler that counts whole seconds, or whose clock is behind, would have a job begin
+    before it was submitted, and the hub would show it waiting for as long as it runs. What is paid for
+    follows the books' own times.
+    """
+    last = change.last_state_at(observed.run)
+    if not observed.state.final and last and observed.at <= last:
+        observed = replace(observed, at=format_at(parse_at(last) + timedelta(microseconds=1)))
     change.put("run_state", state_body(observed), once=f"state:{observed.run}:{observed.state}:{observed.at}")
 
 

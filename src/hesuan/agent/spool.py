@@ -248,6 +248,12 @@ class Change:
             self.execute("insert into once values (?, ?)", once, seq)
         return seq
 
+    def last_state_at(self, run: str) -> str:
+        """The latest time that a state of a run was told with; empty before the first."""
+        begins = f"state:{run}:"
+        rows = self.spool.rows("select key from once where key >= ? and key < ?", begins, begins[:-1] + ";")
+        return max((key.removeprefix(begins).partition(":")[2] for (key,) in rows), default="")
+
     def receive(self, command: Command) -> bool:
         """Keeps a command unless its id is known; whether it was new."""
         last = int(self.meta("command_seq") or 0)
