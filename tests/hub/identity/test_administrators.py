@@ -21,8 +21,9 @@ THEIRS = {
     "DELETE /organisations/{organisation_id}/roles/{identity_id}/{role}": 204,
     "POST /log/incidents": 201,
     "POST /log/erasures": 201,
+    "POST /apps": 403,  # for the platform, which is hers and of which a stranger hears nothing; refused alike
 }
-"""What a security administrator does that a stranger cannot."""
+"""What a security administrator does that a stranger cannot, and what she is told otherwise."""
 
 
 def grant(person: Person, organisation: Organisation, role: str, by: Any = SYSTEM) -> Membership:
