@@ -110,7 +110,7 @@ def test_a_long_list_comes_page_by_page(rf: RequestFactory) -> None:
 
 def test_the_texts_of_a_form_become_a_work_order() -> None:
     texts = workform.typed({"kind": "app", "app": "omics-match", "units": "20,000", "cores": "2"}, {})
-    assert workform.work_order({**texts, "parameters": 'seed = 7\nmode = "fast"'}) == {
+    assert workform.work_order({**texts, "parameters": 'seed = 7\nmode = "fast"'}, {}) == {
         "kind": "app",
         "app": "omics-match",
         "units": 20000,
@@ -119,9 +119,15 @@ def test_the_texts_of_a_form_become_a_work_order() -> None:
     }
 
 
+def test_chosen_files_stand_in_the_work_order_by_their_names() -> None:
+    texts = workform.typed({"kind": "script", "command": "sleep 1"}, {})
+    work = workform.work_order(texts, {"01A": "reads.fq"})
+    assert work["inputs"] == [{"file": "01A", "path": "reads.fq"}]
+
+
 def test_a_number_that_is_none_is_left_for_the_market_to_refuse() -> None:
     texts = workform.typed({"kind": "script", "command": "sleep 1", "cores": "１", "time_limit_s": "1e3"}, {})
-    work = workform.work_order(texts)
+    work = workform.work_order(texts, {})
     assert (work["cores"], work["time_limit_s"]) == ("１", "1e3")
 
 

@@ -46,18 +46,20 @@ def test_the_rule_itself_caps_and_the_refusal_names_both_numbers_and_who_lifts_i
         order = rows.order(begin + number * HOUR, voucher_fen=1000)
         rows.settle(order, begin + (number + 1) * HOUR, voucher_fen=100)
     services.run(timezone.now())
-    flag = Flag.objects.get(rule="A2")
+    # One a week: in the night to a Monday the rows lie in two.
+    raised = set(Flag.objects.filter(rule="A2").values_list("id", flat=True))
     quote = here.road.quote()
     with pytest.raises(Refused) as refused:
         here.road.place(quote)
-    assert refused.value.code.name == "order.hold_capped" and refused.value.facts["flag"] == flag.id
+    assert refused.value.code.name == "order.hold_capped" and refused.value.facts["flag"] in raised
     asked = format_yuan(quote.document["voucher"]["max_fen"])
     for language, who in (("en", "reviewer or approver"), ("zh", "审核或批准人员")):
         sentence = refused.value.sentence(language)
         assert all(part in sentence for part in (asked, format_yuan(2 * paid), who))
-    services.decide(
-        actor=here.reviewer.actor, flag_id=flag.id, outcome="dismissed", reason="a batch of tests"
-    )
+    for flag in raised:
+        services.decide(
+            actor=here.reviewer.actor, flag_id=flag, outcome="dismissed", reason="a batch of tests"
+        )
     assert here.road.place().order_id
 
 
