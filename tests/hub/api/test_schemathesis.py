@@ -40,9 +40,9 @@ from hesuan.hub.identity import services as identity
 from hesuan.hub.registry import file_types
 
 ON_POSTGRESQL = os.environ.get("HESUAN_DATABASE_URL", "").startswith("postgres")
-EXAMPLES = int(os.environ.get("HESUAN_SCHEMATHESIS_EXAMPLES", "2" if ON_POSTGRESQL else "4"))
+EXAMPLES = int(os.environ.get("HESUAN_SCHEMATHESIS_EXAMPLES", "1" if ON_POSTGRESQL else "3"))
 """Requests made for one operation in one way; CI asks few of each, and on PostgreSQL, where the same document
-is held against the same code, fewer. A long run is a number away."""
+is held against the same code, one. A long run is a number away."""
 
 CONFORMS = [
     not_a_server_error,

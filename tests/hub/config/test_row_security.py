@@ -14,8 +14,9 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.test import Client
 from django.utils import timezone
-from tests.hub.api.requests import Requests, make_requests
-from tests.hub.api.test_api_roles import PEOPLE, operations
+from tests.hub.api.requests import Requests
+from tests.hub.api.shared_world import SharedWorld
+from tests.hub.api.test_api_roles import operations
 from tests.hub.config.addresses import addresses
 from tests.hub.config.test_addresses import ask, at_pages
 from tests.people import Person
@@ -47,13 +48,13 @@ PROTECTED_TABLES = """
 
 
 @pytest.fixture
-def people(request: pytest.FixtureRequest) -> dict[str, Person | Client]:
-    return {name: request.getfixturevalue(name) for name in PEOPLE}
+def people(world_of_requests: SharedWorld, db: None) -> dict[str, Person | Client]:
+    return world_of_requests.people()
 
 
 @pytest.fixture
-def requests(people: dict[str, Any]) -> Requests:
-    return make_requests(people)
+def requests(world_of_requests: SharedWorld, people: dict[str, Any]) -> Requests:
+    return world_of_requests.requests()
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def test_a_settlement_and_its_order_are_shown_to_the_same(requests: Requests) ->
             assert run(seen) == run(f"{seen} JOIN market_order o ON o.id = s.order_id") != [(0,)]
 
 
-def test_a_rollback_does_not_leave_one_reader_what_another_was_shown(owner: Person) -> None:
+def test_a_rollback_does_not_leave_one_reader_what_another_was_shown(db: None) -> None:
     """PostgreSQL takes a setting back with the transaction that made it; the engine tells it again."""
     with readers.for_everybody():
         try:
