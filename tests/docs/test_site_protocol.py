@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.test import Client
 from tests.sites import Site
 
-from hesuan.errors import REGISTRY, Conflict, HesuanError, InputFault, NotFound, Refused
+from hesuan.errors import REGISTRY, Conflict, HesuanError, InputFault, NotFound, Refused, Unavailable
 from hesuan.hub.centres import rules, services
 from hesuan.hub.centres.models import Agent, Centre, Command
 from hesuan.hub.gateway import problems, reading, shapes
@@ -104,6 +104,7 @@ def test_the_table_of_errors_is_the_codes_table() -> None:
         "gateway.contradiction": Conflict,
         "centre.after_unknown": Conflict,
         "gateway.poll_stale": Refused,
+        "gateway.database_away": Unavailable,
         "run.not_found": NotFound,
         "run.output_digest_differs": Conflict,
         "run.output_not_awaited": NotFound,

@@ -14,10 +14,13 @@ from django.db.utils import load_backend
 from django.test import Client
 from tests.hub.api.test_api_roles import operations
 from tests.people import Person
+from tests.sites import enrol_site, inventory_body, make_centre
 from tools import postgres
 
 from hesuan.hub.api.problems import DATABASE_AWAY
+from hesuan.hub.gateway.problems import DATABASE_AWAY as GATEWAY_AWAY
 from hesuan.hub.identity import services
+from hesuan.hub.identity.models import Organisation
 
 pytestmark = pytest.mark.django_db
 
@@ -76,6 +79,21 @@ def test_without_its_database_a_page_says_so(owner: Person, gone: str) -> None:
         for answer in (browser.get("/orders/"), browser.post("/quotes/x/")):
             assert answer.status_code == 503 and answer.headers["Retry-After"] == "60"
             assert "console.database_away" in answer.content.decode()
+
+
+def test_without_its_database_the_gateway_says_so_and_what_is_sent_again_is_stored(
+    centre_organisation: Organisation, gone: str
+) -> None:
+    """A batch and a poll of an agent; the control is the same batch with the database there again."""
+    site = enrol_site(make_centre(centre_organisation))
+    batch = {"messages": [site.seal("inventory", inventory_body())]}
+    with over(gone):
+        told = [site.post("messages", batch), site.poll()]
+    away = (503, GATEWAY_AWAY.name, "5")
+    assert [(one.status_code, one.json()["code"], one.headers["Retry-After"]) for one in told] == [away] * 2
+    again = site.post("messages", batch)
+    assert (again.status_code, again.json()["stored_through"]) == (200, site.seq)
+    assert "Retry-After" not in again.headers
 
 
 def test_with_its_database_no_verb_says_that_it_is_away(owner: Person) -> None:

@@ -41,6 +41,19 @@ def test_a_file_is_sent_and_listed(owner: Person, colleague: Person, stranger: P
         assert (SHA256[:12] in read(person.client, "/files/", "zh-hans")[1]) is seen
 
 
+@pytest.mark.parametrize(("most", "said"), [(1, True), (2, False)])
+def test_the_form_says_when_it_does_not_offer_every_file(
+    road: Road, monkeypatch: pytest.MonkeyPatch, most: int, said: bool
+) -> None:
+    monkeypatch.setattr("hesuan.hub.console.views.market.MOST_FILES_SHOWN", most)
+    for name in ("old.csv", "new.csv"):
+        send(road.owner.client, name)
+    for language, sentence in (("en", "Of 2 files the newest 1"), ("zh-hans", "共 2 个文件")):
+        text = read(road.owner.client, "/quotes/new/", language)[1]
+        assert "new.csv" in text and ("old.csv" in text) is not said
+        assert ('data-test="not-shown"' in text and sentence in text) is said
+
+
 def test_a_file_larger_than_a_piece_is_sent_whole(owner: Person) -> None:
     content = b"x" * (selectors.MOST_PIECE_BYTES + 1)
     assert send(owner.client, content=content)[0] == 302

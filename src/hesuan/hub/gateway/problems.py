@@ -36,6 +36,12 @@ BROKEN = declare(
     en="The hub failed at this and has written down why; nothing was stored. Send it again.",
     zh="平台处理失败并已记录原因，未存储任何内容。请重新发送。",
 )
+DATABASE_AWAY = declare(
+    "gateway.database_away",
+    en="The hub's database did not answer. Send it again: what it had stored all the same is stored once.",
+    zh="平台的数据库未应答。请重新发送：即便已存储，也只存储一次。",
+)
+RETRY_AFTER_S = 5
 
 STATUSES = {
     "gateway.not_recognised": 401,
@@ -89,6 +95,8 @@ def problem(error: HesuanError, *, status: int | None = None, **members: object)
         document, status=number, content_type=CONTENT_TYPE, json_dumps_params={"ensure_ascii": False}
     )
     response["Cache-Control"] = "no-store"
+    if number == 503:
+        response["Retry-After"] = str(RETRY_AFTER_S)
     return response
 
 

@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from hesuan.errors import Faults, HesuanError, InputFault
+from hesuan.errors import Faults, HesuanError, InputFault, Unavailable
 from hesuan.hub.centres import services as centres
 from hesuan.hub.centres.models import Command
 from hesuan.hub.centres.shapes import Record
@@ -48,6 +48,9 @@ def endpoint(answer: Answer) -> View:
             return problems.faults_problem(faults)
         except HesuanError as error:
             return problems.problem(error)
+        except (OperationalError, InterfaceError) as error:
+            logger.error("%s: the database did not answer: %s", request.path, error)
+            return problems.problem(Unavailable(problems.DATABASE_AWAY))
         except Exception:
             logger.exception("%s failed", request.path)
             return problems.problem(HesuanError(problems.BROKEN))

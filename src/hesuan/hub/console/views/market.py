@@ -91,7 +91,13 @@ def new_quote(request: HttpRequest, actor: Actor) -> HttpResponse:
         except (HesuanError, Faults) as error:
             found, status = workform.by_field(error), faults.status(error)
     form = workform.WorkForm(texts, found, ticked)
-    context = {"form": form, "apps": apps, "organisations": mine, "files": here[:MOST_FILES_SHOWN]}
+    context = {
+        "form": form,
+        "apps": apps,
+        "organisations": mine,
+        "files": here[:MOST_FILES_SHOWN],
+        "files_in_all": len(here),
+    }
     return render(request, "console/quote_new.html", context, status=status)
 
 
