@@ -50,9 +50,15 @@ def site(cluster: Cluster, hub: StandInHub, tmp_path_factory: pytest.TempPathFac
     return made
 
 
-def until_booked(scheduler: OutsideScheduler, count: int, since: datetime) -> None:
+def until_booked(scheduler: OutsideScheduler, count: int, since: datetime, run: str = "") -> None:
+    """Until so many attempts are on the books, of all runs or of one."""
     deadline = time.monotonic() + 240
-    while len(list(scheduler.booked(since, datetime.now(UTC) + timedelta(days=1)))) < count:
+
+    def those() -> int:
+        booked = scheduler.booked(since, datetime.now(UTC) + timedelta(days=1))
+        return sum(one.run == run or not run for one in booked)
+
+    while those() < count:
         assert time.monotonic() < deadline, "the books never had all of them"
         time.sleep(0.5)
 
@@ -157,6 +163,33 @@ def test_a_job_under_a_runs_name_that_the_agent_never_submitted_is_found(
     (one,) = found(capsys)
     assert (one["kind"], one["run"], one["hub"]) == ("not-at-the-hub", run, {})
     assert f"/{job}/" in one["key"] and one["books"]["core_s"] > 0
+
+
+def test_an_array_is_found_task_by_task_and_its_waiting_tasks_are_in_nobodys_way(
+    site: Site,
+    hub: StandInHub,
+    ran: Ran,
+    cluster: Cluster,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """The hub orders none. One that stands under a run's name is as many jobs as it has tasks."""
+    since, hub.records = ran
+    run = new_id()
+    options = f"--job-name=hesuan-{run}", "--array=0-2%1", f"--output={tmp_path}/out-%a"
+    array = cluster.call("sbatch", "--parsable", *options, "--wrap=sleep 2").strip()
+    waiting = cluster.call("squeue", "-h", "-j", array, "-t", "pending", "-o", "%i").split()
+    assert any("[" in one for one in waiting), "tasks wait, and are one line of the queue"
+    scheduler = engines.equip(site, None).scheduler
+    assert isinstance(scheduler, OutsideScheduler)
+    ours = RunSpec(new_id(), ("true",), 1, 60)
+    scheduler.submit(ours)
+    wait_until(scheduler, ours.run, lambda o: o.state.final)
+    until_booked(scheduler, 3, since, run)
+    assert call(site, since, "--json") == 1
+    tasks = [one for one in found(capsys) if one["run"] == run]
+    assert len({one["key"] for one in tasks}) == len(tasks) == 3
+    assert all(one["hub"] == {} and one["books"]["core_s"] >= 2 for one in tasks)
 
 
 def test_the_books_are_asked_once_however_many_jobs_there_are(
