@@ -229,6 +229,10 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+PAGES = Path(__file__).parent / "hub" / "console"
+EVERY_PAGE = {"test_pages.py", "test_unknown_fields.py"}
+"""Of the tests of pages, those that ask for every page and send every form run on both databases; the others
+are about what a page says, by verbs and selectors whose own tests do."""
 TOUCHES_A_DATABASE = {"db", "transactional_db", "live_server", "django_db_reset_sequences"}
 
 
@@ -245,7 +249,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if fixtures & TOUCHES_A_DATABASE or item.get_closest_marker("django_db"):
             item.add_marker("database")
         elsewhere = item.get_closest_marker("sqlite" if on_postgresql else "postgresql")
-        (left if elsewhere else kept).append(item)
+        what_it_says = on_postgresql and item.path.parent == PAGES and item.path.name not in EVERY_PAGE
+        (left if elsewhere or what_it_says else kept).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = sorted(kept, key=shared.wanted)
 

@@ -61,7 +61,10 @@ def head(folder: Path, cpus: int = 2) -> Iterator[Head]:
     python = _without_hesuan(folder / "python")
     words = [*unshare(), str(python), __file__, str(folder / "ray"), str(cpus)]
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
-    variables = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | quiet
+    # Each client gets a server of its own, which on a busy machine is not up within Ray's thirty seconds.
+    patient = {"RAY_CLIENT_SERVER_CHECK_CHANNEL_TIMEOUT_S": str(int(START_S))}
+    kept = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    variables = kept | quiet | patient
     with (folder / "head.log").open("w") as log:
         outer = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT, env=variables, cwd=folder)
     try:

@@ -1,9 +1,10 @@
 """``make test``: every test this machine can run, and plainly what was left out and why.
 
-Everything runs on SQLite; everything that touches a database again on PostgreSQL; the journeys in Chromium
-are in both. Each of the two is two passes, each its own pytest: what starts processes, engines or a browser
-mostly waits for them, and is a pass of its own, together with the few tests that take minutes. With two cores
-or more all run side by side, and what the others say is printed after the first.
+Everything runs on SQLite; everything that touches a database again on PostgreSQL, but what is about the words
+of a single page; the journeys in Chromium are in both. Each of the two is two passes, each its own pytest:
+what starts processes, engines or a browser mostly waits for them, and is a pass of its own, together with the
+few tests that take minutes. With two cores or more all run side by side, and what the others say is printed
+after the first.
 ``HESUAN_TEST_REQUIRE=postgresql,browser,ray,go,slurm,kubernetes,namespaces``
 turns a missing engine, or a test skipped in spite of it, into a failure: continuous integration sets it.
 ``HESUAN_TEST_CHECKED=tests/house`` names what ``make check`` just ran, which SQLite's passes leave out.

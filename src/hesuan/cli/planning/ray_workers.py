@@ -144,5 +144,7 @@ def _answers(ray: Any, jobs: Sequence[Job], address: str, at_once: int, progress
 
 
 def _first_line(error: Exception) -> str:
+    """What an error says in one line; where that only announces what follows, with the last line of that."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")
+    said = lines[0] if lines else type(error).__name__
+    return (f"{said} {lines[-1]}" if said.endswith(":") and len(lines) > 1 else said).rstrip(".")
