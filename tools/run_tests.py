@@ -50,6 +50,8 @@ NONE_CHOSEN = 5
 """pytest's word for: of what was asked for, no test is in this pass."""
 SLOWEST = ["--durations=40", "--durations-min=5"]
 """Each pass ends with what took longest, so that whoever waits for it sees where the time went."""
+CAUSE_CHARACTERS = 300
+"""How much of a failure's cause the summary repeats; the pass itself printed all of it."""
 
 
 @dataclass
@@ -58,7 +60,8 @@ class Outcome:
 
     title: str
     passed: int = 0
-    failed: int = 0
+    failed: list[str] = field(default_factory=list)
+    """Which, and the first line of why."""
     skipped: list[str] = field(default_factory=list)
     exit_code: int = 0
 
@@ -220,13 +223,12 @@ def _headline(title: str) -> None:
 
 def _count(report: Path, outcome: Outcome) -> None:
     for case in ElementTree.parse(report).getroot().iter("testcase"):  # noqa: S314 - pytest wrote it just now
-        kinds = {child.tag for child in case}
-        if kinds & {"failure", "error"}:
-            outcome.failed += 1
-        elif "skipped" in kinds:
-            skipped = case.find("skipped")
-            reason = skipped.get("message", "") if skipped is not None else ""
-            outcome.skipped.append(f"{case.get('classname')}::{case.get('name')} ({reason})")
+        said = {child.tag: child.get("message", "") for child in case}
+        name = f"{case.get('classname')}::{case.get('name')}"
+        if causes := [said[kind] for kind in ("failure", "error") if kind in said]:
+            outcome.failed.append(f"{name} ({' '.join(causes[0].split())[:CAUSE_CHARACTERS]})")
+        elif "skipped" in said:
+            outcome.skipped.append(f"{name} ({said['skipped']})")
         else:
             outcome.passed += 1
 
@@ -234,8 +236,10 @@ def _count(report: Path, outcome: Outcome) -> None:
 def _summary(outcomes: list[Outcome], missing: dict[str, str], required: set[str], *, chosen: bool) -> int:
     print("\n=== Summary ===")
     for outcome in outcomes:
-        counts = f"{outcome.passed} passed, {outcome.failed} failed, {len(outcome.skipped)} skipped"
+        counts = f"{outcome.passed} passed, {len(outcome.failed)} failed, {len(outcome.skipped)} skipped"
         print(f"{outcome.title}: {counts}")
+        for failure in outcome.failed:
+            print(f"  failed: {failure}")
         for skipped in outcome.skipped:
             print(f"  skipped: {skipped}")
     for folder in checked():
@@ -253,7 +257,7 @@ def _summary(outcomes: list[Outcome], missing: dict[str, str], required: set[str
     problems += [f"{o.title}: pytest ended with {o.exit_code}" for o in ran or outcomes if o.exit_code]
     for problem in problems:
         print(f"FAILED: {problem}")
-    passed, failed = sum(o.passed for o in outcomes), sum(o.failed for o in outcomes)
+    passed, failed = sum(o.passed for o in outcomes), sum(len(o.failed) for o in outcomes)
     print(f"{passed} passed, {failed} failed, {sum(len(o.skipped) for o in outcomes)} skipped")
     return 1 if problems else 0
 

@@ -4,8 +4,9 @@ A pod's one container is its command: no image, no limits. Its volumes from the 
 mounted where root may make namespaces: the process is the pod's user's, sees of the folder around a volume
 what the pod was given and nothing else, and cannot write what it may only read. What a kubelet owes the
 cluster is kept: the times of start and end, the deadline of a pod, an end that was asked for (first
-asked, then forced, then told, then let go), and the log. An image called ``missing`` cannot be fetched. A
-file ``FOLDER/dead/NODE`` is a power cut there: its processes are gone and nothing is said any more.
+asked, then forced, then told, then let go), and the log. An image called ``missing`` cannot be fetched, one
+called ``slow`` has run for some seconds before it comes to its command. A file ``FOLDER/dead/NODE`` is a
+power cut there: its processes are gone and nothing is said any more.
 
     python -m tests.engines.kubelets FOLDER NODES
 """
@@ -33,6 +34,7 @@ from typing import Any
 
 CPUS, MEMORY, CARDS, CHIP = 16, "64Gi", 8, "huawei.com/Ascend910"
 HEARTBEAT_S = 1.5
+SLOW_S = 5
 _WAIT_S = 90
 
 
@@ -113,7 +115,7 @@ class Pod:
 
     def __init__(self, api: Api, folder: Path, document: dict[str, Any]) -> None:
         meta, self.spec = document["metadata"], document["spec"]
-        self.api, self.node, self.uid = api, self.spec["nodeName"], meta["uid"]
+        self.api, self.node, self.fields = api, self.spec["nodeName"], {"metadata.uid": meta["uid"]}
         self.path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
         self.dead, self.log = folder / "dead" / self.node, folder / "pods" / meta["name"]
         self.process: subprocess.Popen[bytes] | None = None
@@ -181,10 +183,11 @@ class Pod:
         self.api.patch(f"{self.path}/status", {"status": {**status, **reason, "containerStatuses": rows}})
 
     def _begin(self, container: dict[str, Any]) -> None:
-        given = {one["name"]: one.get("value", "") for one in container.get("env", [])}
+        given = {one["name"]: self._value(one) for one in container.get("env", [])}
+        late = ["sh", "-c", f'sleep {SLOW_S}; exec "$@"', "late"] if container["image"] == "slow" else []
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*mounted(self.spec), *container.get("command", ["true"]), *container.get("args", [])],
+                [*mounted(self.spec), *late, *container.get("command", ["true"]), *container.get("args", [])],
                 env={"PATH": "/usr/bin:/bin", **given},
                 cwd="/tmp",
                 stdin=subprocess.DEVNULL,
@@ -192,6 +195,11 @@ class Pod:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def _value(self, variable: Mapping[str, Any]) -> str:
+        """A variable's: a text, or one of the pod's fields."""
+        field = ((variable.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
+        return str(self.fields[field] if field else variable.get("value", ""))
 
 
 class Nodes:

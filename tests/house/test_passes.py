@@ -71,6 +71,30 @@ def test_a_pass_without_a_test_is_forgiven_only_where_tests_were_named(code: int
     assert run_tests._summary(outcomes, {}, set(ENGINES), chosen=chosen) == (0 if forgiven else 1)
 
 
+def test_the_summary_names_each_failure_and_its_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "OperationalError: the server&#10; closed the connection"
+    report = tmp_path / "report.xml"
+    report.write_text(
+        "<testsuites><testsuite>"
+        '<testcase classname="tests.a" name="test_right"/>'
+        f'<testcase classname="tests.a" name="test_wrong"><failure message="{said}"/></testcase>'
+        f'<testcase classname="tests.b" name="test_begun"><error message="{"x" * 999}"/></testcase>'
+        '<testcase classname="tests.b" name="test_not"><skipped message="no root"/></testcase>'
+        "</testsuite></testsuites>"
+    )
+    outcome = Outcome("SQLite", exit_code=1)
+    run_tests._count(report, outcome)
+    assert run_tests._summary([outcome], {}, set(), chosen=False) == 1
+    assert capsys.readouterr().out.splitlines()[2:6] == [
+        "SQLite: 1 passed, 2 failed, 1 skipped",
+        "  failed: tests.a::test_wrong (OperationalError: the server closed the connection)",
+        f"  failed: tests.b::test_begun ({'x' * 300})",
+        "  skipped: tests.b::test_not (no root)",
+    ]
+
+
 def test_a_run_without_any_test_fails_also_where_tests_were_named() -> None:
     outcomes = [Outcome("SQLite", exit_code=NONE_CHOSEN), Outcome("PostgreSQL", exit_code=NONE_CHOSEN)]
     assert run_tests._summary(outcomes, {}, set(), chosen=True) == 1

@@ -181,6 +181,26 @@ def test_who_finds_the_run_begun_is_not_counted_unless_nobody_had_begun_it() -> 
 
 
 @pytest.mark.parametrize(
+    ("taken_by", "asked", "counted"),
+    [
+        ("u1", "2026-11-21T20:30:01Z", ["u1"]),
+        ("u2", "2026-11-21T20:30:01Z", ["u1", "u2"]),  # the first was ended before it had taken the run
+        ("u9", "2026-11-21T20:30:01Z", ["u1", "u2"]),  # a name that is no pod's says nothing
+        ("", "2026-11-21T20:30:01Z", ["u1", "u2"]),
+        ("u1", "2026-11-21T20:45:00Z", ["u1", "u2"]),  # deleted after its end: it went on as it would
+    ],
+)
+def test_who_was_ended_before_it_could_find_the_run_begun_is_not_counted(
+    taken_by: str, asked: str, counted: list[str]
+) -> None:
+    first = pod(state=over(143), uid="u1")
+    late = over(143, startedAt="2026-11-21T20:30:00Z", finishedAt="2026-11-21T20:30:02Z")
+    second = pod(state=late, uid="u2", deletionTimestamp=asked, deletionGracePeriodSeconds=0)
+    found = books.that_count([second, first], begun_twice=False, taken_by=taken_by)
+    assert [one.uid for one in found] == counted
+
+
+@pytest.mark.parametrize(
     "document", [{}, {"metadata": None, "status": []}, {"status": {"containerStatuses": [7]}}]
 )
 def test_a_pod_of_another_form_has_neither_begun_nor_ended(document: dict[str, Any]) -> None:

@@ -199,6 +199,31 @@ def test_a_pod_that_only_found_the_run_begun_is_not_counted_by_the_books_either(
     assert (compared(site, hub).findings, len(hub.kept)) == ((), 1)
 
 
+def test_a_pod_that_was_ended_before_its_first_word_is_no_attempt_of_a_run_begun_by_another(
+    settings: Settings, site: OutsideScheduler, cluster: Cluster
+) -> None:
+    hub, job = Hub(), shell("sleep 600")
+    slow = scheduler(replace(settings, image="slow"), site.folders.root)
+    slow.submit(job)
+    until((slow.folders.root / job.run / "tmp" / "taken-by").exists)
+    (first,) = cluster.pods(job.run)
+    cluster.ask("DELETE", path_of(first))
+
+    def in_its_place() -> list[dict[str, Any]]:
+        return [one for one in cluster.pods(job.run) if one["metadata"]["uid"] != first["metadata"]["uid"]]
+
+    until(lambda: any(one["status"].get("phase") == "Running" for one in in_its_place()))
+    for one in in_its_place():
+        cluster.ask("DELETE", path_of(one))
+    until(lambda: slow.poll(job.run).state.final)
+    usage = slow.usage(job.run)
+    assert usage is not None
+    hub.told(usage)
+    kept = [one["key"] for one in hub.kept]
+    assert kept == [f"kubernetes/{first['metadata']['uid']}"]
+    assert compared(slow, hub).findings == ()
+
+
 def test_a_server_that_is_away_is_no_agreement(settings: Settings, site: OutsideScheduler) -> None:
     hub = Hub()
     hub.told(ended(site, shell("sleep 1.2")))

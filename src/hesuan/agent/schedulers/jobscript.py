@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import stat
 from collections.abc import Mapping
 
 from hesuan.agent.schedulers.contract import RunSpec
@@ -16,6 +18,9 @@ TIMED_OUT = 124
 """What ``timeout`` ends with when it has ended the job."""
 CANCELLED = 76
 """What a script ends with that finds its run cancelled."""
+STARTED_AS = "HESUAN_POD"
+"""Where an engine tells a script under which of the engine's own names it was started."""
+_NAME_BYTES = 64
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
@@ -62,6 +67,22 @@ def begun(directory: RunDirectory) -> bool:
     return (directory.path / "tmp" / "taken-by").exists()
 
 
+def taken_by(directory: RunDirectory) -> str:
+    """Under which name the script was started that has taken the run; empty where it told none.
+
+    The job may have put anything in its place.
+    """
+    try:
+        fd = os.open(directory.path / "tmp" / "taken-by", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        said = os.read(fd, _NAME_BYTES) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    finally:
+        os.close(fd)
+    return said.decode(errors="replace").strip()
+
+
 def once(spec: RunSpec, directory: RunDirectory, *, python: str) -> str:
     """A script that begins the run at most once, however often it is started, and never after a cancellation.
 
@@ -75,8 +96,9 @@ def once(spec: RunSpec, directory: RunDirectory, *, python: str) -> str:
         [
             "#!/bin/sh",
             "umask 077",
-            f'(set -C; echo "$$" > {claim}) 2>/dev/null || {{ : > {twice}; exit {TAKEN}; }}',
+            f'(set -C; echo "${{{STARTED_AS}:-}}" > {claim}) 2>/dev/null || {{ : > {twice}; exit {TAKEN}; }}',
             f"[ ! -e {shlex.quote(str(folder / 'cancel'))} ] || exit {CANCELLED}",
+            f"unset {STARTED_AS}",
             f"exec >> {shlex.quote(str(directory.log))} 2>&1",
             *(f"export {name}={shlex.quote(value)}" for name, value in told),
             f"cd {shlex.quote(str(folder / 'work'))} || exit 1",

@@ -153,14 +153,25 @@ def cores(one: Pod) -> int:
     return math.ceil(amount(one.requests.get("cpu", "0")))
 
 
-def that_count(pods: Iterable[Pod], *, begun_twice: bool) -> list[Pod]:
+def that_count(pods: Iterable[Pod], *, begun_twice: bool, taken_by: str = "") -> list[Pod]:
     """The pods that began the run, oldest first, without those that found it begun by another.
 
-    The first always counts: a job that says of itself that it found the run taken has taken it.
+    The first always counts: a job that says of itself that it found the run taken has taken it. Of a later
+    one that was ended before its script could say what it found, the word of the one that had begun will do.
+
+    Args:
+        pods: All of the run's.
+        begun_twice: Whether a script has said that it found the run begun.
+        taken_by: The uid of the pod that began it, by its own word; empty where it is not told.
     """
     dawn = datetime.min.replace(tzinfo=UTC)
     began = sorted((one for one in pods if one.began), key=lambda one: (one.started or dawn, one.name))
-    return began[:1] + [one for one in began[1:] if not (begun_twice and one.exit_code == TAKEN)]
+    others = {one.uid for one in began} - {taken_by} if taken_by in {one.uid for one in began} else set()
+
+    def came_too_late(one: Pod) -> bool:
+        return (begun_twice and one.exit_code == TAKEN) or (one.uid in others and _was_ended(one))
+
+    return began[:1] + [one for one in began[1:] if not came_too_late(one)]
 
 
 @dataclass(frozen=True, slots=True)

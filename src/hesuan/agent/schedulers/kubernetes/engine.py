@@ -281,7 +281,9 @@ class KubernetesEngine:
         seen = starts(directory)
         pods = [books.pod(row, seen=seen) for row in record["pods"]]
         cancelled, limit_s = directory.cancel_requested(), int(directory.spec()["time_limit_s"])
-        counted = books.that_count(pods, begun_twice=jobscript.begun_twice(directory))
+        counted = books.that_count(
+            pods, begun_twice=jobscript.begun_twice(directory), taken_by=jobscript.taken_by(directory)
+        )
         if not counted:
             state = RunState.CANCELLED if cancelled or not pods else RunState.KILLED
             why = " ".join(one.waits_for or one.message for one in pods)

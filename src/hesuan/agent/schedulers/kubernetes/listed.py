@@ -102,7 +102,8 @@ def _shown(
 def _booked(one: _Shown, settings: Settings) -> Iterator[Booked]:
     """Each pod that counts, by either witness; which of them count is decided of all that either has."""
     twice = one.directory is not None and jobscript.begun_twice(one.directory)
-    for pod in books.that_count({**one.kept, **one.over}.values(), begun_twice=twice):
+    first = jobscript.taken_by(one.directory) if one.directory is not None else ""
+    for pod in books.that_count({**one.kept, **one.over}.values(), begun_twice=twice, taken_by=first):
         for pods, kept in ((one.over, False), (one.kept, True)):
             attempt = books.attempt(pods[pod.uid], settings.resources) if pod.uid in pods else None
             if attempt is not None:

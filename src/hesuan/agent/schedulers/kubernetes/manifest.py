@@ -17,7 +17,7 @@ from typing import Any
 
 from hesuan.agent.schedulers import cards
 from hesuan.agent.schedulers.contract import RunSpec
-from hesuan.agent.schedulers.jobscript import GRACE_S
+from hesuan.agent.schedulers.jobscript import GRACE_S, STARTED_AS
 from hesuan.agent.schedulers.kubernetes.settings import Settings
 from hesuan.agent.schedulers.rundir import RunDirectory
 from hesuan.wire.canonical import digest
@@ -29,6 +29,7 @@ FETCHED_S = 600
 OWN = ("work", "output", "tmp", "log")
 """What the job may write, in the run's folder."""
 _VOLUME = "run"
+_UID = {"valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
 
 
 def name(run: str) -> str:
@@ -105,6 +106,7 @@ def _pod(spec: RunSpec, directory: RunDirectory, settings: Settings) -> dict[str
                 "name": "run",
                 "image": settings.image,
                 "command": ["sh", str(directory.path / "job.sh")],
+                "env": [{"name": STARTED_AS, **_UID}],
                 "resources": {"requests": held, "limits": held},
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
