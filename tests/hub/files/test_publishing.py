@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from tests import packaged
 from tests.packaged import make_app
 from tests.people import Person
@@ -49,6 +53,32 @@ def test_a_published_folder_has_the_digest_that_a_site_computes(
     fact = Fact.objects.get(kind="app.published")
     assert adder.digest.encode() in bytes(fact.leaf) and fact.subject == made.id
     assert publish(platform_operator, send(platform_operator, adder)) == made, "again is the same"
+    assert Fact.objects.filter(kind="app.published").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_content_published_by_many_at_once_is_one_application(
+    platform_operator: Person, adder: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each from an upload of its own, and all of them past the look for what is there before any has written."""
+    uploads = [send(platform_operator, adder) for _ in range(4)]
+    start, read = threading.Barrier(len(uploads)), publishing._manifest
+
+    def slowly(*args: Any) -> dict[str, str]:
+        time.sleep(0.5)
+        return read(*args)
+
+    def one(placed: list[publishing.Placed]) -> App:
+        try:
+            start.wait()
+            return publish(platform_operator, placed)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(publishing, "_manifest", slowly)
+    with ThreadPoolExecutor(len(uploads)) as pool:
+        made = list(pool.map(one, uploads))
+    assert len({app.pk for app in made}) == App.objects.count() == 1
     assert Fact.objects.filter(kind="app.published").count() == 1
 
 

@@ -67,6 +67,8 @@ def publish(*, actor: Actor, organisation_id: str, files: Sequence[Placed], app_
     """
     organisation = _operated(actor, organisation_id)
     with transaction.atomic():
+        # One at a time, so that of two with the same content the second finds the first.
+        Organisation.objects.select_for_update().get(pk=organisation.pk)
         rows = _rows(organisation, files)
         listed = [
             _listed(path, rows.get(str(file_id))) for path, file_id in sorted(files, key=lambda one: one[0])
