@@ -18,9 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.engines import shared
 
 _LOGS = itertools.count()
+_ALWAYS_THE_SAME = bool(os.environ.get("HESUAN_TEST_REQUIRE"))
+"""Whether generated inputs are: continuous integration names what it requires, and a failure there has to be
+one that can be asked for again. Everybody else's runs, and ``make soak``, look for new ones."""
+# Machines are shared and slow at times, which is no fault of what is tested.
+settings.register_profile(
+    "hesuan", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.register_profile("same", settings.get_profile("hesuan"), derandomize=True, database=None)
+settings.load_profile("same" if _ALWAYS_THE_SAME else "hesuan")
 os.environ.setdefault("HESUAN_MODE", "test")
 os.environ.setdefault("HESUAN_DATA_DIR", tempfile.mkdtemp(prefix="hesuan-test-"))
 

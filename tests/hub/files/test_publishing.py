@@ -60,7 +60,7 @@ def test_a_published_folder_has_the_digest_that_a_site_computes(
 def test_one_content_published_by_many_at_once_is_one_application(
     platform_operator: Person, adder: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each from an upload of its own, and all of them past the look for what is there before any has written."""
+    """Each from an upload of its own, and slow enough that all would look before any has written."""
     uploads = [send(platform_operator, adder) for _ in range(4)]
     start, read = threading.Barrier(len(uploads)), publishing._manifest
 
