@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +40,7 @@ def echo(server: socket.socket, heard: list[bytes]) -> None:
     with suppress(OSError):
         while True:
             asker, _ = server.accept()
+            asker.settimeout(PATIENCE_S)
             with asker, suppress(OSError):
                 while data := asker.recv(1 << 20):
                     heard.append(data)
@@ -105,7 +107,22 @@ def test_what_was_on_its_way_when_the_link_went_down_comes_when_it_is_up(pair: P
         assert cut.happened.wait(PATIENCE_S) and heard == []
         with here.inside(), pytest.raises(OSError, match="unreachable"):
             socket.create_connection((there.address, PORT), PATIENCE_S)
-        here.up()
+        switch.heal(here)
+        assert line.recv(100) == b"a word" and heard == [b"a word"]
+
+
+def test_a_copy_of_what_was_cut_does_not_slip_through(pair: Pair) -> None:
+    """Unanswered, the sender says it again: while the switch is held up, both wait in one queue."""
+    switch, there, here, heard = pair
+    with asking(there, here) as line:
+        cut = switch.cut_at(here, b"word")
+        with switch._lock:
+            line.sendall(b"a word")
+            time.sleep(1)
+        assert cut.happened.wait(PATIENCE_S)
+        time.sleep(SOON_S)
+        assert heard == []
+        switch.heal(here)
         assert line.recv(100) == b"a word" and heard == [b"a word"]
 
 
@@ -115,7 +132,7 @@ def test_a_late_cut_comes_when_it_was_heard_and_both_ends_lose_the_connection(pa
         cut = switch.cut_at(here, b"word", late=True)
         line.sendall(b"a word")
         assert cut.happened.wait(PATIENCE_S) and heard == [b"a word"]
-        here.up()
+        switch.heal(here)
         switch.forget(here)
         with pytest.raises(ConnectionResetError):
             line.recv(100)

@@ -109,6 +109,8 @@ class Switch:
         self._expects: dict[Flow, int] = {}
         """What each end of a connection expects next, the sender's first."""
         self._forgotten: set[Flow] = set()
+        self._down: set[bytes] = set()
+        """Addresses whose link is cut. The kernel keeps what was queued there, copies of what was cut too."""
         self._tails: dict[Flow, bytes] = {}
         self._late: list[tuple[float, int, bytes]] = []
         self._numbers, self._newest = count(), -1
@@ -128,6 +130,12 @@ class Switch:
         with self._lock:
             self.cut = Cut(machine, re.compile(word), late, by_other)
         return self.cut
+
+    def heal(self, machine: Machine) -> None:
+        """Brings a link up again that a cut took down."""
+        with self._lock:
+            self._down.discard(socket.inet_aton(machine.address))
+            machine.up()
 
     def forget(self, machine: Machine) -> None:
         """Whatever a machine was connected to is gone, as behind a firewall that began anew: both ends are
@@ -156,6 +164,8 @@ class Switch:
 
     def _take(self, packet: Packet) -> None:
         """One packet, as it comes from its machine."""
+        if packet.source in self._down:
+            return
         if packet.flags & SYN:
             self._forgotten.discard(packet.flow)
         if packet.flags & ACK:
@@ -180,6 +190,7 @@ class Switch:
                 return False
         if is_here:
             cut.machine.down()
+            self._down.add(socket.inet_aton(cut.machine.address))
             cut.happened.set()
         return is_here
 

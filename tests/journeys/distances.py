@@ -164,7 +164,7 @@ class Distances:
 
     def heal(self, centre: Centre, *, late: bool) -> None:
         """Its link is up again; after a late cut whatever it was connected to is gone."""
-        centre.machine.up()
+        self.switch.heal(centre.machine)
         if late:
             self.switch.forget(centre.machine)
 
