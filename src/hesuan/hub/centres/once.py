@@ -1,8 +1,9 @@
 """Reads that are asked for once within a span, however many rules want them.
 
-One answer to a work order asks five times for a centre's newest inventory, and a request for quotes asks
-every centre. Inside :func:`reading_once` the first answer stands for all of them, which also makes one answer
-rest on one state. Nothing is remembered outside of it, and who writes must not write within.
+One answer to a work order asks five times for a centre's newest inventory and ten times whether a programme
+has admitted it, and a request for quotes asks every centre. Inside :func:`reading_once` the first answer
+stands for all of them, which also makes one answer rest on one state. Nothing is remembered outside of it,
+and who writes must not write within.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from hesuan.hub.centres.once import remembered
 from hesuan.hub.programmes import rules
 from hesuan.hub.programmes.models import SupplierAdmission
 
@@ -22,10 +23,15 @@ def is_admitted(
         day: The programme's day that is asked about, such as the contract's; without one, that of ``at``.
     """
     wanted = day or rules.programme_day(at)
+    return any(holds(one, at, wanted) for one in _of_centre(programme_id, centre_id, kind))
+
+
+@remembered
+def _of_centre(programme_id: str, centre_id: str, kind: str) -> list[SupplierAdmission]:
     rows = SupplierAdmission.objects.filter(
         programme_id=programme_id, centre_id=centre_id, service_item__in=("", kind)
-    ).select_related("ending")
-    return any(holds(one, at, wanted) for one in rows)
+    )
+    return list(rows.select_related("ending"))
 
 
 def supplies(programme_id: str, organisation_id: str, at: datetime) -> bool:

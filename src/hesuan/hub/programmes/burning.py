@@ -17,6 +17,7 @@ from itertools import combinations
 
 from django.db.models import F, Q
 
+from hesuan.hub.centres.once import remembered
 from hesuan.hub.programmes.life import SPENDABLE
 from hesuan.hub.programmes.models import ENDS_AT, Voucher
 from hesuan.hub.programmes.redemption import Charge, Pool, available_fen, beside, is_deducted, pools_of
@@ -71,6 +72,7 @@ def plan_voucher(
     return max(paying, key=lambda share: share.subsidy_fen) if paying else None
 
 
+@remembered
 def _usable(organisation_id: str, at: datetime) -> list[tuple[Voucher, int]]:
     """Vouchers that can be spent and what each has left, in the order of use."""
     vouchers = (

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from django.db.models import Sum
 
 from hesuan.hub.centres.models import Centre
+from hesuan.hub.centres.once import remembered
 from hesuan.hub.identity.models import Organisation
 from hesuan.hub.programmes import admissions, engine, rules
 from hesuan.hub.programmes.models import Application, Voucher
@@ -61,9 +62,16 @@ def year_base_fen(application: Application, at: datetime) -> int:
     return application.planned_fen + (others.aggregate(fen=Sum("planned_fen"))["fen"] or 0)
 
 
+@remembered
+def supplier_of(centre_id: str) -> str:
+    """The organisation that runs a centre."""
+    return str(Centre.objects.values_list("organisation_id", flat=True).get(pk=centre_id))
+
+
+@remembered
 def related_to(organisation_id: str, centre_id: str, at: datetime) -> bool:
     """Whether the registry relates an applicant to the organisation of a centre."""
-    supplier_id = Centre.objects.values_list("organisation_id", flat=True).get(pk=centre_id)
+    supplier_id = supplier_of(centre_id)
     if supplier_id == organisation_id:
         return True
     day = rules.programme_day(at)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from functools import cached_property, partial
 
 from hesuan.errors import NotFound
-from hesuan.hub.centres.models import Centre
+from hesuan.hub.centres.once import remembered
 from hesuan.hub.ledger import selectors as balances
 from hesuan.hub.programmes import accounts, admissions, counting, engine, errors, onrecord, rules
 from hesuan.hub.programmes.models import Voucher
@@ -240,7 +240,6 @@ def redeem_facts(
     facts = onrecord.with_relation(voucher.application.facts, related=related)
     admitted = partial(admissions.is_admitted, document.id, centre_id, at=at, kind=item.kind)
     registries = document.registries if isinstance(document.registries, tuple) else ()
-    supplier = Centre.objects.values_list("organisation_id", flat=True).get(pk=centre_id)
     on_record: Sequence[Aid] = ()
     if after_use:
         on_record = onrecord.aid_of(
@@ -261,7 +260,7 @@ def redeem_facts(
             "applicant.id": voucher.organisation_id,
             "award.id": voucher.application_id,
             "centre.id": centre_id,
-            "supplier.id": supplier,
+            "supplier.id": onrecord.supplier_of(centre_id),
         },
         registries=frozenset(registries) if admitted() else frozenset(),
         aid=tuple(one for one in (*aid, *on_record) if one.amount_fen),
@@ -345,6 +344,7 @@ def funding_of(document: Programme) -> list[tuple[str, Fraction]]:
     return [(one.payer, one.share) for one in document.funding if isinstance(one.share, Fraction)]
 
 
+@remembered
 def _voucher(voucher_id: str) -> Voucher:
     voucher = Voucher.objects.filter(pk=voucher_id).select_related("programme_version", "application").first()
     if voucher is None:
