@@ -18,7 +18,7 @@ TIMED_OUT = 124
 """What ``timeout`` ends with when it has ended the job."""
 CANCELLED = 76
 """What a script ends with that finds its run cancelled."""
-STARTED_AS = "HESUAN_POD"
+STARTED_AS = "POD_UID"
 """Where an engine tells a script under which of the engine's own names it was started."""
 _NAME_BYTES = 64
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
