@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tools import messages
 
-GLOSSARY = Path(__file__).resolve().parents[3] / "docs" / "glossary.md"
+GLOSSARY = Path(__file__).resolve().parents[2] / "docs" / "glossary.md"
 
 HELD_TO = (
     "programme", "voucher", "centre", "site agent", "offering", "quote", "order", "hold", "capture",
