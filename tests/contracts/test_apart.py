@@ -24,13 +24,20 @@ Pair = tuple[Switch, Machine, Machine, list[bytes]]
 @pytest.fixture
 def pair() -> Iterator[Pair]:
     """An echo at ``there``, what it has heard, and ``here``."""
+    with echoing(["there", "here"]) as (switch, (there, here), heard):
+        yield switch, there, here, heard
+
+
+@contextmanager
+def echoing(names: list[str]) -> Iterator[tuple[Switch, list[Machine], list[bytes]]]:
+    """Machines apart, an echo at the first of them, and what it has heard."""
     heard: list[bytes] = []
-    with namespaces.apart(["there", "here"]) as (there, here), Switch([there, here]) as switch:
-        with there.inside():
+    with namespaces.apart(names) as machines, Switch(machines) as switch:
+        with machines[0].inside():
             server = socket.create_server(("", PORT))
         thread = threading.Thread(target=echo, args=[server, heard])
         thread.start()
-        yield switch, there, here, heard
+        yield switch, machines, heard
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
         server.close()
@@ -109,6 +116,18 @@ def test_what_was_on_its_way_when_the_link_went_down_comes_when_it_is_up(pair: P
             socket.create_connection((there.address, PORT), PATIENCE_S)
         switch.heal(here)
         assert line.recv(100) == b"a word" and heard == [b"a word"]
+
+
+def test_a_machine_is_cut_by_what_it_is_told_itself_and_not_by_what_another_is() -> None:
+    with echoing(["there", "here", "beside"]) as (switch, (there, here, beside), _):
+        cut = switch.cut_at(here, b"word", by_other=True)
+        with asking(there, beside) as line:
+            assert answered(line, b"a word") == b"a word" and not cut.happened.is_set()
+        with asking(there, here) as line:
+            line.sendall(b"a word")
+            assert cut.happened.wait(PATIENCE_S)
+            switch.heal(here)
+            assert line.recv(100) == b"a word"
 
 
 def test_a_copy_of_what_was_cut_does_not_slip_through(pair: Pair) -> None:

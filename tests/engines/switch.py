@@ -181,7 +181,7 @@ class Switch:
             return False
         if cut.asked is not None:
             is_here = packet.flow == cut.asked[::-1]
-        elif (socket.inet_aton(cut.machine.address) == packet.source) is cut.by_other:
+        elif (packet.target if cut.by_other else packet.source) != socket.inet_aton(cut.machine.address):
             return False
         else:
             is_here = self._says(packet, cut.word)
